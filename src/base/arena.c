@@ -1,0 +1,151 @@
+#include "base/arena.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { ALIGN = 16, FIRST_BLOCK = 64 << 10, LARGEST_STEP = 4 << 20 };
+
+struct pf_arena_block {
+    pf_arena_block *next;
+    size_t size; /* usable bytes behind this header */
+    size_t used;
+    size_t pad; /* keeps what follows aligned */
+};
+
+static char *block_bytes(pf_arena_block *b)
+{
+    return (char *)(b + 1);
+}
+
+void pf_arena_init(pf_arena *a, pf_budget *budget, size_t limit)
+{
+    *a = (pf_arena){.budget = budget, .limit = limit};
+}
+
+static pf_arena_block *block_new(pf_arena *a, size_t need)
+{
+    size_t size = a->head ? a->head->size * 2 : FIRST_BLOCK;
+    if (size > LARGEST_STEP)
+        size = LARGEST_STEP;
+    if (size < need)
+        size = need;
+    size_t total = size + sizeof(pf_arena_block);
+    if (a->limit && (total > a->limit || a->held > a->limit - total)) {
+        total = need + sizeof(pf_arena_block); /* the step is too wide: just what is needed */
+        size = need;
+        if (total > a->limit || a->held > a->limit - total) {
+            a->over_limit = true;
+            return NULL;
+        }
+    }
+    if (a->budget && !pf_budget_take(a->budget, total)) {
+        if (total > a->budget->limit || a->held > a->budget->limit - total)
+            a->over_limit = true; /* would not fit an idle server either */
+        else
+            a->over_budget = true;
+        return NULL;
+    }
+    pf_arena_block *b = malloc(total);
+    if (!b) {
+        if (a->budget)
+            pf_budget_give(a->budget, total);
+        return NULL;
+    }
+    *b = (pf_arena_block){.next = a->head, .size = size};
+    a->head = b;
+    a->held += total;
+    return b;
+}
+
+void *pf_arena_alloc(pf_arena *a, size_t n)
+{
+    a->over_limit = a->over_budget = false;
+    if (n > SIZE_MAX / 4) {
+        a->over_limit = true;
+        return NULL;
+    }
+    n = (n + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+    pf_arena_block *b = a->head;
+    if (!b || b->size - b->used < n) {
+        b = block_new(a, n);
+        if (!b)
+            return NULL;
+    }
+    void *p = block_bytes(b) + b->used;
+    b->used += n;
+    return p;
+}
+
+void *pf_arena_zalloc(pf_arena *a, size_t n)
+{
+    void *p = pf_arena_alloc(a, n);
+    return p && n ? memset(p, 0, n) : p;
+}
+
+void *pf_arena_array(pf_arena *a, size_t count, size_t size)
+{
+    size_t n;
+    if (__builtin_mul_overflow(count, size, &n))
+        n = SIZE_MAX;
+    return pf_arena_alloc(a, n);
+}
+
+void pf_arena_shrink(pf_arena *a, void *p, size_t n, size_t keep)
+{
+    pf_arena_block *b = a->head;
+    n = (n + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+    keep = (keep + ALIGN - 1) & ~(size_t)(ALIGN - 1);
+    if (b && (char *)p + n == block_bytes(b) + b->used && keep <= n)
+        b->used -= n - keep;
+}
+
+pf_str pf_arena_str(pf_arena *a, pf_str s)
+{
+    char *p = pf_arena_alloc(a, s.n + 1);
+    if (!p)
+        return (pf_str){NULL, 0};
+    if (s.n)
+        memcpy(p, s.p, s.n);
+    p[s.n] = 0;
+    return (pf_str){p, s.n};
+}
+
+pf_code pf_arena_fail(const pf_arena *a, pf_error *err, const char *what)
+{
+    if (a->over_limit)
+        return pf_fail(err, PF_TOO_LARGE, "%s needs more memory than one request may have", what);
+    if (a->over_budget)
+        return pf_fail(err, PF_UNAVAILABLE, "the memory for requests in flight is used up (%s)",
+                       what);
+    return pf_fail_nomem(err, what);
+}
+
+static void block_free(pf_arena *a, pf_arena_block *b)
+{
+    size_t total = b->size + sizeof *b;
+    a->held -= total;
+    if (a->budget)
+        pf_budget_give(a->budget, total);
+    free(b);
+}
+
+void pf_arena_reset(pf_arena *a, size_t keep)
+{
+    pf_arena_block *kept = NULL;
+    for (pf_arena_block *b = a->head, *next; b; b = next) {
+        next = b->next;
+        if (!kept && b->size <= keep) {
+            kept = b;
+            continue;
+        }
+        block_free(a, b);
+    }
+    if (kept)
+        kept->next = NULL, kept->used = 0;
+    a->head = kept;
+}
+
+void pf_arena_free(pf_arena *a)
+{
+    pf_arena_reset(a, 0);
+}

@@ -1,0 +1,43 @@
+/* map.h: an open-addressing hash table from 128-bit content hashes to 32-bit numbers.
+ *
+ *     slot:  | hash.lo | hash.hi | value |     linear probing, at most 3/4 full, power-of-two slots
+ *
+ * The keys are already well-mixed hashes (see hash.h), so the low bits pick the slot. A stored
+ * value can't be PF_MAP_EMPTY. There is no removal: tables here grow, are read, and are dropped
+ * whole. Owns its slots (malloc), counted against `budget` where one is given. Not thread-safe.
+ */
+#ifndef PF_BASE_MAP_H
+#define PF_BASE_MAP_H
+
+#include "base/budget.h"
+#include "base/hash.h"
+
+typedef struct pf_map_slot {
+    pf_hash key;
+    uint32_t value; /* UINT32_MAX: empty */
+    uint32_t pad;
+} pf_map_slot;
+
+typedef struct pf_map {
+    pf_map_slot *slots;
+    size_t cap; /* slots: 0 or a power of two */
+    size_t len; /* used ones */
+    pf_budget *budget;
+} pf_map;
+
+#define PF_MAP_EMPTY UINT32_MAX
+
+void pf_map_init(pf_map *m, pf_budget *budget); /* allocates nothing yet; budget may be NULL */
+
+/* The value, or PF_MAP_EMPTY. */
+uint32_t pf_map_get(const pf_map *m, pf_hash key);
+
+/* Returns where the value of `key` stands: the value that is there, or PF_MAP_EMPTY in a new slot
+ * that the caller fills at once. NULL when out of memory. Valid until the next pf_map_at. */
+uint32_t *pf_map_at(pf_map *m, pf_hash key);
+
+size_t pf_map_bytes(const pf_map *m); /* memory held */
+void pf_map_clear(pf_map *m);         /* forgets all keys, keeps the slots */
+void pf_map_free(pf_map *m);
+
+#endif
