@@ -16,7 +16,8 @@ bool pf_is_gzip(pf_str bytes); /* begins with 1f 8b */
  * arena's limit; PF_UNAVAILABLE: its budget. */
 pf_code pf_gunzip(pf_str gz, size_t max, pf_arena *a, pf_str *out, pf_error *err);
 
-/* Appends one gzip member holding `bytes`. level: 1 (fast) to 12. PF_TOO_LARGE when out->max is reached. */
+/* Appends one gzip member holding `bytes`. level: 1 (fast) to 12. PF_TOO_LARGE when out->max is
+ * reached. */
 pf_code pf_gzip(pf_str bytes, int level, pf_buf *out, pf_error *err);
 
 #endif

@@ -1,18 +1,19 @@
-/* merge.h: many profiles into one, by the rules of google/pprof's profile.Merge (docs/api.md, "Merging").
+/* merge.h: many profiles into one, by the rules of google/pprof's profile.Merge (docs/api.md,
+ * "Merging").
  *
  *     pf_merge *m = pf_merge_new(budget, limit);
- *     for each profile, in order: pf_merge_add(m, &profile, &err);      the profile may be freed afterwards
- *     pf_merge_finish(m, &result, &err);                                result lives as long as m
- *     pf_merge_free(m);
+ *     for each profile, in order: pf_merge_add(m, &profile, &err);      the profile may be freed
+ * afterwards pf_merge_finish(m, &result, &err);                                result lives as long
+ * as m pf_merge_free(m);
  *
- * Samples are the same when stack, string labels and numeric labels (with units) agree; their values are
- * added up. Samples whose values are all zero are dropped, in what is added and in the result, and with
- * them what nothing refers to any more; the first mapping of the first profile that has one stays first.
- * Sums are exact whatever the order: a sum that leaves int64 at the end fails, one that leaves it on the
- * way and comes back does not.
+ * Samples are the same when stack, string labels and numeric labels (with units) agree; their
+ * values are added up. Samples whose values are all zero are dropped, in what is added and in the
+ * result, and with them what nothing refers to any more; the first mapping of the first profile
+ * that has one stays first. Sums are exact whatever the order: a sum that leaves int64 at the end
+ * fails, one that leaves it on the way and comes back does not.
  *
- * Cost: proportional to the samples added plus the distinct locations; memory to what is distinct, taken
- * from `budget` and bounded by `limit` bytes (0: none). Not thread-safe.
+ * Cost: proportional to the samples added plus the distinct locations; memory to what is distinct,
+ * taken from `budget` and bounded by `limit` bytes (0: none). Not thread-safe.
  */
 #ifndef PF_PPROF_MERGE_H
 #define PF_PPROF_MERGE_H
@@ -23,8 +24,8 @@ typedef struct pf_merge pf_merge;
 
 pf_merge *pf_merge_new(pf_budget *budget, size_t limit); /* NULL when out of memory */
 
-/* PF_INVALID when sample types or period type differ from the first profile's, saying which and how;
- * PF_QUERY_LIMIT when `limit` is reached; PF_UNAVAILABLE for the budget. After an error only
+/* PF_INVALID when sample types or period type differ from the first profile's, saying which and
+ * how; PF_QUERY_LIMIT when `limit` is reached; PF_UNAVAILABLE for the budget. After an error only
  * pf_merge_free may be called. Copies what it keeps, texts too. */
 pf_code pf_merge_add(pf_merge *m, const pf_profile *p, pf_error *err);
 

@@ -3,15 +3,16 @@
  *
  * Tables are flat arrays and references between them are indexes, not ids and not pointers:
  *
- *     sample[i] --loc_off,loc_n--> sample_location[] --> location[] --line_off,line_n--> line[] --> function[]
- *        |  \--label_off,label_n-> label[]                  \--> mapping[]
- *        \--> value[i * nsample_type .. ]                                  every text is an index in string[]
+ *     sample[i] --loc_off,loc_n--> sample_location[] --> location[] --line_off,line_n--> line[] -->
+ * function[] |  \--label_off,label_n-> label[]                  \--> mapping[]
+ *        \--> value[i * nsample_type .. ]                                  every text is an index
+ * in string[]
  *
- * Nothing is lost: ids are kept beside the indexes, order is kept everywhere, unreferenced entries and
- * unused strings stay, and a profile encodes to the same fields that it was decoded from.
+ * Nothing is lost: ids are kept beside the indexes, order is kept everywhere, unreferenced entries
+ * and unused strings stay, and a profile encodes to the same fields that it was decoded from.
  *
- * Ownership: all arrays live in the arena that pf_profile_decode or the builder was given, and the text
- * of string[] points into the decoded bytes: both must outlive the profile. Nothing to free.
+ * Ownership: all arrays live in the arena that pf_profile_decode or the builder was given, and the
+ * text of string[] points into the decoded bytes: both must outlive the profile. Nothing to free.
  * Thread-safety: read-only once made.
  */
 #ifndef PF_PPROF_PROFILE_H
@@ -38,10 +39,10 @@ typedef struct pf_label {
 } pf_label;
 
 enum { /* pf_mapping.flags */
-    PF_HAS_FUNCTIONS = 1,
-    PF_HAS_FILENAMES = 2,
-    PF_HAS_LINE_NUMBERS = 4,
-    PF_HAS_INLINE_FRAMES = 8,
+       PF_HAS_FUNCTIONS = 1,
+       PF_HAS_FILENAMES = 2,
+       PF_HAS_LINE_NUMBERS = 4,
+       PF_HAS_INLINE_FRAMES = 8,
 };
 
 typedef struct pf_mapping {
@@ -54,7 +55,8 @@ typedef struct pf_mapping {
 typedef struct pf_location {
     uint64_t id;         /* not 0, unique */
     uint64_t address;    /* absolute */
-    uint64_t mapping_id; /* as it stood: not 0 with mapping == PF_NO_INDEX is an id that exists nowhere */
+    uint64_t mapping_id; /* as it stood: not 0 with mapping == PF_NO_INDEX is an id that exists
+                            nowhere */
     uint32_t mapping;    /* index, or PF_NO_INDEX */
     uint32_t line_off, line_n; /* in line[]: innermost inlined frame first, the caller last */
     bool folded;
@@ -88,7 +90,7 @@ typedef struct pf_profile {
 
     int64_t time_nanos, duration_nanos, period;
     pf_value_type period_type;
-    bool has_period_type;                                           /* the message was there, if empty */
+    bool has_period_type; /* the message was there, if empty */
     uint32_t drop_frames, keep_frames, default_sample_type, doc_url; /* strings, 0 for none */
 
     bool has_unknown_fields; /* fields that profile.proto does not define were skipped */
@@ -97,13 +99,14 @@ typedef struct pf_profile {
 /* Decodes `bytes` (bare protobuf, see gzip.h for the rest) into `a` and checks it by the rules of
  * google/pprof's CheckValid. One counting pass sizes every array before anything is allocated, one
  * pass fills them.
- * Errors: PF_INVALID with a message that says what is wrong, in the words of google/pprof where it has
- * some ("concatenated profiles detected"); PF_TOO_LARGE or PF_UNAVAILABLE when the arena is at its limit.
- * A profile without samples is valid here; whether it is welcome is for the caller to say. */
+ * Errors: PF_INVALID with a message that says what is wrong, in the words of google/pprof where it
+ * has some ("concatenated profiles detected"); PF_TOO_LARGE or PF_UNAVAILABLE when the arena is at
+ * its limit. A profile without samples is valid here; whether it is welcome is for the caller to
+ * say. */
 pf_code pf_profile_decode(pf_profile *p, pf_arena *a, pf_str bytes, pf_error *err);
 
-/* Appends the bare protobuf, laid out as google/pprof writes it. PF_TOO_LARGE when out->max is reached,
- * PF_INTERNAL out of memory. */
+/* Appends the bare protobuf, laid out as google/pprof writes it. PF_TOO_LARGE when out->max is
+ * reached, PF_INTERNAL out of memory. */
 pf_code pf_profile_encode(const pf_profile *p, pf_buf *out, pf_error *err);
 
 #endif

@@ -18,8 +18,8 @@ typedef struct pf_meta {
     int64_t created_at; /* ns, see time.h */
 } pf_meta;
 
-/* Which profiles: those of `service`, of `type` (any when PF_TYPE_UNKNOWN), created in [from, to], carrying
- * every pair of `labels`. In order of created_at, then id. */
+/* Which profiles: those of `service`, of `type` (any when PF_TYPE_UNKNOWN), created in [from, to],
+ * carrying every pair of `labels`. In order of created_at, then id. */
 typedef struct pf_query {
     pf_str service;
     pf_labels labels;

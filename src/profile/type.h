@@ -19,7 +19,7 @@ typedef enum pf_type {
     PF_TYPE_TRACE = 128, /* a Go execution trace: not pprof, kept byte for byte */
 } pf_type;
 
-pf_type pf_type_parse(pf_str word);      /* PF_TYPE_UNKNOWN for any other word; case matters */
-const char *pf_type_name(pf_type type);  /* "unknown" for any other number */
+pf_type pf_type_parse(pf_str word);     /* PF_TYPE_UNKNOWN for any other word; case matters */
+const char *pf_type_name(pf_type type); /* "unknown" for any other number */
 
 #endif

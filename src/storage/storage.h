@@ -1,8 +1,8 @@
 /* storage.h: what a store is. README.md beside this file tells how to add one.
  *
- * A store is a struct whose first member is a pf_store, and a pf_store_ops of functions. All of them may
- * be called from several threads at once. Errors are values (base/error.h); a message names what was
- * wrong, not where in the store it happened.
+ * A store is a struct whose first member is a pf_store, and a pf_store_ops of functions. All of
+ * them may be called from several threads at once. Errors are values (base/error.h); a message
+ * names what was wrong, not where in the store it happened.
  *
  *     API handler --pf_store_write()--> the store's own committer --done()--> the answer is sent
  *                 --pf_store_find()---> metas, in order, page by page
@@ -19,8 +19,9 @@
 
 typedef struct pf_store pf_store;
 
-/* One operation that can be given up: by its deadline, because the client has gone, at shutdown. Long
- * work looks at it every few milliseconds with pf_op_check. The caller owns it; any thread may cancel. */
+/* One operation that can be given up: by its deadline, because the client has gone, at shutdown.
+ * Long work looks at it every few milliseconds with pf_op_check. The caller owns it; any thread may
+ * cancel. */
 typedef struct pf_op {
     int64_t deadline;    /* pf_clock_mono() ns; 0: none */
     atomic_bool *cancel; /* NULL: can't be cancelled */
@@ -28,7 +29,8 @@ typedef struct pf_op {
     size_t max_memory;   /* bytes that this operation may hold; 0: no ceiling of its own */
 } pf_op;
 
-/* PF_OK, PF_TIMEOUT ("the query took longer than …") or PF_CANCELLED. NULL is an op without limits. */
+/* PF_OK, PF_TIMEOUT ("the query took longer than …") or PF_CANCELLED. NULL is an op without limits.
+ */
 pf_code pf_op_check(const pf_op *op, pf_error *err);
 
 /* One profile on its way into a store. The caller fills the first part and keeps everything that it
@@ -41,9 +43,9 @@ struct pf_write {
     const pf_profile *profile; /* decoded and valid; NULL for a trace */
     pf_arena *arena;           /* memory that the store may use for this write until done */
 
-    /* Called exactly once, from any thread, maybe before pf_store_write returns: PF_OK after the profile is
-     * durable, else nothing of it is stored. Must not block and must not call the store. Afterwards the
-     * store does not touch the struct again. */
+    /* Called exactly once, from any thread, maybe before pf_store_write returns: PF_OK after the
+     * profile is durable, else nothing of it is stored. Must not block and must not call the store.
+     * Afterwards the store does not touch the struct again. */
     void (*done)(pf_write *w, pf_code code, const pf_error *err);
     void *ctx; /* the caller's */
 
@@ -61,8 +63,8 @@ typedef struct pf_find_pos {
     int64_t remaining; /* with a limit: how many are still to come */
 } pf_find_pos;
 
-/* Receives metas; what they point to is valid during the call only. False ends the page there (that meta
- * counts as given). */
+/* Receives metas; what they point to is valid during the call only. False ends the page there (that
+ * meta counts as given). */
 typedef bool (*pf_meta_fn)(void *ctx, const pf_meta *meta);
 
 /* A profile's bytes, owned by whoever asked: free with pf_buf_free(&bytes). */
@@ -84,8 +86,8 @@ typedef struct pf_store_ops {
     void (*write)(pf_store *s, pf_write *w);
 
     /* Gives the next metas of `q` after *pos, at most `max` of them, in order, and moves *pos on;
-     * pos->finished is set when there are no more. New profiles that land behind *pos meanwhile may be
-     * missed, those before may appear; nothing is given twice. */
+     * pos->finished is set when there are no more. New profiles that land behind *pos meanwhile may
+     * be missed, those before may appear; nothing is given twice. */
     pf_code (*find)(pf_store *s, const pf_query *q, pf_find_pos *pos, size_t max, const pf_op *op,
                     pf_meta_fn fn, void *ctx, pf_error *err);
 
@@ -103,8 +105,8 @@ typedef struct pf_store_ops {
     /* PF_OK when writes would be taken just now; else why not (a full disk, ...). For /readyz. */
     pf_code (*ready)(pf_store *s, pf_error *err);
 
-    /* Finishes what was handed to write (every done is called), then frees the store. No call may be
-     * under way or come later. */
+    /* Finishes what was handed to write (every done is called), then frees the store. No call may
+     * be under way or come later. */
     void (*close)(pf_store *s);
 } pf_store_ops;
 
@@ -118,9 +120,9 @@ pf_code pf_store_find(pf_store *s, const pf_query *q, pf_find_pos *pos, size_t m
 pf_code pf_store_read(pf_store *s, pf_str id, const pf_op *op, pf_blob *out, pf_error *err);
 
 /* The selected profiles as one gzipped pprof; a single one comes as it is stored.
- * PF_NOT_FOUND: the query finds nothing ("nothing found"), or an id is absent (naming it); PF_INVALID: an id
- * of another form, profiles that can't be merged, a sum that leaves int64; PF_NOT_ALLOWED: a trace among
- * them; PF_QUERY_LIMIT, PF_TIMEOUT, PF_CANCELLED: see pf_op. */
+ * PF_NOT_FOUND: the query finds nothing ("nothing found"), or an id is absent (naming it);
+ * PF_INVALID: an id of another form, profiles that can't be merged, a sum that leaves int64;
+ * PF_NOT_ALLOWED: a trace among them; PF_QUERY_LIMIT, PF_TIMEOUT, PF_CANCELLED: see pf_op. */
 pf_code pf_store_merge(pf_store *s, const pf_selection *sel, const pf_op *op, pf_blob *out,
                        pf_error *err);
 pf_code pf_store_services(pf_store *s, const pf_op *op, bool (*fn)(void *ctx, pf_str service),
@@ -128,7 +130,8 @@ pf_code pf_store_services(pf_store *s, const pf_op *op, bool (*fn)(void *ctx, pf
 pf_code pf_store_ready(pf_store *s, pf_error *err);
 void pf_store_close(pf_store *s); /* NULL is allowed */
 
-/* pf_store_write, and waits for it: for tests and tools. The id is in w->id. Sets w->done itself. */
+/* pf_store_write, and waits for it: for tests and tools. The id is in w->id. Sets w->done itself.
+ */
 pf_code pf_store_write_wait(pf_store *s, pf_write *w, pf_error *err);
 
 #endif

@@ -1,21 +1,23 @@
-/* http.h: the transport. HTTP/1.1 on libmicrohttpd: a listener, HTTP threads with epoll, a bounded queue to
- * worker threads, deadlines and limits. It knows nothing of profiles; src/server/api is the application.
+/* http.h: the transport. HTTP/1.1 on libmicrohttpd: a listener, HTTP threads with epoll, a bounded
+ * queue to worker threads, deadlines and limits. It knows nothing of profiles; src/server/api is
+ * the application.
  *
  *     HTTP thread: request line, headers --admit()--> body (bounded) --+-- PF_RUN_INLINE: handle()
- *                                                                      +-- PF_RUN_WORKER: queue -> worker: handle()
- *     any thread:  pf_req_reply*() --> HTTP thread: sends --> finished()
+ *                                                                      +-- PF_RUN_WORKER: queue ->
+ * worker: handle() any thread:  pf_req_reply*() --> HTTP thread: sends --> finished()
  *
- * An HTTP thread never blocks on disk, network or a lock that is held across either. A request is replied
- * to exactly once, from any thread, maybe long after handle() returned (a store's committer, say). A full
- * queue answers 503 with Retry-After at once.
+ * An HTTP thread never blocks on disk, network or a lock that is held across either. A request is
+ * replied to exactly once, from any thread, maybe long after handle() returned (a store's
+ * committer, say). A full queue answers 503 with Retry-After at once.
  *
- * What the transport answers by itself (through config.error_body, so that it looks like the rest): 400 for
- * framing that lies (two Content-Lengths, Content-Length beside chunked, a body that stops half-way, NUL or
- * control characters in the target, a malformed request line where libmicrohttpd lets us), 413 for a body
- * over the limit of admit (by Content-Length before it is read; in a chunked body after draining a bounded
- * rest, else by closing), 414/431 for over-long targets and headers, 408 or a closed connection for headers
- * or bodies that are not complete in time however busily they trickle, 501 for other transfer codings, 503 for a full
- * queue, too many connections, or memory in flight used up, 505 for other versions.
+ * What the transport answers by itself (through config.error_body, so that it looks like the rest):
+ * 400 for framing that lies (two Content-Lengths, Content-Length beside chunked, a body that stops
+ * half-way, NUL or control characters in the target, a malformed request line where libmicrohttpd
+ * lets us), 413 for a body over the limit of admit (by Content-Length before it is read; in a
+ * chunked body after draining a bounded rest, else by closing), 414/431 for over-long targets and
+ * headers, 408 or a closed connection for headers or bodies that are not complete in time however
+ * busily they trickle, 501 for other transfer codings, 503 for a full queue, too many connections,
+ * or memory in flight used up, 505 for other versions.
  */
 #ifndef PF_SERVER_HTTP_HTTP_H
 #define PF_SERVER_HTTP_HTTP_H
@@ -40,35 +42,38 @@ typedef enum pf_run { PF_RUN_WORKER, PF_RUN_INLINE } pf_run;
 
 /* What admit decides. Zeroed (no body allowed, worker) before the call. */
 typedef struct pf_admit {
-    size_t max_body; /* bytes that a body may have; 0: a body is read, up to a small bound, and thrown away */
+    size_t max_body; /* bytes that a body may have; 0: a body is read, up to a small bound, and
+                        thrown away */
     pf_run run;
 } pf_admit;
 
 typedef struct pf_http_app {
     void *ctx;
 
-    /* On an HTTP thread, once the headers are in and before the body. May reply at once (a 404, a 405):
-     * the body is then not waited for. Must not block. */
+    /* On an HTTP thread, once the headers are in and before the body. May reply at once (a 404, a
+     * 405): the body is then not waited for. Must not block. */
     void (*admit)(void *ctx, pf_req *req, pf_admit *out);
 
     /* With the whole body. Replies now or lets somebody reply later. */
     void (*handle)(void *ctx, pf_req *req);
 
-    /* On an HTTP thread, when the last byte of the answer has left or the connection is gone (sent < 0
-     * then). For the access line and the metrics; the request is freed afterwards. May be NULL. */
+    /* On an HTTP thread, when the last byte of the answer has left or the connection is gone (sent
+     * < 0 then). For the access line and the metrics; the request is freed afterwards. May be NULL.
+     */
     void (*finished)(void *ctx, pf_req *req, int status, int64_t sent, int64_t duration_ns);
 
-    /* Writes the body of an error answer for `target` and returns its content type (a literal). Any thread. */
+    /* Writes the body of an error answer for `target` and returns its content type (a literal). Any
+     * thread. */
     const char *(*error_body)(void *ctx, pf_str target, int status, const char *msg, pf_buf *out);
 } pf_http_app;
 
 typedef struct pf_http_config {
-    const char *addr;     /* "host:port", ":port", "[::1]:port"; port 0 picks a free one */
-    unsigned threads;     /* HTTP threads */
-    unsigned workers;     /* worker threads */
-    unsigned queue_max;   /* requests that wait for a worker */
-    unsigned connections; /* at once; further ones are refused with 503 or closed */
-    size_t header_max;    /* bytes of request line and headers */
+    const char *addr;       /* "host:port", ":port", "[::1]:port"; port 0 picks a free one */
+    unsigned threads;       /* HTTP threads */
+    unsigned workers;       /* worker threads */
+    unsigned queue_max;     /* requests that wait for a worker */
+    unsigned connections;   /* at once; further ones are refused with 503 or closed */
+    size_t header_max;      /* bytes of request line and headers */
     int64_t header_timeout; /* ns from the first byte (or the accept) to the end of the headers */
     int64_t body_timeout;   /* ns from there to the end of the body */
     int64_t write_timeout;  /* ns that sending may make no progress */
@@ -87,9 +92,9 @@ pf_code pf_http_start(const pf_http_config *cfg, const pf_http_app *app, pf_http
 const char *pf_http_address(const pf_http *h);
 bool pf_http_is_loopback(const pf_http *h);
 
-/* Stops accepting, lets what is under way finish until `deadline` (pf_clock_mono ns), then cancels it and
- * closes its connections. Afterwards no callback runs and no request lives. Frees h. Returns true when
- * everything finished in time. */
+/* Stops accepting, lets what is under way finish until `deadline` (pf_clock_mono ns), then cancels
+ * it and closes its connections. Afterwards no callback runs and no request lives. Frees h. Returns
+ * true when everything finished in time. */
 bool pf_http_stop(pf_http *h, int64_t deadline);
 
 /* The request. Valid from admit until finished; all texts live as long. */
@@ -100,13 +105,14 @@ pf_str pf_req_path(const pf_req *req);   /* the target up to '?', still escaped 
 pf_str pf_req_query(const pf_req *req);  /* behind '?', still escaped; may be empty */
 pf_str pf_req_header(const pf_req *req, const char *name); /* case folds; empty when absent */
 pf_str pf_req_body(const pf_req *req);
-pf_str pf_req_peer(const pf_req *req);   /* the client's IP address as text */
-pf_str pf_req_id(const pf_req *req);     /* X-Request-Id: the caller's when it is sane (1-128 visible ASCII), else a new one */
+pf_str pf_req_peer(const pf_req *req); /* the client's IP address as text */
+pf_str pf_req_id(const pf_req *req);   /* X-Request-Id: the caller's when it is sane (1-128 visible
+                                          ASCII), else a new one */
 int64_t pf_req_started(const pf_req *req); /* wall clock ns of the first byte */
-pf_arena *pf_req_arena(pf_req *req);     /* freed with the request; one thread at a time */
+pf_arena *pf_req_arena(pf_req *req);       /* freed with the request; one thread at a time */
 
-/* For the application's own state of this request, and a flag that becomes true when the client has hung up
- * or the server gives the request up: hand it to pf_op. */
+/* For the application's own state of this request, and a flag that becomes true when the client has
+ * hung up or the server gives the request up: hand it to pf_op. */
 void pf_req_set_user(pf_req *req, void *user);
 void *pf_req_user(const pf_req *req);
 atomic_bool *pf_req_cancelled(pf_req *req);
@@ -118,15 +124,17 @@ void pf_req_add_header(pf_req *req, const char *name, const char *value);
  * X-Request-Id, Content-Length, Content-Type. */
 void pf_req_reply_take(pf_req *req, int status, const char *content_type, pf_buf *body);
 
-/* Replies with a body that is made as the client takes it. `produce` runs on a worker whenever what it
- * made before has been sent: it appends some bytes (aim at 64 to 256 KiB), sets *end with the last of them;
- * an error breaks the connection off (the client sees a cut chunked body). The first piece is made before
- * the headers leave, so an error there is answered as an error. `done`, when not NULL, runs once at the end. */
+/* Replies with a body that is made as the client takes it. `produce` runs on a worker whenever what
+ * it made before has been sent: it appends some bytes (aim at 64 to 256 KiB), sets *end with the
+ * last of them; an error breaks the connection off (the client sees a cut chunked body). The first
+ * piece is made before the headers leave, so an error there is answered as an error. `done`, when
+ * not NULL, runs once at the end. */
 typedef pf_code (*pf_produce_fn)(void *ctx, pf_buf *out, bool *end, pf_error *err);
 void pf_req_reply_stream(pf_req *req, int status, const char *content_type, pf_produce_fn produce,
                          void (*done)(void *ctx), void *ctx);
 
-/* Replies with an error: config.error_body writes it. 503 gets Retry-After, 405 needs `Allow` added before. */
+/* Replies with an error: config.error_body writes it. 503 gets Retry-After, 405 needs `Allow` added
+ * before. */
 void pf_req_reply_error(pf_req *req, pf_code code, const pf_error *err);
 void pf_req_reply_status(pf_req *req, int status, const char *msg);
 
