@@ -1,18 +1,50 @@
-# A thin face on CMake: `make help` lists what there is. build/ is the release build, build/asan and
-# build/tsan the same under sanitizers, build/fuzz the fuzz targets.
+# A thin face on CMake: `make help` lists what there is. build/ is the release build; build/asan, build/tsan
+# and build/fuzz are what `make test` adds to it.
 .DEFAULT_GOAL := build
 BUILD ?= build
 ARGS ?=
 CMAKE_FLAGS ?=
 
 .PHONY: build
-build: ## build build/profefe (release)
-	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_FLAGS) >/dev/null && cmake --build $(BUILD)
+build: $(BUILD)/build.ninja ## build build/profefe (release)
+	@cmake --build $(BUILD)
 
-.PHONY: help
-help: ## list the targets
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+# Ninja runs CMake again by itself when a CMakeLists.txt or the list of sources has changed.
+$(BUILD)/build.ninja: $(if $(CMAKE_FLAGS),FORCE)
+	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_FLAGS) >/dev/null
+
+.PHONY: FORCE
+FORCE:
+
+.PHONY: run
+run: ## set up, build, serve on :10100 from ./profefe-data; ARGS="-addr=127.0.0.1:18080" passes flags on
+	@scripts/setup run
+	@$(MAKE) --no-print-directory build
+	@exec $(BUILD)/profefe $(ARGS)
+
+.PHONY: test
+test: ## set up, build, run every test, also under sanitizers; ARGS="-R unit/" passes flags on to ctest
+	@scripts/setup test
+	@scripts/test $(ARGS)
+
+.PHONY: bench
+bench: ## set up, build, measure our server for about two minutes; ARGS passes flags on to profefe-bench
+	@scripts/setup bench
+	@$(MAKE) --no-print-directory build
+	@scripts/bench $(ARGS)
+
+.PHONY: lint
+lint: $(BUILD)/build.ninja ## check format and style of everything (scripts/setup lint installs the tools)
+	@scripts/lint $(BUILD)
 
 .PHONY: fmt
 fmt: ## format the C sources
 	@git ls-files -co --exclude-standard '*.c' '*.h' | xargs clang-format -i
+
+.PHONY: clean
+clean: ## remove everything built; ./profefe-data stays
+	@rm -rf $(BUILD)
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
