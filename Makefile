@@ -7,11 +7,11 @@ CMAKE_FLAGS ?=
 
 .PHONY: build
 build: $(BUILD)/build.ninja ## build build/profefe (release)
-	@cmake --build $(BUILD)
+	@cmake --build $(BUILD) --target profefe
 
 # Ninja runs CMake again by itself when a CMakeLists.txt or the list of sources has changed.
 $(BUILD)/build.ninja: $(if $(CMAKE_FLAGS),FORCE)
-	@cmake -S . -B $(BUILD) -G Ninja $(CMAKE_FLAGS) >/dev/null
+	@cmake -S . -B $(BUILD) -G Ninja -DTESTS=OFF $(CMAKE_FLAGS) >/dev/null
 
 .PHONY: FORCE
 FORCE:
@@ -31,6 +31,7 @@ test: ## set up, build, run every test, also under sanitizers; ARGS="-R unit/" p
 bench: ## set up, build, measure our server for about two minutes; ARGS passes flags on to profefe-bench
 	@scripts/setup bench
 	@$(MAKE) --no-print-directory build
+	@cmake --build $(BUILD) --target profefe-bench
 	@scripts/bench $(ARGS)
 
 .PHONY: lint
