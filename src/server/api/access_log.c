@@ -1,0 +1,174 @@
+#include "server/api/access_log.h"
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/metrics.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { BUFFER_MAX = 1 << 20, LAST_WORDS_MS = 500 };
+
+struct pf_access_log {
+    pthread_mutex_t lock; /* guards what follows */
+    pthread_cond_t more;
+    pf_buf pending;
+    bool stop;
+
+    int fd;
+    pthread_t thread;
+    pf_metric *dropped;
+};
+
+/* Writes it all; at shutdown only as long as the reader keeps reading. */
+static void write_all(int fd, pf_str s, bool patient)
+{
+    while (s.n) {
+        struct pollfd p = {.fd = fd, .events = POLLOUT};
+        if (!patient && poll(&p, 1, LAST_WORDS_MS) <= 0)
+            return;
+        ssize_t n = write(fd, s.p, s.n < 4096 ? s.n : 4096);
+        if (n < 0 && errno != EINTR && errno != EAGAIN)
+            return;
+        if (n > 0)
+            s = (pf_str){s.p + n, s.n - (size_t)n};
+    }
+}
+
+static void *run(void *arg)
+{
+    pf_access_log *log = arg;
+    pf_buf mine = PF_BUF_INIT;
+    pthread_mutex_lock(&log->lock);
+    while (!log->stop || log->pending.len) {
+        if (!log->pending.len) {
+            pthread_cond_wait(&log->more, &log->lock);
+            continue;
+        }
+        pf_buf swap = log->pending;
+        log->pending = mine;
+        mine = swap;
+        bool patient = !log->stop;
+        pthread_mutex_unlock(&log->lock);
+        write_all(log->fd, pf_buf_str(&mine), patient);
+        pf_buf_clear(&mine);
+        pthread_mutex_lock(&log->lock);
+    }
+    pthread_mutex_unlock(&log->lock);
+    pf_buf_free(&mine);
+    return NULL;
+}
+
+pf_code pf_access_log_new(int fd, pf_access_log **out, pf_error *err)
+{
+    pf_access_log *log = calloc(1, sizeof *log);
+    if (!log)
+        return pf_fail_nomem(err, "access log");
+    log->fd = fd;
+    log->dropped = pf_metric_series(pf_metrics_family("profefe_access_log_dropped_total",
+                                                      "Access log lines that nobody took in time.",
+                                                      PF_COUNTER, NULL, 0),
+                                    "");
+    pthread_mutex_init(&log->lock, NULL);
+    pthread_cond_init(&log->more, NULL);
+    if (pthread_create(&log->thread, NULL, run, log) != 0) {
+        free(log);
+        return pf_fail(err, PF_INTERNAL, "can't start the access log's thread");
+    }
+    pthread_setname_np(log->thread, "access-log");
+    *out = log;
+    return PF_OK;
+}
+
+/* What could break a line into something else is written %xx. */
+static void put_clean(pf_buf *b, pf_str s)
+{
+    for (size_t i = 0; i < s.n; i++) {
+        unsigned char c = (unsigned char)s.p[i];
+        if (c <= ' ' || c >= 0x7f || c == '"')
+            pf_buf_printf(b, "%%%02X", c);
+        else
+            pf_buf_putc(b, (char)c);
+    }
+}
+
+/* As Go prints a duration: the largest unit that leaves a whole number before the point. */
+static void put_duration(pf_buf *b, int64_t ns)
+{
+    if (ns >= PF_NS_PER_SEC)
+        pf_buf_printf(b, "%.6gs", (double)ns / 1e9);
+    else if (ns >= PF_NS_PER_MS)
+        pf_buf_printf(b, "%.6gms", (double)ns / 1e6);
+    else
+        pf_buf_printf(b, "%.6g\xc2\xb5s", (double)ns / 1e3);
+}
+
+/* The host of "name:port", "[::1]:port" or a name alone. */
+static pf_str without_port(pf_str host)
+{
+    size_t i = host.n;
+    while (i && host.p[i - 1] >= '0' && host.p[i - 1] <= '9')
+        i--;
+    if (i && i < host.n && host.p[i - 1] == ':')
+        host.n = i - 1;
+    if (host.n > 1 && host.p[0] == '[' && host.p[host.n - 1] == ']')
+        host = (pf_str){host.p + 1, host.n - 2};
+    return host;
+}
+
+static void put_line(pf_buf *b, const pf_access_line *l)
+{
+    time_t sec = (time_t)(l->started / PF_NS_PER_SEC);
+    struct tm tm;
+    gmtime_r(&sec, &tm);
+    char ts[32];
+    strftime(ts, sizeof ts, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    pf_buf_puts(b, "rid=");
+    put_clean(b, l->rid);
+    pf_buf_printf(b, " ts=%s method=", ts);
+    put_clean(b, l->method);
+    pf_buf_puts(b, " uri=");
+    put_clean(b, l->uri);
+    pf_buf_printf(b, " code=%d host=", l->code);
+    put_clean(b, without_port(l->host));
+    pf_buf_puts(b, " ip=");
+    put_clean(b, l->ip);
+    pf_buf_puts(b, " rtime=");
+    put_duration(b, l->duration);
+    pf_buf_putc(b, '\n');
+}
+
+void pf_access_log_write(pf_access_log *log, const pf_access_line *line)
+{
+    pthread_mutex_lock(&log->lock);
+    size_t was = log->pending.len;
+    if (was < BUFFER_MAX)
+        put_line(&log->pending, line);
+    if (was >= BUFFER_MAX || log->pending.failed) {
+        log->pending.len = was;
+        log->pending.failed = false;
+        pf_metric_add(log->dropped, 1);
+    }
+    if (!was)
+        pthread_cond_signal(&log->more);
+    pthread_mutex_unlock(&log->lock);
+}
+
+void pf_access_log_free(pf_access_log *log)
+{
+    if (!log)
+        return;
+    pthread_mutex_lock(&log->lock);
+    log->stop = true;
+    pthread_cond_signal(&log->more);
+    pthread_mutex_unlock(&log->lock);
+    pthread_join(log->thread, NULL);
+    pthread_mutex_destroy(&log->lock);
+    pthread_cond_destroy(&log->more);
+    pf_buf_free(&log->pending);
+    free(log);
+}

@@ -1,0 +1,53 @@
+/* api.h: the HTTP API, version 0, on top of the transport. docs/api.md is its manual.
+ *
+ *     transport --admit--> route.c --> handle: params.c --> push.c, find.c, get.c, pages.c -->
+ * storage
+ *                                                                   \--> reply.c --> transport
+ *
+ * One file per resource: push.c (a new profile), find.c (lists), get.c (one profile, several, a
+ * merge), pages.c (services, version, health, metrics, the text at "/"). route.c knows the paths
+ * and methods, params.c reads the parameters, reply.c writes the envelope, watch.c keeps the
+ * request metrics and the access log (access_log.c).
+ *
+ * Thread-safety: a pf_api is shared by all threads and read-only but for its metrics and the access
+ * log.
+ */
+#ifndef PF_SERVER_API_API_H
+#define PF_SERVER_API_API_H
+
+#include "server/http/http.h"
+#include "storage/storage.h"
+
+typedef struct pf_api pf_api;
+
+typedef struct pf_api_build {
+    const char *version, *commit, *build_time;
+    const char *built_with; /* "gcc 12.2.0, sqlite 3.40.1, ..." */
+} pf_api_build;
+
+typedef struct pf_api_config {
+    size_t max_body;         /* bytes as sent */
+    size_t max_inflated;     /* bytes after gunzip */
+    size_t query_max_memory; /* bytes of one query */
+    int64_t query_timeout;   /* ns of one query */
+    int access_log_fd;       /* -1: no access log */
+
+    pf_store *store;   /* outlives the API's requests */
+    pf_budget *budget; /* memory of everything in flight; may be NULL */
+    const pf_api_build *build;
+} pf_api_config;
+
+pf_api_config pf_api_config_default(void);
+
+pf_code pf_api_new(const pf_api_config *cfg, pf_api **out, pf_error *err);
+
+/* What pf_http_start wants; valid as long as the API. */
+pf_http_app pf_api_app(pf_api *api);
+
+/* From now on /readyz says 503: the server is on its way out. */
+void pf_api_stopping(pf_api *api);
+
+/* After the transport has stopped and the store is closed. NULL is allowed. */
+void pf_api_free(pf_api *api);
+
+#endif

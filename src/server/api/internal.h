@@ -1,0 +1,48 @@
+/* internal.h: what the files of this room share.
+ */
+#ifndef PF_SERVER_API_INTERNAL_H
+#define PF_SERVER_API_INTERNAL_H
+
+#include "server/api/access_log.h"
+#include "server/api/api.h"
+#include "server/api/watch.h"
+
+struct pf_api {
+    pf_api_config cfg;
+    pf_watch *watch;
+    pf_access_log *access_log; /* NULL: off */
+    atomic_bool stopping;
+};
+
+typedef void (*pf_handler)(pf_api *api, pf_req *req);
+
+/* A path that is known, and who answers it. See route.c. */
+typedef struct pf_route {
+    const char *label; /* the path in metrics: "/api/0/profiles/__pid__" */
+    pf_handler get;    /* HEAD too; NULL: not allowed */
+    pf_handler post;
+    bool is_inline; /* quick, without disk: answered on the HTTP thread */
+} pf_route;
+
+/* Never NULL: an unknown path has a route of its own whose handlers are both NULL. */
+const pf_route *pf_route_find(pf_str path);
+bool pf_route_is_known(const pf_route *r);
+const pf_route *pf_route_at(size_t i); /* all of them, NULL behind the last; for the metrics */
+
+/* The handlers, each in the file that its comment in api.h names. */
+void pf_handle_push(pf_api *api, pf_req *req);
+void pf_handle_find(pf_api *api, pf_req *req);
+void pf_handle_get(pf_api *api, pf_req *req);
+void pf_handle_merge(pf_api *api, pf_req *req);
+void pf_handle_services(pf_api *api, pf_req *req);
+void pf_handle_version(pf_api *api, pf_req *req);
+void pf_handle_metrics(pf_api *api, pf_req *req);
+void pf_handle_healthz(pf_api *api, pf_req *req);
+void pf_handle_readyz(pf_api *api, pf_req *req);
+void pf_handle_root(pf_api *api, pf_req *req);
+
+/* The limits of one query of `req`: deadline from now, memory, given up when the client hangs up.
+ */
+pf_op pf_api_op(const pf_api *api, pf_req *req);
+
+#endif

@@ -1,0 +1,149 @@
+#include "server/api/params.h"
+
+#include "base/clock.h"
+#include "profile/time.h"
+#include "profile/url.h"
+
+enum { SHOWN_MAX = 100 }; /* bytes of a value that an error repeats */
+
+static pf_str shown(pf_str s)
+{
+    return (pf_str){s.p, s.n < SHOWN_MAX ? s.n : SHOWN_MAX};
+}
+
+/* Prefixes what the domain layer says with "bad request: ", as the original does. */
+static pf_code wrap(pf_code code, const pf_error *why, pf_error *err)
+{
+    if (code == PF_INVALID)
+        return pf_fail(err, code, "bad request: %s", why->msg);
+    return code ? pf_fail(err, code, "%s", why->msg) : PF_OK;
+}
+
+static pf_code get(pf_req *req, const char *name, pf_str *out, pf_error *err)
+{
+    return pf_url_param(pf_req_query(req), name, pf_req_arena(req), out, err);
+}
+
+static pf_code read_common(pf_req *req, pf_str *service, pf_type *type, pf_labels *labels,
+                           pf_error *err)
+{
+    pf_str word, text;
+    pf_code code = get(req, "service", service, err);
+    if (code || (code = pf_service_check(*service, err)))
+        return code;
+    if ((code = get(req, "type", &word, err)) || (code = get(req, "labels", &text, err)))
+        return code;
+    *type = pf_type_parse(word);
+    return pf_labels_parse(text, pf_req_arena(req), labels, err);
+}
+
+static pf_code parse_time(const char *name, pf_str text, pf_instant *out, pf_error *err)
+{
+    const char *why;
+    if (!pf_time_parse(text, out, &why))
+        return pf_fail(err, PF_INVALID, "bad \"%s\" timestamp \"%.*s\": %s", name,
+                       PF_FMT(shown(text)), why);
+    return PF_OK;
+}
+
+static pf_code read_push(pf_req *req, int64_t now, pf_meta *out, pf_error *err)
+{
+    *out = (pf_meta){.created_at = now};
+    pf_code code = read_common(req, &out->service, &out->type, &out->labels, err);
+    if (code)
+        return code;
+    if (out->type == PF_TYPE_UNKNOWN)
+        return pf_fail(err, PF_INVALID, "unknown profile type");
+    pf_str text;
+    if ((code = get(req, "created_at", &text, err)) || !text.n)
+        return code;
+    pf_instant t;
+    if ((code = parse_time("created_at", text, &t, err)))
+        return code;
+    if (t.clamped)
+        return pf_fail(err, PF_INVALID,
+                       "bad \"created_at\" timestamp \"%.*s\": before 1677 or after 2262",
+                       PF_FMT(shown(text)));
+    out->created_at = t.ns;
+    return PF_OK;
+}
+
+pf_code pf_params_push(pf_req *req, int64_t now, pf_meta *out, pf_error *err)
+{
+    pf_error why;
+    return wrap(read_push(req, now, out, &why), &why, err);
+}
+
+static pf_code read_bound(pf_req *req, const char *name, bool is_end, int64_t *out, pf_error *err)
+{
+    pf_str text;
+    pf_instant t;
+    pf_code code = get(req, name, &text, err);
+    if (code)
+        return code;
+    if (!text.n)
+        return pf_fail(err, PF_INVALID, "missing \"%s\"", name);
+    if ((code = parse_time(name, text, &t, err)))
+        return code;
+    *out = t.ns;
+    /* An end without a fraction includes its whole second. */
+    if (is_end && !t.has_fraction && __builtin_add_overflow(t.ns, PF_NS_PER_SEC - 1, out))
+        *out = INT64_MAX;
+    return PF_OK;
+}
+
+static pf_code read_query(pf_req *req, pf_query *out, pf_error *err)
+{
+    *out = (pf_query){0};
+    pf_code code = read_common(req, &out->service, &out->type, &out->labels, err);
+    if (code || (code = read_bound(req, "from", false, &out->from, err)) ||
+        (code = read_bound(req, "to", true, &out->to, err)))
+        return code;
+    if (out->from > out->to)
+        return pf_fail(err, PF_INVALID, "\"from\" is after \"to\"");
+    pf_str text;
+    if ((code = get(req, "limit", &text, err)) || !text.n)
+        return code;
+    if (!pf_str_to_i64(text, &out->limit))
+        return pf_fail(err, PF_INVALID, "bad \"limit\" \"%.*s\": not a whole number",
+                       PF_FMT(shown(text)));
+    return PF_OK;
+}
+
+pf_code pf_params_query(pf_req *req, pf_query *out, pf_error *err)
+{
+    pf_error why;
+    return wrap(read_query(req, out, &why), &why, err);
+}
+
+static pf_code read_ids(pf_req *req, pf_str **ids, size_t *n, pf_error *err)
+{
+    pf_str path = pf_req_path(req), prefix = PF_STR("/api/0/profiles/"), rest;
+    path = (pf_str){path.p + prefix.n, path.n - prefix.n};
+    while (path.n && path.p[path.n - 1] == '/')
+        path.n--;
+    while (path.n && path.p[0] == '/')
+        path = (pf_str){path.p + 1, path.n - 1};
+    pf_arena *a = pf_req_arena(req);
+    pf_code code = pf_url_unescape(path, false, a, &rest, err);
+    if (code)
+        return code;
+    size_t count = 1;
+    for (size_t i = 0; i < rest.n; i++)
+        count += rest.p[i] == '+';
+    *ids = pf_arena_array(a, count, sizeof **ids);
+    if (!*ids)
+        return pf_arena_fail(a, err, "a list of ids");
+    for (*n = 0; *n < count; (*n)++) {
+        pf_str_cut(rest, '+', &(*ids)[*n], &rest);
+        if (!(*ids)[*n].n)
+            return pf_fail(err, PF_INVALID, "bad profile id \"\": empty");
+    }
+    return PF_OK;
+}
+
+pf_code pf_params_ids(pf_req *req, pf_str **ids, size_t *n, pf_error *err)
+{
+    pf_error why;
+    return wrap(read_ids(req, ids, n, &why), &why, err);
+}

@@ -1,0 +1,107 @@
+/* push.c: POST /api/0/profiles, a new profile.
+ *
+ *     body -> Content-Encoding undone -> gunzip -> decode and validate -> the store, which answers
+ * later
+ *
+ * An execution trace goes to the store as it came. Everything that the request holds meanwhile
+ * stands in its arena and counts against the memory in flight.
+ */
+#include "base/clock.h"
+#include "pprof/gzip.h"
+#include "server/api/internal.h"
+#include "server/api/params.h"
+#include "server/api/reply.h"
+
+#include <string.h>
+
+static void pushed(pf_write *w, pf_code code, const pf_error *err)
+{
+    pf_req *req = w->ctx;
+    if (code) {
+        pf_req_reply_error(req, code, err);
+        return;
+    }
+    pf_buf b = PF_BUF_INIT;
+    w->meta.id = pf_str_c(w->id);
+    pf_reply_open(&b);
+    pf_reply_put_meta(&b, &w->meta);
+    pf_reply_close(&b);
+    pf_reply_json_take(req, &b);
+}
+
+/* The body without its Content-Encoding, which is undone once. */
+static pf_code decoded_body(pf_api *api, pf_req *req, pf_str *body, pf_error *err)
+{
+    *body = pf_req_body(req);
+    pf_str encoding = pf_str_trim(pf_req_header(req, "Content-Encoding"));
+    if (!encoding.n || pf_str_eq_nocase(encoding, PF_STR("identity")))
+        return PF_OK;
+    if (!pf_str_eq_nocase(encoding, PF_STR("gzip")) &&
+        !pf_str_eq_nocase(encoding, PF_STR("x-gzip"))) {
+        pf_req_add_header(req, "Accept-Encoding", "gzip, identity");
+        return pf_fail(err, PF_UNSUPPORTED, "unsupported Content-Encoding \"%.*s\": gzip or none",
+                       PF_FMT(encoding));
+    }
+    pf_error why;
+    pf_code code = pf_gunzip(*body, api->cfg.max_inflated, pf_req_arena(req), body, &why);
+    if (code == PF_INVALID)
+        return pf_fail(err, code, "bad request: Content-Encoding is gzip, the body is not: %s",
+                       why.msg);
+    return code ? pf_fail(err, code, "%s", why.msg) : PF_OK;
+}
+
+static pf_code decode(pf_api *api, pf_req *req, pf_write *w, pf_error *err)
+{
+    pf_arena *a = pf_req_arena(req);
+    pf_code code = PF_OK;
+    w->inflated = w->body;
+    if (pf_is_gzip(w->body))
+        code = pf_gunzip(w->body, api->cfg.max_inflated, a, &w->inflated, err);
+    else if (w->body.n > api->cfg.max_inflated)
+        code = pf_fail(err, PF_TOO_LARGE, "a profile of %zu bytes is over the limit of %zu",
+                       w->body.n, api->cfg.max_inflated);
+    if (code)
+        return code;
+    pf_profile *p = pf_arena_zalloc(a, sizeof *p);
+    if (!p)
+        return pf_arena_fail(a, err, "a profile");
+    if ((code = pf_profile_decode(p, a, w->inflated, err)))
+        return code;
+    if (!p->nsample)
+        return pf_fail(err, PF_INVALID, "no samples");
+    w->profile = p;
+    if (p->time_nanos > 0)
+        w->meta.created_at = p->time_nanos;
+    return PF_OK;
+}
+
+static pf_code prepare(pf_api *api, pf_req *req, pf_write *w, pf_error *err)
+{
+    pf_code code = pf_params_push(req, pf_clock_wall(NULL), &w->meta, err);
+    if (code || (code = decoded_body(api, req, &w->body, err)))
+        return code;
+    pf_error why;
+    if (w->meta.type == PF_TYPE_TRACE)
+        code = w->body.n ? PF_OK : pf_fail(&why, PF_INVALID, "an empty body");
+    else
+        code = decode(api, req, w, &why);
+    if (code == PF_INVALID)
+        return pf_fail(err, code, "malformed profile (%s)", why.msg);
+    return code ? pf_fail(err, code, "%s", why.msg) : PF_OK;
+}
+
+void pf_handle_push(pf_api *api, pf_req *req)
+{
+    pf_error err;
+    pf_arena *a = pf_req_arena(req);
+    pf_write *w = pf_arena_zalloc(a, sizeof *w);
+    pf_code code = w ? prepare(api, req, w, &err) : pf_arena_fail(a, &err, "a push");
+    if (code) {
+        pf_req_reply_error(req, code, &err);
+        return;
+    }
+    w->arena = a;
+    w->done = pushed;
+    w->ctx = req;
+    pf_store_write(api->cfg.store, w);
+}

@@ -1,0 +1,90 @@
+#include "server/api/reply.h"
+
+#include "profile/time.h"
+
+#include <stdio.h>
+
+enum { FILENAME_MAX_STEM = 100 };
+
+void pf_reply_open(pf_buf *b)
+{
+    pf_buf_puts(b, "{\"code\":200,\"body\":");
+}
+
+void pf_reply_close(pf_buf *b)
+{
+    pf_buf_puts(b, "}\n");
+}
+
+void pf_reply_put_meta(pf_buf *b, const pf_meta *m)
+{
+    char created[PF_TIME_CHARS + 1];
+    pf_time_format(m->created_at, created);
+    pf_buf_puts(b, "{\"id\":");
+    pf_buf_put_json(b, m->id);
+    pf_buf_printf(b, ",\"type\":\"%s\",\"service\":", pf_type_name(m->type));
+    pf_buf_put_json(b, m->service);
+    for (size_t i = 0; i < m->labels.n; i++) {
+        pf_buf_puts(b, i ? ",{\"key\":" : ",\"labels\":[{\"key\":");
+        pf_buf_put_json(b, m->labels.pairs[i].key);
+        pf_buf_puts(b, ",\"value\":");
+        pf_buf_put_json(b, m->labels.pairs[i].value);
+        pf_buf_putc(b, '}');
+    }
+    pf_buf_printf(b, "%s,\"created_at\":\"%s\"}", m->labels.n ? "]" : "", created);
+}
+
+static void reply_take(pf_req *req, const char *type, pf_buf *b)
+{
+    if (b->failed) {
+        pf_buf_free(b);
+        pf_error err;
+        pf_fail_nomem(&err, "an answer");
+        pf_req_reply_error(req, err.code, &err);
+        return;
+    }
+    pf_req_reply_take(req, 200, type, b);
+}
+
+void pf_reply_json_take(pf_req *req, pf_buf *b)
+{
+    reply_take(req, PF_JSON, b);
+}
+
+void pf_reply_text_take(pf_req *req, pf_buf *b)
+{
+    reply_take(req, "text/plain; charset=utf-8", b);
+}
+
+void pf_reply_blob_take(pf_req *req, pf_blob *blob, pf_str stem)
+{
+    char value[FILENAME_MAX_STEM + 64];
+    if (stem.n > FILENAME_MAX_STEM)
+        stem.n = FILENAME_MAX_STEM;
+    int n = snprintf(value, sizeof value, "attachment; filename=\"%.*s%s\"", PF_FMT(stem),
+                     blob->type == PF_TYPE_TRACE ? ".trace" : ".pb.gz");
+    for (int i = 0; i < n; i++) /* ids of other stores may hold '/': not in a file's name */
+        if (value[i] == '/' && i > 11)
+            value[i] = '_';
+    pf_req_add_header(req, "Content-Disposition", value);
+    reply_take(req, "application/octet-stream", &blob->bytes);
+}
+
+const char *pf_reply_error_body(void *ctx, pf_str target, int status, const char *msg, pf_buf *out)
+{
+    (void)ctx;
+    if (!pf_str_has_prefix(target, PF_STR("/api/"))) {
+        pf_buf_printf(out, "%s\n", msg);
+        return "text/plain; charset=utf-8";
+    }
+    pf_buf_printf(out, "{\"code\":%d,\"error\":", status);
+    pf_buf_put_json(out, pf_str_c(msg));
+    pf_buf_puts(out, "}\n");
+    return PF_JSON;
+}
+
+void pf_reply_not_allowed(pf_req *req, const char *allow, const pf_error *err)
+{
+    pf_req_add_header(req, "Allow", allow);
+    pf_req_reply_error(req, PF_NOT_ALLOWED, err);
+}

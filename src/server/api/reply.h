@@ -1,0 +1,34 @@
+/* reply.h: the envelope of the JSON answers (docs/api.md).
+ *
+ *     {"code":200,"body":…}         {"code":400,"error":"…"}          each with a newline behind
+ */
+#ifndef PF_SERVER_API_REPLY_H
+#define PF_SERVER_API_REPLY_H
+
+#include "profile/meta.h"
+#include "server/http/http.h"
+#include "storage/storage.h"
+
+#define PF_JSON "application/json"
+
+/* Opens and closes the success envelope around what is appended between them. */
+void pf_reply_open(pf_buf *b);
+void pf_reply_close(pf_buf *b);
+
+/* A profile as it is shown: {"id":…,"type":…,"service":…,"labels":[…],"created_at":…}. */
+void pf_reply_put_meta(pf_buf *b, const pf_meta *m);
+
+/* 200 with what `b` holds, taken over; 500 when it has failed. */
+void pf_reply_json_take(pf_req *req, pf_buf *b);
+void pf_reply_text_take(pf_req *req, pf_buf *b);
+
+/* 200 with a profile's bytes, taken over, to be saved as `stem` with the ending of its kind. */
+void pf_reply_blob_take(pf_req *req, pf_blob *blob, pf_str stem);
+
+/* The body of an error: JSON under /api/, a line of text elsewhere. Returns its content type. */
+const char *pf_reply_error_body(void *ctx, pf_str target, int status, const char *msg, pf_buf *out);
+
+/* 405 with an Allow header. */
+void pf_reply_not_allowed(pf_req *req, const char *allow, const pf_error *err);
+
+#endif

@@ -1,0 +1,38 @@
+#include "server/api/internal.h"
+
+static const pf_route routes[] = {
+    {"/api/0/profiles", pf_handle_find, pf_handle_push, false},
+    {"/api/0/profiles/merge", pf_handle_merge, NULL, false},
+    {"/api/0/profiles/__pid__", pf_handle_get, NULL, false},
+    {"/api/0/services", pf_handle_services, NULL, false},
+    {"/api/0/version", pf_handle_version, NULL, true},
+    {"/debug/metrics", pf_handle_metrics, NULL, false},
+    {"/metrics", pf_handle_metrics, NULL, false},
+    {"/healthz", pf_handle_healthz, NULL, true},
+    {"/readyz", pf_handle_readyz, NULL, false},
+    {"/", pf_handle_root, NULL, true},
+    {"unknown", NULL, NULL, true},
+};
+
+enum { ROUTE_GET = 2, ROUTE_UNKNOWN = sizeof routes / sizeof *routes - 1 };
+
+const pf_route *pf_route_at(size_t i)
+{
+    return i <= ROUTE_UNKNOWN ? &routes[i] : NULL;
+}
+
+bool pf_route_is_known(const pf_route *r)
+{
+    return r != &routes[ROUTE_UNKNOWN];
+}
+
+const pf_route *pf_route_find(pf_str path)
+{
+    pf_str prefix = PF_STR("/api/0/profiles/");
+    while (path.n > 1 && path.p[path.n - 1] == '/')
+        path.n--;
+    for (size_t i = 0; i < ROUTE_UNKNOWN; i++)
+        if (i != ROUTE_GET && pf_str_eq(path, pf_str_c(routes[i].label)))
+            return &routes[i];
+    return &routes[pf_str_has_prefix(path, prefix) ? ROUTE_GET : ROUTE_UNKNOWN];
+}
