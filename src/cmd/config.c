@@ -1,0 +1,349 @@
+/* config.c: every flag of the server in one table.
+ *
+ * The original's containers start unchanged: its flags for the Badger store name the local store's,
+ * its other flags are known and ignored with a warning. A flag of the original that asks for a
+ * store that is not here (S3, GCS, ClickHouse) ends the start instead: data must not go elsewhere
+ * in silence.
+ */
+#include "cmd/config.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* What the flags write to before it is checked; the defaults stand here. */
+typedef struct raw {
+    const char *addr, *storage_type, *dir, *badger_dir, *log_level, *log_format;
+    bool version, log_access;
+    int64_t exit_timeout, data_ttl, badger_ttl;
+    int64_t max_body, max_inflated, max_inflight, threads, workers, queue, connections, header_max;
+    int64_t header_timeout, body_timeout, write_timeout, idle_timeout;
+    int64_t query_memory, query_timeout;
+    int64_t max_size, min_free, cache_size, symbols_memory;
+} raw;
+
+static raw raw_defaults(void)
+{
+    pf_http_config http = pf_http_config_default();
+    pf_api_config api = pf_api_config_default();
+    pf_local_config local = pf_local_config_default();
+    return (raw){
+        .addr = ":10100",
+        .storage_type = "auto",
+        .dir = "./profefe-data",
+        .log_level = "info",
+        .log_format = "logfmt",
+        .log_access = true,
+        .exit_timeout = 5 * PF_NS_PER_SEC,
+        .data_ttl = local.data_ttl,
+        .max_body = (int64_t)api.max_body,
+        .max_inflated = (int64_t)api.max_inflated,
+        .max_inflight = INT64_C(128) << 20,
+        .threads = http.threads,
+        .workers = http.workers,
+        .queue = http.queue_max,
+        .connections = http.connections,
+        .header_max = (int64_t)http.header_max,
+        .header_timeout = http.header_timeout,
+        .body_timeout = http.body_timeout,
+        .write_timeout = http.write_timeout,
+        .idle_timeout = http.idle_timeout,
+        .query_memory = (int64_t)api.query_max_memory,
+        .query_timeout = api.query_timeout,
+        .max_size = local.max_size,
+        .min_free = local.min_free,
+        .cache_size = (int64_t)local.cache_size,
+        .symbols_memory = (int64_t)local.symbols_memory,
+    };
+}
+
+#define SERVER "Server"
+#define LIMITS "Limits"
+#define STORE "Store"
+#define LOG "Log"
+#define COMPAT "Flags of the original server that are understood"
+
+enum { FLAGS_MAX = 80 };
+
+/* Flags of the original that have nothing to say here. */
+static const char *const ignored[] = {
+    "badger.gc-interval",
+    "badger.gc-discard-ratio",
+    "profefe.agent.collector-addr",
+    "profefe.agent.service-name",
+    "profefe.agent.labels",
+    "profefe.agent.read-interval",
+    "profefe.agent.enable-cpu-profile",
+    "s3.endpoint-url",
+    "s3.region",
+    "s3.bucket",
+    "s3.max-retries",
+    "gcs.bucket",
+    "gcs.max-retries",
+    "clickhouse.dsn",
+    "clickhouse.samples-writer.pool-size",
+};
+static const char *const ignored_bools[] = {
+    "profefe.agent.enable-heap-profile",
+    "profefe.agent.enable-block-profile",
+    "profefe.agent.enable-mutex-profile",
+    "profefe.agent.enable-goroutine-profile",
+    "profefe.agent.enable-thread-creation-profile",
+    "s3.disable-ssl",
+};
+
+/* Fills `list` with flags that write into *r; returns how many. */
+static size_t flag_table(raw *r, pf_flag *list)
+{
+#define FLAG(n, k, v, g, a, h)                                                                     \
+    {                                                                                              \
+        .name = n, .kind = PF_FLAG_##k, .value = v, .group = g, .arg = a, .help = h                \
+    }
+    const pf_flag table[] = {
+        FLAG("addr", STRING, &r->addr, SERVER, "host:port", "address to listen on"),
+        FLAG("exit-timeout", DURATION, &r->exit_timeout, SERVER, "duration",
+             "how long requests under way may go on after SIGTERM"),
+        FLAG("http.threads", INT, &r->threads, SERVER, "n", "threads that receive and send"),
+        FLAG("http.workers", INT, &r->workers, SERVER, "n", "threads that decode, query and merge"),
+        FLAG("version", BOOL, &r->version, SERVER, NULL, "print the version and exit"),
+
+        FLAG("http.max-body-size", SIZE, &r->max_body, LIMITS, "size",
+             "largest body as sent; over it 413"),
+        FLAG("http.max-inflated-size", SIZE, &r->max_inflated, LIMITS, "size",
+             "largest body after gunzip; over it 413"),
+        FLAG("http.max-connections", INT, &r->connections, LIMITS, "n", "connections at once"),
+        FLAG("http.max-header-size", SIZE, &r->header_max, LIMITS, "size",
+             "request line and headers together"),
+        FLAG("http.max-queue", INT, &r->queue, LIMITS, "n",
+             "requests that wait for a worker; over it 503"),
+        FLAG("http.header-timeout", DURATION, &r->header_timeout, LIMITS, "duration",
+             "in which a request's headers must arrive"),
+        FLAG("http.body-timeout", DURATION, &r->body_timeout, LIMITS, "duration",
+             "in which its body must arrive"),
+        FLAG("http.write-timeout", DURATION, &r->write_timeout, LIMITS, "duration",
+             "that sending an answer may stand still"),
+        FLAG("http.idle-timeout", DURATION, &r->idle_timeout, LIMITS, "duration",
+             "that a connection may be silent between requests"),
+        FLAG("memory.max-inflight", SIZE, &r->max_inflight, LIMITS, "size",
+             "memory of all requests under way; over it 503"),
+        FLAG("query.max-memory", SIZE, &r->query_memory, LIMITS, "size",
+             "memory of one query or merge; over it 422"),
+        FLAG("query.timeout", DURATION, &r->query_timeout, LIMITS, "duration",
+             "time of one query or merge; over it 503"),
+
+        FLAG("storage-type", STRING, &r->storage_type, STORE, "type",
+             "local, or auto, which means it"),
+        FLAG("local.dir", STRING, &r->dir, STORE, "dir", "where the profiles are kept"),
+        FLAG("local.data-ttl", DURATION, &r->data_ttl, STORE, "duration",
+             "how long a profile is kept; 0 for ever"),
+        FLAG("local.max-size", SIZE, &r->max_size, STORE, "size",
+             "bytes on disk above which the oldest go; 0 for no ceiling"),
+        FLAG("local.min-free", SIZE, &r->min_free, STORE, "size",
+             "free disk space below which nothing is taken"),
+        FLAG("local.cache-size", SIZE, &r->cache_size, STORE, "size",
+             "memory for pages of the database"),
+        FLAG("local.symbols-memory", SIZE, &r->symbols_memory, STORE, "size",
+             "memory for recognising symbols seen before"),
+
+        FLAG("log.level", STRING, &r->log_level, LOG, "level", "debug, info, warn or error"),
+        FLAG("log.format", STRING, &r->log_format, LOG, "format", "logfmt, json or console"),
+        FLAG("log.access", BOOL, &r->log_access, LOG, NULL,
+             "a line on standard output for each request"),
+
+        FLAG("badger.dir", STRING, &r->badger_dir, COMPAT, "dir", "the same as -local.dir"),
+        FLAG("badger.data-ttl", DURATION, &r->badger_ttl, COMPAT, "duration",
+             "the same as -local.data-ttl"),
+    };
+#undef FLAG
+    size_t n = sizeof table / sizeof *table;
+    memcpy(list, table, sizeof table);
+    for (size_t i = 0; i < sizeof ignored / sizeof *ignored; i++)
+        list[n++] = (pf_flag){.name = ignored[i], .kind = PF_FLAG_IGNORED};
+    for (size_t i = 0; i < sizeof ignored_bools / sizeof *ignored_bools; i++)
+        list[n++] =
+            (pf_flag){.name = ignored_bools[i], .kind = PF_FLAG_IGNORED, .ignored_bool = true};
+    return n;
+}
+
+static bool is_set(const pf_flags *f, const char *name)
+{
+    const pf_flag *flag = pf_flags_find(f, name);
+    return flag && flag->set;
+}
+
+/* Level names in any case; those that only the original's logger has are the nearest of ours. */
+static pf_code setup_log(const raw *r, pf_error *err)
+{
+    pf_log_level level;
+    pf_log_format format;
+    static const char *const names[] = {"debug",  "info",  "warn", "error",
+                                        "dpanic", "panic", "fatal"};
+    size_t i = 0;
+    while (i < 7 && !pf_str_eq_nocase(pf_str_c(r->log_level), pf_str_c(names[i])))
+        i++;
+    if (i == 7 || !pf_log_level_parse(pf_str_c(names[i < 3 ? i : 3]), &level))
+        return pf_fail(err, PF_INVALID,
+                       "flag -log.level: \"%s\" is none of debug, info, warn, error", r->log_level);
+    if (!pf_log_format_parse(pf_str_c(r->log_format), &format))
+        return pf_fail(err, PF_INVALID, "flag -log.format: \"%s\" is none of logfmt, json, console",
+                       r->log_format);
+    pf_log_setup(level, format);
+    return PF_OK;
+}
+
+/* One word of -storage-type; sets *badger when it is the original's default store. */
+static pf_code check_storage_word(pf_str type, bool *badger, pf_error *err)
+{
+    static const char *const later[] = {"s3", "gcs", "clickhouse"};
+    for (size_t i = 0; i < sizeof later / sizeof *later; i++)
+        if (pf_str_eq(type, pf_str_c(later[i])))
+            return pf_fail(err, PF_INVALID,
+                           "-storage-type=%s: that store comes later, only local is here",
+                           later[i]);
+    if (pf_str_eq(type, PF_STR("badger")))
+        *badger = true;
+    else if (!pf_str_eq(type, PF_STR("local")) && !pf_str_eq(type, PF_STR("auto")))
+        return pf_fail(err, PF_INVALID, "flag -storage-type: \"%.*s\" is not local or auto",
+                       PF_FMT(type));
+    return PF_OK;
+}
+
+static pf_code choose_storage(raw *r, const pf_flags *f, pf_error *err)
+{
+    bool badger = is_set(f, "badger.dir") || is_set(f, "badger.data-ttl");
+    pf_str rest = pf_str_c(*r->storage_type ? r->storage_type : "auto"), type;
+    if (pf_str_cut(rest, ',', &type, &rest))
+        return pf_fail(err, PF_INVALID, "-storage-type=%s: several stores at once come later",
+                       r->storage_type);
+    pf_code code = check_storage_word(type, &badger, err);
+    if (code)
+        return code;
+    /* The original takes a bucket by itself for "use that store". */
+    static const char *const elsewhere[] = {"s3.bucket", "gcs.bucket", "clickhouse.dsn"};
+    for (size_t i = 0; !badger && i < sizeof elsewhere / sizeof *elsewhere; i++)
+        if (is_set(f, elsewhere[i]) && !is_set(f, "storage-type"))
+            return pf_fail(err, PF_INVALID,
+                           "-%s: that store comes later; -storage-type=local uses the local one",
+                           elsewhere[i]);
+    if (r->badger_dir && !is_set(f, "local.dir"))
+        r->dir = r->badger_dir;
+    if (is_set(f, "badger.data-ttl") && !is_set(f, "local.data-ttl"))
+        r->data_ttl = r->badger_ttl;
+    if (!*r->dir)
+        return pf_fail(err, PF_INVALID, "flag -local.dir: empty");
+    if (badger)
+        PF_LOG_INFO("the flags of the original's Badger store name the local store here",
+                    PF_S("dir", r->dir), PF_D("data_ttl", r->data_ttl));
+    return PF_OK;
+}
+
+static pf_code check_ranges(const raw *r, pf_error *err)
+{
+    const int64_t much = INT64_C(1) << 40, day = 86400 * PF_NS_PER_SEC;
+    const struct {
+        const char *flag;
+        int64_t value, least, most;
+    } ranges[] = {
+        {"http.threads", r->threads, 1, 1024},
+        {"http.workers", r->workers, 1, 1024},
+        {"http.max-queue", r->queue, 1, 1000000},
+        {"http.max-connections", r->connections, 1, 1000000},
+        {"http.max-header-size", r->header_max, 1024, 16 << 20},
+        {"http.max-body-size", r->max_body, 1, much},
+        {"http.max-inflated-size", r->max_inflated, 1, INT64_C(4) << 30},
+        {"http.header-timeout", r->header_timeout, PF_NS_PER_MS, day},
+        {"http.body-timeout", r->body_timeout, PF_NS_PER_MS, day},
+        {"http.write-timeout", r->write_timeout, PF_NS_PER_MS, day},
+        {"http.idle-timeout", r->idle_timeout, PF_NS_PER_MS, day},
+        {"memory.max-inflight", r->max_inflight, 1 << 20, much},
+        {"query.max-memory", r->query_memory, 1 << 20, much},
+        {"query.timeout", r->query_timeout, PF_NS_PER_MS, day},
+        {"local.cache-size", r->cache_size, 1 << 20, much},
+        {"local.symbols-memory", r->symbols_memory, 1 << 20, much},
+    };
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+        if (ranges[i].value < ranges[i].least || ranges[i].value > ranges[i].most)
+            return pf_fail(err, PF_INVALID, "flag -%s: %lld is not between %lld and %lld",
+                           ranges[i].flag, (long long)ranges[i].value, (long long)ranges[i].least,
+                           (long long)ranges[i].most);
+    return PF_OK;
+}
+
+static void fill(const raw *r, pf_config *c)
+{
+    c->exit_timeout = r->exit_timeout;
+    c->memory_max_inflight = r->max_inflight;
+
+    c->http = pf_http_config_default();
+    c->http.addr = r->addr;
+    c->http.threads = (unsigned)r->threads;
+    c->http.workers = (unsigned)r->workers;
+    c->http.queue_max = (unsigned)r->queue;
+    c->http.connections = (unsigned)r->connections;
+    c->http.header_max = (size_t)r->header_max;
+    c->http.header_timeout = r->header_timeout;
+    c->http.body_timeout = r->body_timeout;
+    c->http.write_timeout = r->write_timeout;
+    c->http.idle_timeout = r->idle_timeout;
+
+    c->api = pf_api_config_default();
+    c->api.max_body = (size_t)r->max_body;
+    c->api.max_inflated = (size_t)r->max_inflated;
+    c->api.query_max_memory = (size_t)r->query_memory;
+    c->api.query_timeout = r->query_timeout;
+    c->api.access_log_fd = r->log_access ? STDOUT_FILENO : -1;
+
+    c->local = pf_local_config_default();
+    c->local.dir = r->dir;
+    c->local.data_ttl = r->data_ttl;
+    c->local.max_size = r->max_size;
+    c->local.min_free = r->min_free;
+    c->local.cache_size = (size_t)r->cache_size;
+    c->local.symbols_memory = (size_t)r->symbols_memory;
+}
+
+static void warn_ignored(const pf_flags *f)
+{
+    for (size_t i = 0; i < f->n; i++)
+        if (f->list[i].set && f->list[i].kind == PF_FLAG_IGNORED)
+            PF_LOG_WARN("a flag of the original server does nothing here",
+                        PF_S("flag", f->list[i].name));
+}
+
+pf_code pf_config_read(pf_config *c, int argc, char **argv, pf_error *err)
+{
+    raw r = raw_defaults();
+    pf_flag list[FLAGS_MAX];
+    pf_flags flags = {.program = "profefe", .env_prefix = "PROFEFE_", .list = list};
+    flags.n = flag_table(&r, list);
+    memset(c, 0, sizeof *c);
+    pf_code code = pf_flags_parse(&flags, argc, argv, err);
+    c->help = flags.help;
+    c->version = r.version;
+    if (code || c->help || c->version)
+        return code;
+    if (flags.nrest)
+        return pf_fail(err, PF_INVALID, "unexpected argument \"%s\" (-help lists the flags)",
+                       flags.rest[0]);
+    if ((code = setup_log(&r, err)))
+        return code;
+    warn_ignored(&flags);
+    if ((code = choose_storage(&r, &flags, err)) || (code = check_ranges(&r, err)))
+        return code;
+    fill(&r, c);
+    return PF_OK;
+}
+
+void pf_config_print_help(FILE *out)
+{
+    raw r = raw_defaults();
+    pf_flag list[FLAGS_MAX];
+    pf_flags flags = {.program = "profefe", .env_prefix = "PROFEFE_", .list = list};
+    flags.n = flag_table(&r, list);
+    fputs("profefe, a repository for pprof profiles.\n\n"
+          "  profefe [flags]\n\n"
+          "A flag that is not given is read from the environment: -local.dir from "
+          "PROFEFE_LOCAL_DIR.\n"
+          "Sizes are written 1048576, 64MiB or 1GB, durations 300ms, 1h30m or 7d.\n",
+          out);
+    pf_flags_print(&flags, out);
+}

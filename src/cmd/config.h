@@ -1,0 +1,29 @@
+/* config.h: the server's flags, checked and made into what the parts want.
+ */
+#ifndef PF_CMD_CONFIG_H
+#define PF_CMD_CONFIG_H
+
+#include "base/flags.h"
+#include "base/log.h"
+#include "server/api/api.h"
+#include "server/http/http.h"
+#include "storage/local/local.h"
+
+typedef struct pf_config {
+    bool version, help;
+    int64_t exit_timeout;        /* ns */
+    int64_t memory_max_inflight; /* bytes */
+    pf_http_config http;
+    pf_api_config api;
+    pf_local_config local;
+} pf_config;
+
+/* Reads the command line and the environment, sets the log up as they say, and warns there about
+ * flags of the original server that do nothing here. PF_INVALID says what is wrong. Texts are
+ * borrowed from argv and the environment. */
+pf_code pf_config_read(pf_config *c, int argc, char **argv, pf_error *err);
+
+/* The flags with their defaults, grouped. */
+void pf_config_print_help(FILE *out);
+
+#endif

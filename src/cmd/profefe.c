@@ -1,0 +1,109 @@
+/* profefe.c: the server. Reads the flags, opens the store, starts the API, waits for a signal,
+ * stops in the reverse order. Exit code 0 after a clean stop, 1 when it could not start, 2 for
+ * wrong flags.
+ */
+#include "cmd/config.h"
+
+#include <signal.h>
+#include <stdlib.h>
+
+static const pf_api_build build_info = {
+    .version = PF_VERSION,
+    .commit = PF_COMMIT,
+    .build_time = PF_BUILD_TIME,
+    .built_with = PF_BUILT_WITH,
+};
+
+/* Signals are taken by sigwait in the main thread; every other thread inherits them blocked. */
+static sigset_t block_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &set, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN); /* a file-size limit is a failing write, not the end */
+    return set;
+}
+
+static void log_started(const pf_http *http, const pf_config *c)
+{
+    PF_LOG_INFO("server is running", PF_S("addr", pf_http_address(http)), PF_S("storage", "local"),
+                PF_S("dir", c->local.dir), PF_S("version", PF_VERSION));
+    if (!pf_http_is_loopback(http))
+        PF_LOG_WARN("listening beyond loopback without authentication: whoever reaches the address "
+                    "can read and write profiles",
+                    PF_S("addr", pf_http_address(http)));
+}
+
+/* Until a signal comes; then lets what is under way finish. */
+static void serve(pf_http *http, pf_api *api, const pf_config *c, const sigset_t *signals)
+{
+    int sig = 0;
+    while (sigwait(signals, &sig) != 0)
+        ;
+    PF_LOG_INFO("exiting", PF_S("signal", sig == SIGINT ? "SIGINT" : "SIGTERM"));
+    pf_api_stopping(api);
+    if (!pf_http_stop(http, pf_clock_mono() + c->exit_timeout))
+        PF_LOG_WARN("requests under way were cut off", PF_D("exit_timeout", c->exit_timeout));
+}
+
+static pf_code run(const pf_config *c, pf_error *err)
+{
+    sigset_t signals = block_signals();
+    pf_budget inflight;
+    pf_budget_init(&inflight, (size_t)c->memory_max_inflight);
+
+    pf_store *store = NULL;
+    pf_code code = pf_local_open(&c->local, &store, err);
+    if (code)
+        return code;
+
+    pf_api_config api_config = c->api;
+    api_config.store = store;
+    api_config.budget = &inflight;
+    api_config.build = &build_info;
+    pf_api *api = NULL;
+    code = pf_api_new(&api_config, &api, err);
+    pf_http *http = NULL;
+    if (!code) {
+        pf_http_config http_config = c->http;
+        http_config.budget = &inflight;
+        pf_http_app app = pf_api_app(api);
+        code = pf_http_start(&http_config, &app, &http, err);
+    }
+    if (!code) {
+        log_started(http, c);
+        serve(http, api, c, &signals);
+    }
+    pf_store_close(store);
+    pf_api_free(api);
+    if (!code)
+        PF_LOG_INFO("stopped");
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    pf_config c;
+    pf_error err;
+    if (pf_config_read(&c, argc, argv, &err)) {
+        fprintf(stderr, "profefe: %s\n", err.msg);
+        return 2;
+    }
+    if (c.help) {
+        pf_config_print_help(stdout);
+        return 0;
+    }
+    if (c.version) {
+        printf("profefe %s, commit %s, built %s with %s\n", PF_VERSION, PF_COMMIT, PF_BUILD_TIME,
+               PF_BUILT_WITH);
+        return 0;
+    }
+    if (run(&c, &err)) {
+        PF_LOG_ERROR(err.msg);
+        return 1;
+    }
+    return 0;
+}
