@@ -1,0 +1,119 @@
+/* wire.h: reading protobuf's wire format. Internal to this room.
+ *
+ * A message is a run of fields, each a tag (number << 3 | type, a varint) and a value: a varint
+ * (type 0), eight bytes (1), a length and that many bytes (2) or four bytes (5). Nothing here
+ * allocates; what is read borrows from the bytes. It accepts and refuses what google/pprof's
+ * profile/proto.go does: varints of up to ten bytes, bits above 64 dropped; groups (types 3 and 4)
+ * refused; any field number taken, 0 too.
+ */
+#ifndef PF_PPROF_WIRE_H
+#define PF_PPROF_WIRE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef struct pf_wire { /* what is left to read */
+    const uint8_t *p, *end;
+} pf_wire;
+
+enum { PF_WIRE_VARINT = 0, PF_WIRE_FIXED64 = 1, PF_WIRE_BYTES = 2, PF_WIRE_FIXED32 = 5 };
+
+typedef enum pf_wire_code {
+    PF_WIRE_OK = 0,
+    PF_WIRE_BAD_VARINT,
+    PF_WIRE_NOT_ENOUGH,
+    PF_WIRE_TOO_MUCH,
+    PF_WIRE_UNKNOWN_TYPE,
+} pf_wire_code;
+
+typedef struct pf_field {
+    uint64_t number;
+    unsigned type;
+    uint64_t num; /* PF_WIRE_VARINT: the value */
+    pf_wire body; /* PF_WIRE_BYTES: the bytes */
+} pf_field;
+
+/* The varint at w->p, more than one byte long or cut off. */
+static inline bool pf_wire_varint_long(pf_wire *w, uint64_t *out)
+{
+    const uint8_t *p = w->p;
+    uint64_t v = 0;
+    for (unsigned shift = 0; shift < 70 && p < w->end; shift += 7) {
+        uint8_t c = *p++;
+        v |= (uint64_t)(c & 0x7f) << shift; /* at most 63: the tenth byte keeps its lowest bit */
+        if (c < 0x80) {
+            w->p = p;
+            *out = v;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* False when it is cut off or longer than ten bytes. */
+static inline bool pf_wire_varint(pf_wire *w, uint64_t *out)
+{
+    if (w->p < w->end && *w->p < 0x80) {
+        *out = *w->p++;
+        return true;
+    }
+    return pf_wire_varint_long(w, out);
+}
+
+static inline pf_wire_code pf_wire_skip_fixed(pf_wire *w, size_t n)
+{
+    if ((size_t)(w->end - w->p) < n)
+        return PF_WIRE_NOT_ENOUGH;
+    w->p += n;
+    return PF_WIRE_OK;
+}
+
+/* Reads the next field, tag and value; w->p < w->end. f->number and f->type are set as soon as the
+ * tag is read, so that an error can name them. */
+static inline pf_wire_code pf_wire_next(pf_wire *w, pf_field *f)
+{
+    uint64_t v;
+    f->number = 0, f->type = 0;
+    if (!pf_wire_varint(w, &v))
+        return PF_WIRE_BAD_VARINT;
+    f->number = v >> 3;
+    f->type = (unsigned)v & 7;
+    switch (f->type) {
+    case PF_WIRE_VARINT:
+        return pf_wire_varint(w, &f->num) ? PF_WIRE_OK : PF_WIRE_BAD_VARINT;
+    case PF_WIRE_BYTES:
+        if (!pf_wire_varint(w, &v))
+            return PF_WIRE_BAD_VARINT;
+        if (v > (size_t)(w->end - w->p))
+            return PF_WIRE_TOO_MUCH;
+        f->body = (pf_wire){w->p, w->p + v};
+        w->p += v;
+        return PF_WIRE_OK;
+    case PF_WIRE_FIXED64:
+        return pf_wire_skip_fixed(w, 8);
+    case PF_WIRE_FIXED32:
+        return pf_wire_skip_fixed(w, 4);
+    default:
+        return PF_WIRE_UNKNOWN_TYPE;
+    }
+}
+
+/* How many varints end in the bytes: an upper bound of how many can be read from them, and exactly
+ * that many when all are well-formed. */
+static inline size_t pf_wire_count_varints(pf_wire w)
+{
+    const uint64_t tops = UINT64_C(0x8080808080808080), ones = UINT64_C(0x0101010101010101);
+    size_t n = 0;
+    for (; w.end - w.p >= 8; w.p += 8) {
+        uint64_t eight;
+        memcpy(&eight, w.p, 8);
+        n += (((~eight & tops) >> 7) * ones) >> 56; /* adds up the eight bytes */
+    }
+    for (; w.p < w.end; w.p++)
+        n += *w.p < 0x80;
+    return n;
+}
+
+#endif
