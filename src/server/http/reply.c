@@ -1,0 +1,115 @@
+/* reply.c: from the application's reply to libmicrohttpd's response. */
+#include "server/http/internal.h"
+
+#include "base/log.h"
+
+#include <string.h>
+
+bool pf_reply_claim(pf_req *req)
+{
+    if (!atomic_flag_test_and_set(&req->claimed))
+        return true;
+    PF_LOG_ERROR("request replied to twice", PF_V("target", req->target));
+    return false;
+}
+
+void pf_reply_publish(pf_req *req)
+{
+    if (atomic_exchange(&req->handoff, PF_HANDOFF_REPLIED) == PF_HANDOFF_SUSPENDED)
+        pf_req_resume(req);
+}
+
+void pf_reply_free(pf_reply *r)
+{
+    pf_buf_free(&r->body);
+    pf_buf_free(&r->headers);
+    pf_buf_free(&r->stream.piece);
+}
+
+void pf_req_add_header(pf_req *req, const char *name, const char *value)
+{
+    pf_buf *b = &req->reply.headers;
+    pf_buf_put(b, name, strlen(name) + 1);
+    pf_buf_put(b, value, strlen(value) + 1);
+}
+
+void pf_reply_set_error(pf_req *req, int status, const char *msg)
+{
+    const pf_http_app *app = &req->http->app;
+    pf_reply *r = &req->reply;
+    pf_buf_clear(&r->body);
+    r->status = status;
+    r->content_type = app->error_body(app->ctx, req->target, status, msg, &r->body);
+    if (status == 503)
+        pf_req_add_header(req, "Retry-After", "1");
+}
+
+void pf_req_reply_status(pf_req *req, int status, const char *msg)
+{
+    if (!pf_reply_claim(req))
+        return;
+    pf_reply_set_error(req, status, msg);
+    pf_reply_publish(req);
+}
+
+void pf_req_reply_error(pf_req *req, pf_code code, const pf_error *err)
+{
+    pf_req_reply_status(req, pf_code_status(code), err ? err->msg : "");
+}
+
+void pf_req_reply_take(pf_req *req, int status, const char *content_type, pf_buf *body)
+{
+    if (!pf_reply_claim(req)) {
+        pf_buf_free(body);
+        return;
+    }
+    pf_reply *r = &req->reply;
+    if (body->failed) {
+        pf_buf_free(body);
+        pf_reply_set_error(req, 503, "out of memory");
+    } else {
+        r->status = status;
+        r->content_type = content_type;
+        r->body = *body;
+        *body = PF_BUF_INIT;
+    }
+    pf_reply_publish(req);
+}
+
+/* Headers of the application; a value with a line break is dropped by libmicrohttpd. */
+static void add_headers(pf_req *req, struct MHD_Response *resp)
+{
+    const pf_reply *r = &req->reply;
+    if (r->content_type)
+        MHD_add_response_header(resp, MHD_HTTP_HEADER_CONTENT_TYPE, r->content_type);
+    MHD_add_response_header(resp, "X-Request-Id", req->id);
+    if (atomic_load_explicit(&req->http->stopping, memory_order_relaxed))
+        MHD_add_response_header(resp, MHD_HTTP_HEADER_CONNECTION, "close");
+    const char *p = r->headers.data, *end = p ? p + r->headers.len : NULL;
+    while (p && p < end) {
+        const char *value = p + strlen(p) + 1;
+        MHD_add_response_header(resp, p, value);
+        p = value + strlen(value) + 1;
+    }
+}
+
+bool pf_reply_queue(pf_req *req)
+{
+    pf_reply *r = &req->reply;
+    struct MHD_Response *resp;
+    if (r->stream.produce)
+        resp = pf_stream_response(req);
+    else /* the bytes stay the request's: it outlives the response */
+        resp = MHD_create_response_from_buffer(r->body.len, r->body.data ? r->body.data : "",
+                                               MHD_RESPMEM_PERSISTENT);
+    req->queued = true;
+    req->status = r->status;
+    req->sent = r->stream.produce || req->method == PF_METHOD_HEAD ? 0 : (int64_t)r->body.len;
+    if (!resp)
+        return false;
+    add_headers(req, resp);
+    pf_conn_phase(req->conn, PF_PHASE_WRITE);
+    bool ok = MHD_queue_response(req->mhd, (unsigned)r->status, resp) == MHD_YES;
+    MHD_destroy_response(resp);
+    return ok;
+}

@@ -1,0 +1,76 @@
+/* view.c: what the application may ask of a request. */
+#include "server/http/internal.h"
+
+pf_method pf_req_method(const pf_req *req)
+{
+    return req->method;
+}
+
+pf_str pf_req_method_name(const pf_req *req)
+{
+    return req->method_name;
+}
+
+pf_str pf_req_target(const pf_req *req)
+{
+    return req->target;
+}
+
+pf_str pf_req_path(const pf_req *req)
+{
+    return req->path;
+}
+
+pf_str pf_req_query(const pf_req *req)
+{
+    return req->query;
+}
+
+pf_str pf_req_header(const pf_req *req, const char *name)
+{
+    pf_str wanted = pf_str_c(name);
+    for (size_t i = 0; i < req->nheaders; i++)
+        if (pf_str_eq_nocase(req->headers[i].name, wanted))
+            return req->headers[i].value;
+    return (pf_str){NULL, 0};
+}
+
+pf_str pf_req_body(const pf_req *req)
+{
+    return (pf_str){req->body.data, req->body.len};
+}
+
+pf_str pf_req_peer(const pf_req *req)
+{
+    return pf_str_c(req->peer);
+}
+
+pf_str pf_req_id(const pf_req *req)
+{
+    return (pf_str){req->id, req->id_len};
+}
+
+int64_t pf_req_started(const pf_req *req)
+{
+    return req->started_wall;
+}
+
+pf_arena *pf_req_arena(pf_req *req)
+{
+    return &req->arena;
+}
+
+void pf_req_set_user(pf_req *req, void *user)
+{
+    req->user = user;
+}
+
+void *pf_req_user(const pf_req *req)
+{
+    return req->user;
+}
+
+atomic_bool *pf_req_cancelled(pf_req *req)
+{
+    return &req->cancelled;
+}
