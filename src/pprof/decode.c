@@ -65,8 +65,10 @@ typedef struct decoder {
 
 /* ---- errors ---- */
 
-static __attribute__((cold, noinline)) pf_code bad_wire(decoder *d, pf_wire_code code,
-                                                        const pf_field *f, const char *where)
+/* These take their field by value, so that the reading loops need not keep it in memory. */
+
+static __attribute__((cold, noinline)) pf_code
+wire_failed(decoder *d, pf_wire_code code, uint64_t number, unsigned type, const char *where)
 {
     switch (code) {
     case PF_WIRE_BAD_VARINT:
@@ -76,18 +78,21 @@ static __attribute__((cold, noinline)) pf_code bad_wire(decoder *d, pf_wire_code
     case PF_WIRE_TOO_MUCH:
         return pf_fail(d->err, PF_INVALID,
                        "too much data: field %" PRIu64 " of a %s is longer than what is left of it",
-                       f->number, where);
+                       number, where);
     default:
-        return pf_fail(d->err, PF_INVALID, "unknown wire type: %u in a %s", f->type, where);
+        return pf_fail(d->err, PF_INVALID, "unknown wire type: %u in a %s", type, where);
     }
 }
 
-static __attribute__((cold, noinline)) pf_code bad_type(decoder *d, const pf_field *f,
-                                                        const char *where)
+static __attribute__((cold, noinline)) pf_code type_failed(decoder *d, uint64_t number,
+                                                           unsigned type, const char *where)
 {
     return pf_fail(d->err, PF_INVALID, "type mismatch: field %" PRIu64 " of a %s has wire type %u",
-                   f->number, where, f->type);
+                   number, where, type);
 }
+
+#define bad_wire(d, code, f, where) wire_failed(d, code, (f).number, (f).type, where)
+#define bad_type(d, f, where) type_failed(d, (f).number, (f).type, where)
 
 static __attribute__((cold, noinline)) pf_code bad_string(decoder *d, uint64_t index,
                                                           const char *where)
@@ -122,13 +127,13 @@ read_scalars(decoder *d, pf_wire w, uint64_t *v, unsigned n, const char *where)
         pf_field f;
         pf_wire_code code = pf_wire_next(&w, &f);
         if (code)
-            return bad_wire(d, code, &f, where);
+            return bad_wire(d, code, f, where);
         if (f.number - 1 >= n) {
             d->p->has_unknown_fields = true;
             continue;
         }
         if (f.type != PF_WIRE_VARINT)
-            return bad_type(d, &f, where);
+            return bad_type(d, f, where);
         v[f.number] = f.num;
     }
     return PF_OK;
@@ -137,11 +142,11 @@ read_scalars(decoder *d, pf_wire w, uint64_t *v, unsigned n, const char *where)
 /* ---- pass 1: count ---- */
 
 /* How many numbers a repeated scalar's field adds. */
-static inline bool count_numbers(const pf_field *f, uint64_t *n)
+PF_WIRE_INLINE bool count_numbers(pf_field f, uint64_t *n)
 {
-    if (f->type == PF_WIRE_BYTES)
-        *n += pf_wire_count_varints(f->body);
-    else if (f->type == PF_WIRE_VARINT)
+    if (f.type == PF_WIRE_BYTES)
+        *n += pf_wire_count_varints(f.body);
+    else if (f.type == PF_WIRE_VARINT)
         *n += 1;
     else
         return false;
@@ -155,16 +160,16 @@ static pf_code count_sample(decoder *d, pf_wire w)
         pf_field f;
         pf_wire_code code = pf_wire_next(&w, &f);
         if (code)
-            return bad_wire(d, code, &f, "sample");
+            return bad_wire(d, code, f, "sample");
         bool typed = true;
         if (f.number == 1)
-            typed = count_numbers(&f, &d->nsample_location);
+            typed = count_numbers(f, &d->nsample_location);
         else if (f.number == 2)
-            typed = count_numbers(&f, &values);
+            typed = count_numbers(f, &values);
         else if (f.number == 3)
             d->nlabel++, typed = f.type == PF_WIRE_BYTES;
         if (!typed)
-            return bad_type(d, &f, "sample");
+            return bad_type(d, f, "sample");
     }
     if (d->count[F_SAMPLE] == 1)
         d->first_values = values;
@@ -180,35 +185,35 @@ static pf_code count_location(decoder *d, pf_wire w)
         pf_field f;
         pf_wire_code code = pf_wire_next(&w, &f);
         if (code)
-            return bad_wire(d, code, &f, "location");
+            return bad_wire(d, code, f, "location");
         d->nline += f.number == 4;
     }
     return PF_OK;
 }
 
-static pf_code count_scalar(decoder *d, const pf_field *f)
+static pf_code count_scalar(decoder *d, pf_field f)
 {
-    if (f->number == F_TIME_NANOS && d->scalar[F_TIME_NANOS] != 0)
+    if (f.number == F_TIME_NANOS && d->scalar[F_TIME_NANOS] != 0)
         return pf_fail(d->err, PF_INVALID, "concatenated profiles detected");
-    if (f->type != PF_WIRE_VARINT)
+    if (f.type != PF_WIRE_VARINT)
         return bad_type(d, f, "profile");
-    d->scalar[f->number] = f->num;
+    d->scalar[f.number] = f.num;
     return PF_OK;
 }
 
-static pf_code count_period_type(decoder *d, const pf_field *f)
+static pf_code count_period_type(decoder *d, pf_wire body)
 {
     uint64_t v[3];
-    pf_code code = read_scalars(d, f->body, v, 2, "period type");
+    pf_code code = read_scalars(d, body, v, 2, "period type");
     d->period_type[0] = v[1];
     d->period_type[1] = v[2];
     d->p->has_period_type = true;
     return code;
 }
 
-static pf_code count_field(decoder *d, const pf_field *f)
+PF_WIRE_INLINE pf_code count_field(decoder *d, pf_field f)
 {
-    switch (f->number) {
+    switch (f.number) {
     case F_COMMENT:
         return count_numbers(f, &d->count[F_COMMENT]) ? PF_OK : bad_type(d, f, "profile");
     case F_DROP_FRAMES:
@@ -220,18 +225,18 @@ static pf_code count_field(decoder *d, const pf_field *f)
     case F_DOC_URL:
         return count_scalar(d, f);
     }
-    if (f->type != PF_WIRE_BYTES)
+    if (f.type != PF_WIRE_BYTES)
         return bad_type(d, f, "profile");
-    d->count[f->number]++;
-    switch (f->number) {
+    d->count[f.number]++;
+    switch (f.number) {
     case F_SAMPLE:
-        return count_sample(d, f->body);
+        return count_sample(d, f.body);
     case F_LOCATION:
-        return count_location(d, f->body);
+        return count_location(d, f.body);
     case F_PERIOD_TYPE:
-        return count_period_type(d, f);
+        return count_period_type(d, f.body);
     case F_STRING:
-        if (d->count[F_STRING] == 1 && f->body.p != f->body.end)
+        if (d->count[F_STRING] == 1 && f.body.p != f.body.end)
             return pf_fail(d->err, PF_INVALID, "string_table[0] must be ''");
     }
     return PF_OK;
@@ -244,7 +249,7 @@ static pf_code count(decoder *d, pf_wire w)
         pf_field f;
         pf_wire_code code = pf_wire_next(&w, &f);
         if (code)
-            return bad_wire(d, code, &f, "profile");
+            return bad_wire(d, code, f, "profile");
         if (f.number == 0 || f.number >= F_END) {
             d->p->has_unknown_fields = true;
             continue;
@@ -252,7 +257,7 @@ static pf_code count(decoder *d, pf_wire w)
         if (!d->stretch[f.number].p)
             d->stretch[f.number].p = from;
         d->stretch[f.number].end = w.p;
-        pf_code failed = count_field(d, &f);
+        pf_code failed = count_field(d, f);
         if (failed)
             return failed;
     }
@@ -320,17 +325,16 @@ static inline bool in_table(const decoder *d, uint64_t string)
     return string < d->p->nstring;
 }
 
-static pf_code fill_string(decoder *d, const pf_field *f)
+static pf_code fill_string(decoder *d, pf_wire body)
 {
-    d->p->string[d->at[F_STRING]++] =
-        (pf_str){(const char *)f->body.p, (size_t)(f->body.end - f->body.p)};
+    d->p->string[d->at[F_STRING]++] = (pf_str){(const char *)body.p, (size_t)(body.end - body.p)};
     return PF_OK;
 }
 
-static pf_code fill_sample_type(decoder *d, const pf_field *f)
+static pf_code fill_sample_type(decoder *d, pf_wire body)
 {
     uint64_t v[3];
-    pf_code code = read_scalars(d, f->body, v, 2, "sample type");
+    pf_code code = read_scalars(d, body, v, 2, "sample type");
     if (code)
         return code;
     if (!in_table(d, v[1]) || !in_table(d, v[2]))
@@ -339,28 +343,38 @@ static pf_code fill_sample_type(decoder *d, const pf_field *f)
     return PF_OK;
 }
 
-static pf_code fill_comment(decoder *d, const pf_field *f)
+static pf_code fill_comment(decoder *d, uint64_t string)
 {
-    pf_wire w = f->body;
-    uint64_t v = f->num;
-    do {
-        if (f->type == PF_WIRE_BYTES) {
-            if (w.p == w.end)
-                return PF_OK; /* a packed list of none */
-            if (!pf_wire_varint(&w, &v))
-                return bad_wire(d, PF_WIRE_BAD_VARINT, f, "comment");
-        }
-        if (!in_table(d, v))
-            return bad_string(d, v, "comment");
-        d->p->comment[d->at[F_COMMENT]++] = (uint32_t)v;
-    } while (f->type == PF_WIRE_BYTES && w.p < w.end);
+    if (!in_table(d, string))
+        return bad_string(d, string, "comment");
+    d->p->comment[d->at[F_COMMENT]++] = (uint32_t)string;
     return PF_OK;
 }
 
-static pf_code fill_mapping(decoder *d, const pf_field *f)
+/* The one top-level field that is a number and repeated. */
+static pf_code fill_comments(decoder *d)
+{
+    pf_code code = PF_OK;
+    for (pf_wire w = d->stretch[F_COMMENT]; !code && w.p < w.end;) {
+        pf_field f;
+        if (pf_wire_next(&w, &f) || f.number != F_COMMENT)
+            continue; /* what is not well-formed was found while counting */
+        if (f.type == PF_WIRE_VARINT)
+            code = fill_comment(d, f.num);
+        while (!code && f.body.p < f.body.end) {
+            uint64_t v;
+            if (!pf_wire_varint(&f.body, &v))
+                return bad_wire(d, PF_WIRE_BAD_VARINT, f, "comment");
+            code = fill_comment(d, v);
+        }
+    }
+    return code;
+}
+
+static pf_code fill_mapping(decoder *d, pf_wire body)
 {
     uint64_t v[11];
-    pf_code code = read_scalars(d, f->body, v, 10, "mapping");
+    pf_code code = read_scalars(d, body, v, 10, "mapping");
     if (code)
         return code;
     if (!in_table(d, v[5]) || !in_table(d, v[6]))
@@ -378,33 +392,74 @@ static pf_code fill_mapping(decoder *d, const pf_field *f)
     return PF_OK;
 }
 
-static pf_code fill_function(decoder *d, const pf_field *f)
+static pf_code fill_function(decoder *d, pf_wire w)
 {
-    uint64_t v[6];
-    pf_code code = read_scalars(d, f->body, v, 5, "function");
-    if (code)
-        return code;
-    for (unsigned i = 2; i <= 4; i++)
-        if (!in_table(d, v[i]))
-            return bad_string(d, v[i], "function");
-    d->p->function[d->at[F_FUNCTION]++] = (pf_function){
-        .id = v[1],
-        .name = (uint32_t)v[2],
-        .system_name = (uint32_t)v[3],
-        .filename = (uint32_t)v[4],
-        .start_line = (int64_t)v[5],
-    };
+    pf_function *fn = &d->p->function[d->at[F_FUNCTION]++];
+    uint64_t id = 0, name = 0, system_name = 0, filename = 0, start_line = 0;
+    while (w.p < w.end) {
+        pf_field f;
+        pf_wire_code code = pf_wire_next(&w, &f);
+        if (code)
+            return bad_wire(d, code, f, "function");
+        switch (f.number) {
+        case 1:
+            id = f.num;
+            break;
+        case 2:
+            name = f.num;
+            break;
+        case 3:
+            system_name = f.num;
+            break;
+        case 4:
+            filename = f.num;
+            break;
+        case 5:
+            start_line = f.num;
+            break;
+        default:
+            d->p->has_unknown_fields = true;
+            continue;
+        }
+        if (f.type != PF_WIRE_VARINT)
+            return bad_type(d, f, "function");
+    }
+    uint64_t last = name > system_name ? name : system_name;
+    last = last > filename ? last : filename;
+    if (!in_table(d, last))
+        return bad_string(d, last, "function");
+    *fn = (pf_function){id, (int64_t)start_line, (uint32_t)name, (uint32_t)system_name,
+                        (uint32_t)filename};
     return PF_OK;
 }
 
-static inline pf_code fill_line(decoder *d, pf_wire w)
+PF_WIRE_INLINE pf_code fill_line(decoder *d, pf_wire w)
 {
-    uint64_t v[4];
-    pf_code code = read_scalars(d, w, v, 3, "line");
-    if (code)
-        return code;
-    uint32_t function = pf_idindex_find(&d->functions, v[1]);
-    d->p->line[d->at_line++] = (pf_line){(int64_t)v[2], (int64_t)v[3], function};
+    uint64_t function = 0, line = 0, column = 0;
+    while (w.p < w.end) {
+        pf_field f;
+        pf_wire_code code = pf_wire_next(&w, &f);
+        if (code)
+            return bad_wire(d, code, f, "line");
+        switch (f.number) {
+        case 1:
+            function = f.num;
+            break;
+        case 2:
+            line = f.num;
+            break;
+        case 3:
+            column = f.num;
+            break;
+        default:
+            d->p->has_unknown_fields = true;
+            continue;
+        }
+        if (f.type != PF_WIRE_VARINT)
+            return bad_type(d, f, "line");
+    }
+    d->p->line[d->at_line++] =
+        (pf_line){(int64_t)line, (int64_t)column, pf_idindex_find(&d->functions, function)};
     return PF_OK;
 }
 
@@ -417,21 +472,21 @@ static pf_code check_lines(decoder *d, const pf_location *l)
     return PF_OK;
 }
 
-static pf_code fill_location(decoder *d, const pf_field *whole)
+static pf_code fill_location(decoder *d, pf_wire w)
 {
     pf_location *l = &d->p->location[d->at[F_LOCATION]++];
     *l = (pf_location){.line_off = d->at_line};
-    for (pf_wire w = whole->body; w.p < w.end;) {
+    while (w.p < w.end) {
         pf_field f;
         pf_wire_code bad = pf_wire_next(&w, &f);
         if (bad)
-            return bad_wire(d, bad, &f, "location");
+            return bad_wire(d, bad, f, "location");
         if (f.number - 1 >= 5) {
             d->p->has_unknown_fields = true;
             continue;
         }
         if (f.type != (f.number == 4 ? PF_WIRE_BYTES : PF_WIRE_VARINT))
-            return bad_type(d, &f, "location");
+            return bad_type(d, f, "location");
         pf_code code = PF_OK;
         switch (f.number) {
         case 1:
@@ -458,24 +513,25 @@ static pf_code fill_location(decoder *d, const pf_field *whole)
     return check_lines(d, l);
 }
 
+static __attribute__((cold, noinline)) pf_code no_location(decoder *d, uint64_t id)
+{
+    return pf_fail(d->err, PF_INVALID, "sample has nil location: there is none with id %" PRIu64,
+                   id);
+}
+
 static inline pf_code fill_sample_location(decoder *d, uint64_t id)
 {
     uint32_t place = pf_idindex_find(&d->locations, id);
-    if (place == PF_NO_INDEX)
-        return pf_fail(d->err, PF_INVALID,
-                       "sample has nil location: there is none with id %" PRIu64, id);
     d->p->sample_location[d->at_sample_location++] = place;
-    return PF_OK;
+    return place == PF_NO_INDEX ? no_location(d, id) : PF_OK;
 }
 
-static pf_code fill_sample_locations(decoder *d, const pf_field *f)
+static pf_code fill_sample_locations(decoder *d, pf_wire w)
 {
-    if (f->type == PF_WIRE_VARINT)
-        return fill_sample_location(d, f->num);
-    for (pf_wire w = f->body; w.p < w.end;) {
+    while (w.p < w.end) {
         uint64_t id;
         if (!pf_wire_varint(&w, &id))
-            return bad_wire(d, PF_WIRE_BAD_VARINT, f, "sample's locations");
+            return bad_wire(d, PF_WIRE_BAD_VARINT, (pf_field){0}, "sample's locations");
         pf_code code = fill_sample_location(d, id);
         if (code)
             return code;
@@ -483,16 +539,12 @@ static pf_code fill_sample_locations(decoder *d, const pf_field *f)
     return PF_OK;
 }
 
-static pf_code fill_values(decoder *d, const pf_field *f)
+static pf_code fill_sample_values(decoder *d, pf_wire w)
 {
-    if (f->type == PF_WIRE_VARINT) {
-        d->p->value[d->at_value++] = (int64_t)f->num;
-        return PF_OK;
-    }
-    for (pf_wire w = f->body; w.p < w.end;) {
+    while (w.p < w.end) {
         uint64_t v;
         if (!pf_wire_varint(&w, &v))
-            return bad_wire(d, PF_WIRE_BAD_VARINT, f, "sample's values");
+            return bad_wire(d, PF_WIRE_BAD_VARINT, (pf_field){0}, "sample's values");
         d->p->value[d->at_value++] = (int64_t)v;
     }
     return PF_OK;
@@ -517,24 +569,29 @@ static pf_code fill_label(decoder *d, pf_wire w)
     return PF_OK;
 }
 
-static pf_code fill_sample(decoder *d, const pf_field *whole)
+static pf_code fill_sample(decoder *d, pf_wire w)
 {
     pf_sample *s = &d->p->sample[d->at[F_SAMPLE]++];
     *s = (pf_sample){.loc_off = d->at_sample_location, .label_off = d->at_label};
-    for (pf_wire w = whole->body; w.p < w.end;) {
+    while (w.p < w.end) {
         pf_field f;
         pf_wire_code bad = pf_wire_next(&w, &f); /* the types were checked while counting */
         if (bad)
-            return bad_wire(d, bad, &f, "sample");
+            return bad_wire(d, bad, f, "sample");
         pf_code code = PF_OK;
-        if (f.number == 1)
-            code = fill_sample_locations(d, &f);
-        else if (f.number == 2)
-            code = fill_values(d, &f);
-        else if (f.number == 3)
+        if (f.number == 1) {
+            code = f.type == PF_WIRE_BYTES ? fill_sample_locations(d, f.body)
+                                           : fill_sample_location(d, f.num);
+        } else if (f.number == 2) {
+            if (f.type == PF_WIRE_BYTES)
+                code = fill_sample_values(d, f.body);
+            else
+                d->p->value[d->at_value++] = (int64_t)f.num;
+        } else if (f.number == 3) {
             code = fill_label(d, f.body);
-        else
+        } else {
             d->p->has_unknown_fields = true;
+        }
         if (code)
             return code;
     }
@@ -544,15 +601,15 @@ static pf_code fill_sample(decoder *d, const pf_field *whole)
 }
 
 /* Calls `fill` for each top-level field of that number, in order. */
-static inline __attribute__((always_inline)) pf_code
-fill_table(decoder *d, unsigned number, pf_code (*fill)(decoder *, const pf_field *))
+static inline __attribute__((always_inline)) pf_code fill_table(decoder *d, unsigned number,
+                                                                pf_code (*fill)(decoder *, pf_wire))
 {
     for (pf_wire w = d->stretch[number]; w.p < w.end;) {
         pf_field f;
         pf_wire_code bad = pf_wire_next(&w, &f);
         if (bad)
-            return bad_wire(d, bad, &f, "profile");
-        pf_code code = f.number == number ? fill(d, &f) : PF_OK;
+            return bad_wire(d, bad, f, "profile");
+        pf_code code = f.number == number ? fill(d, f.body) : PF_OK;
         if (code)
             return code;
     }
@@ -615,7 +672,7 @@ static pf_code fill(decoder *d)
     if (!code)
         code = fill_table(d, F_SAMPLE_TYPE, fill_sample_type);
     if (!code)
-        code = fill_table(d, F_COMMENT, fill_comment);
+        code = fill_comments(d);
     if (!code)
         code = fill_symbols(d);
     if (!code)
