@@ -22,6 +22,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/ioctl.h>
+#include <time.h>
 #include <unistd.h>
 
 void pf_conn_phase(pf_conn *c, pf_phase phase)
@@ -49,6 +50,8 @@ static pf_conn *conn_open(pf_http *h, struct MHD_Connection *mhd)
     if (!c)
         return NULL;
     c->http = h;
+    c->mhd = mhd;
+    c->owner = pthread_self();
     c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     pf_peer_format(MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
                    c->peer);
@@ -101,6 +104,17 @@ void pf_conn_notify(void *cls, struct MHD_Connection *mhd, void **socket_context
     atomic_fetch_sub(&h->accepted, 1);
 }
 
+static void put_start(pf_buf *out, int status)
+{
+    char date[64];
+    time_t now = (time_t)(pf_clock_wall(NULL) / PF_NS_PER_SEC);
+    struct tm tm;
+    gmtime_r(&now, &tm);
+    strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &tm); /* LC_TIME stays "C" */
+    pf_buf_printf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status,
+                  MHD_get_reason_phrase_for((unsigned)status), date);
+}
+
 /* An error answer as bytes; returns the length of its body. */
 static size_t write_answer(pf_http *h, pf_buf *out, pf_str target, pf_str id, int status,
                            const char *msg)
@@ -112,8 +126,8 @@ static size_t write_answer(pf_http *h, pf_buf *out, pf_str target, pf_str id, in
         pf_xid_format(pf_xid_new(pf_clock_wall(NULL) / PF_NS_PER_SEC), fresh);
         id = (pf_str){fresh, PF_XID_CHARS};
     }
-    pf_buf_printf(out, "HTTP/1.1 %d %s\r\nConnection: close\r\nContent-Type: %s\r\n", status,
-                  MHD_get_reason_phrase_for((unsigned)status), type);
+    put_start(out, status);
+    pf_buf_printf(out, "Connection: close\r\nContent-Type: %s\r\n", type);
     pf_buf_printf(out, "X-Request-Id: %.*s\r\n", PF_FMT(id));
     if (status == 503)
         pf_buf_puts(out, "Retry-After: 1\r\n");

@@ -96,7 +96,9 @@ typedef enum pf_phase {
 struct pf_conn {
     pf_conn *prev, *next; /* http->conns */
     pf_http *http;
-    int fd; /* MHD's: valid until "closed" returns */
+    struct MHD_Connection *mhd;
+    pthread_t owner; /* its HTTP thread */
+    int fd;          /* libmicrohttpd's: valid until "closed" returns */
     char peer[INET6_ADDRSTRLEN];
 
     atomic_int phase;
@@ -135,6 +137,9 @@ void pf_conn_answer(pf_conn *c, const pf_req *req, int status, const char *msg);
 void pf_answer_refused(pf_http *h, int fd, int status, const char *msg);
 
 void pf_conn_abort(pf_conn *c); /* breaks it off; holds c->lock */
+
+/* ---- mhdlog.c: libmicrohttpd's log callback */
+void pf_mhd_log(void *cls, const char *format, va_list ap) __attribute__((format(printf, 2, 0)));
 
 /* ---- door.c, watch.c: accepting, watching, closing politely */
 pf_code pf_door_start(pf_http *h, pf_error *err);
@@ -206,6 +211,7 @@ struct pf_req {
     int64_t started_wall, started_mono;
 
     bool head_done;  /* the first call of the access handler is over */
+    bool deferred;   /* the first final call has passed without an answer */
     bool dispatched; /* handle() was called, or need not be */
     bool held;       /* counted in http->suspended */
     bool queued;     /* the reply was given to MHD */

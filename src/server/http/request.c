@@ -17,6 +17,11 @@
  * A worker's request is suspended and marked before it is queued. After the exchange the replier
  * may not touch a request that was OPEN; one that was SUSPENDED lives until it is resumed.
  *
+ * A worker's request is handed on in the second final call: libmicrohttpd makes one at once when
+ * nothing was answered in the first, and in between notes that this connection is not to be read.
+ * Suspended without that note, it reads when it is resumed, and one whose client has shut its
+ * sending side would be closed instead of answered.
+ *
  * Stopping. libmicrohttpd must not be stopped while a connection is suspended, so `suspended`
  * counts them, from before MHD_suspend_connection until the HTTP thread has the connection back,
  * and once `closed` is set no new one is let in (pf_req_hold).
@@ -92,6 +97,16 @@ static void attach(pf_conn *c, pf_req *req)
     pthread_mutex_unlock(&c->lock);
 }
 
+/* libmicrohttpd goes on to cut the query up, into a record from the connection's pool for each '&',
+ * and gets stuck when the pool is used up. Nobody here reads those: it is shown an empty query. The
+ * buffer is its own and writable. */
+static void cut_query(const char *uri)
+{
+    char *mark = strchr((char *)(uintptr_t)uri, '?');
+    if (mark && mark[1])
+        mark[1] = 0;
+}
+
 void *pf_req_uri(void *cls, const char *uri, struct MHD_Connection *mhd)
 {
     pf_http *h = cls;
@@ -112,6 +127,7 @@ void *pf_req_uri(void *cls, const char *uri, struct MHD_Connection *mhd)
         memcpy(p, uri ? uri : "", n + 1);
         req->target = (pf_str){p, n};
         req->raw = uri;
+        cut_query(uri);
     }
     attach(c, req);
     return req;
@@ -272,6 +288,10 @@ static void handle_elsewhere(pf_req *req, struct MHD_Connection *mhd)
 
 static enum MHD_Result dispatch(pf_req *req, struct MHD_Connection *mhd)
 {
+    if (req->admit.run == PF_RUN_WORKER && !req->deferred) {
+        req->deferred = true;
+        return MHD_YES;
+    }
     req->dispatched = true;
     pf_conn_phase(req->conn, PF_PHASE_HANDLE);
     if (req->admit.run == PF_RUN_INLINE)

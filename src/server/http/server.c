@@ -45,6 +45,7 @@ static pf_code start_mhd(pf_http *h, pf_error *err)
     /* The limit is kept at the door; this one only must not be in its way. */
     unsigned limit = (cfg->connections + 64) * cfg->threads;
     struct MHD_OptionItem options[] = {
+        {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)pf_mhd_log, h},
         {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)pf_conn_notify, h},
         {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)pf_req_completed, h},
         {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)pf_req_uri, h},
@@ -55,8 +56,8 @@ static pf_code start_mhd(pf_http *h, pf_error *err)
          NULL},
         {MHD_OPTION_END, 0, NULL},
     };
-    h->mhd = MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_INTERNAL_POLLING_THREAD | MHD_USE_ITC |
-                                  MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET,
+    h->mhd = MHD_start_daemon(MHD_USE_ERROR_LOG | MHD_USE_EPOLL | MHD_USE_INTERNAL_POLLING_THREAD |
+                                  MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET,
                               0, NULL, NULL, pf_req_access, h, MHD_OPTION_ARRAY, options,
                               MHD_OPTION_END);
     return h->mhd ? PF_OK : pf_fail(err, PF_INTERNAL, "can't start the HTTP threads");

@@ -120,6 +120,11 @@ static ssize_t read_piece(void *cls, uint64_t pos, char *out, size_t max)
 
 struct MHD_Response *pf_stream_response(pf_req *req)
 {
-    return MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PF_STREAM_BLOCK, read_piece, req,
-                                             NULL);
+    struct MHD_Response *resp =
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PF_STREAM_BLOCK, read_piece, req, NULL);
+    /* To HEAD libmicrohttpd would send the last chunk, which the client takes for the next answer.
+     * This flag makes it end by closing instead. */
+    if (resp && req->method == PF_METHOD_HEAD)
+        MHD_set_response_options(resp, MHD_RF_HTTP_VERSION_1_0_ONLY, MHD_RO_END);
+    return resp;
 }

@@ -44,6 +44,45 @@ static void give_up(pf_conn *c, pf_phase phase, const char *msg)
     pthread_mutex_unlock(&c->lock);
 }
 
+/* The client will send nothing more. libmicrohttpd overlooks that when it comes together with the
+ * last bytes: it polls edge-triggered and reads once. */
+static void end_reading(pf_conn *c)
+{
+    int phase = atomic_load(&c->phase), unread = 0;
+    if (phase > PF_PHASE_BODY || ioctl(c->fd, FIONREAD, &unread) < 0 || unread)
+        return;
+    if (phase != PF_PHASE_IDLE)
+        pf_conn_answer(c, c->req, 400, "the request ended before it was complete");
+    shutdown(c->fd, SHUT_RDWR);
+}
+
+/* Who has hung up? A client that has only shut its sending side looks the same from here, as it
+ * does to other servers. */
+static void flush(batch *b)
+{
+    if (b->n && poll(b->fds, b->n, 0) > 0) {
+        for (unsigned i = 0; i < b->n; i++) {
+            if (!(b->fds[i].revents & (POLLRDHUP | POLLHUP | POLLERR)))
+                continue;
+            pf_conn *c = b->conns[i];
+            pthread_mutex_lock(&c->lock);
+            if (c->req)
+                atomic_store(&c->req->cancelled, true);
+            end_reading(c);
+            pthread_mutex_unlock(&c->lock);
+        }
+    }
+    b->n = 0;
+}
+
+static void add(batch *b, pf_conn *c)
+{
+    b->fds[b->n] = (struct pollfd){.fd = c->fd, .events = POLLRDHUP};
+    b->conns[b->n++] = c;
+    if (b->n == POLL_BATCH)
+        flush(b);
+}
+
 typedef struct counters {
     uint64_t received, acked;
 } counters;
@@ -59,7 +98,7 @@ static counters read_counters(int fd)
 }
 
 /* A kept-alive connection is idle until bytes come; a head that then takes its time is late. */
-static void watch_idle(pf_conn *c, int64_t now)
+static void watch_idle(pf_conn *c, int64_t now, batch *b)
 {
     const pf_http_config *cfg = &c->http->cfg;
     int64_t since = c->watch.since;
@@ -80,6 +119,7 @@ static void watch_idle(pf_conn *c, int64_t now)
     if (!c->watch.counted) {
         c->watch.counted = true;
         c->watch.bytes = bytes;
+        add(b, c);
     } else if (!c->watch.trickling && bytes != c->watch.bytes) {
         c->watch.trickling = true;
         c->watch.progress = now;
@@ -106,32 +146,6 @@ static void watch_write(pf_conn *c, int64_t now)
     }
 }
 
-/* Who has hung up? A client that has only shut its sending side looks the same from here, as it
- * does to other servers. */
-static void flush(batch *b)
-{
-    if (b->n && poll(b->fds, b->n, 0) > 0) {
-        for (unsigned i = 0; i < b->n; i++) {
-            if (!(b->fds[i].revents & (POLLRDHUP | POLLHUP | POLLERR)))
-                continue;
-            pf_conn *c = b->conns[i];
-            pthread_mutex_lock(&c->lock);
-            if (c->req)
-                atomic_store(&c->req->cancelled, true);
-            pthread_mutex_unlock(&c->lock);
-        }
-    }
-    b->n = 0;
-}
-
-static void add(batch *b, pf_conn *c)
-{
-    b->fds[b->n] = (struct pollfd){.fd = c->fd, .events = POLLRDHUP};
-    b->conns[b->n++] = c;
-    if (b->n == POLL_BATCH)
-        flush(b);
-}
-
 static void watch_one(pf_conn *c, int64_t now, batch *b)
 {
     const pf_http_config *cfg = &c->http->cfg;
@@ -146,15 +160,17 @@ static void watch_one(pf_conn *c, int64_t now, batch *b)
     }
     switch (phase) {
     case PF_PHASE_IDLE:
-        watch_idle(c, now);
+        watch_idle(c, now, b);
         break;
     case PF_PHASE_HEAD:
         if (now - since > cfg->header_timeout)
             give_up(c, PF_PHASE_HEAD, "the request headers took too long");
+        add(b, c);
         break;
     case PF_PHASE_BODY:
         if (now - since > cfg->body_timeout)
             give_up(c, PF_PHASE_BODY, "the request body took too long");
+        add(b, c);
         break;
     case PF_PHASE_HANDLE:
         add(b, c);
