@@ -1,0 +1,275 @@
+#include "storage/local/committer.h"
+
+#include "base/log.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BATCH_MAX = 256, BATCH_BYTES = 16 * 1024 * 1024 };
+#define TICK_NS PF_NS_PER_SEC
+
+typedef struct batch {
+    pf_job *jobs[BATCH_MAX];
+    size_t n;
+} batch;
+
+static void answer(pf_committer *c, pf_job *job, pf_code code, const pf_error *err)
+{
+    pf_write *w = job->write;
+    if (code == PF_OK)
+        pf_xid_format(job->xid, w->id);
+    else if (code == PF_UNAVAILABLE && job->code)
+        pf_metric_add(c->metrics->refused[PF_REFUSED_SERIES], 1);
+    else
+        pf_metric_add(c->metrics->refused[code == PF_UNAVAILABLE ? PF_REFUSED_DISK : PF_REFUSED_OTHER],
+                      1);
+    w->store_data = NULL;
+    pf_job_free(job);
+    w->done(w, code, err);
+}
+
+static void answer_all(pf_committer *c, batch *b, pf_code code, const pf_error *err)
+{
+    for (size_t i = 0; i < b->n; i++) {
+        pf_job *job = b->jobs[i];
+        if (job->code) {
+            pf_error own = job->err;
+            answer(c, job, own.code, &own);
+        } else {
+            answer(c, job, code, code ? err : NULL);
+        }
+    }
+    b->n = 0;
+}
+
+/* The writer of the partition that `now` belongs to. */
+static pf_code choose_partition(pf_committer *c, int64_t now, pf_error *err)
+{
+    pf_partition *p = NULL;
+    pf_code code = pf_partitions_for(c->set, now, &p, err);
+    if (!code && c->writer.partition != p) {
+        pf_writer_close(&c->writer);
+        code = pf_writer_open(&c->writer, p, c->set->days, c->cache, err);
+    }
+    if (p)
+        pf_partition_unref(p);
+    return code ? code : pf_writer_recover(&c->writer, err);
+}
+
+/* Writes all jobs that have not failed. `*row_failed` is set when one of them did, by itself and not for the
+ * disk: the transaction is rolled back then, and the others are to be tried again. */
+static pf_code try_batch(pf_committer *c, batch *b, int64_t seconds, bool *row_failed, pf_error *err)
+{
+    pf_writer *w = &c->writer;
+    *row_failed = false;
+    pf_code code = pf_writer_begin(w, err);
+    size_t taken = 0;
+    for (size_t i = 0; !code && i < b->n; i++) {
+        pf_job *job = b->jobs[i];
+        bool clean = false;
+        if (job->code)
+            continue;
+        code = pf_writer_add(w, job, seconds, &clean, err);
+        if (code && (clean || !pf_writer_disk_failed(w))) {
+            job->code = code;
+            job->err = *err;
+            *row_failed = !clean;
+        }
+        if (clean)
+            code = PF_OK;
+        taken += code == PF_OK && !job->code;
+    }
+    if (!code && taken)
+        code = pf_writer_commit(w, err);
+    if (code && !*row_failed)
+        w->suspect = w->suspect || pf_writer_disk_failed(w);
+    if (code || !taken)
+        pf_writer_rollback(w);
+    return code;
+}
+
+static pf_code write_batch(pf_committer *c, batch *b, pf_error *err)
+{
+    int64_t now = pf_clock_wall(c->clock);
+    pf_code code = choose_partition(c, now, err);
+    bool row_failed = !code;
+    while (row_failed)
+        code = try_batch(c, b, now / PF_NS_PER_SEC, &row_failed, err);
+    return code;
+}
+
+static void note_result(pf_committer *c, pf_code code, const pf_error *err)
+{
+    pthread_mutex_lock(&c->lock);
+    bool news = (code == PF_OK) != (c->failing.code == PF_OK);
+    if (code)
+        c->failing = *err;
+    c->failing.code = code;
+    pthread_mutex_unlock(&c->lock);
+    if (news && code)
+        PF_LOG_ERROR("profiles can't be stored", PF_S("error", err->msg));
+    else if (news)
+        PF_LOG_INFO("profiles are stored again");
+}
+
+static void handle(pf_committer *c, batch *b)
+{
+    pf_error err = {0};
+    int64_t start = pf_clock_mono();
+    pf_metric_observe(c->metrics->commit_profiles, (double)b->n);
+    pf_code code = write_batch(c, b, &err);
+    /* Readers are told "try again", whatever it was that the disk or the partition had. */
+    if (code && code != PF_UNAVAILABLE)
+        code = err.code = PF_UNAVAILABLE;
+    pf_metric_observe(c->metrics->commit_seconds,
+                      (double)(pf_clock_mono() - start) / (double)PF_NS_PER_SEC);
+    note_result(c, code, &err);
+    answer_all(c, b, code, &err);
+    pf_writer_checkpoint(&c->writer);
+}
+
+static void take(pf_committer *c, batch *b)
+{
+    size_t bytes = 0;
+    b->n = 0;
+    while (c->head && b->n < BATCH_MAX && bytes < BATCH_BYTES) {
+        pf_write *w = c->head;
+        c->head = w->next;
+        if (!c->head)
+            c->tail = NULL;
+        c->queued--;
+        b->jobs[b->n++] = w->store_data;
+        bytes += pf_job_bytes(w->store_data);
+    }
+    pf_metric_set(c->metrics->queue, (double)c->queued);
+}
+
+static void wait_for_work(pf_committer *c)
+{
+    int64_t until = c->last_tick + TICK_NS;
+    struct timespec ts = {until / PF_NS_PER_SEC, until % PF_NS_PER_SEC};
+    while (!c->head && !c->closing && !c->tick_asked && pf_clock_mono() < until)
+        pthread_cond_timedwait(&c->wanted, &c->lock, &ts);
+}
+
+static void tick(pf_committer *c)
+{
+    c->tick(c->tick_ctx);
+    c->last_tick = pf_clock_mono();
+}
+
+static void *run(void *ctx)
+{
+    pf_committer *c = ctx;
+    batch *b = malloc(sizeof *b);
+    if (!b)
+        abort(); /* before anything was promised */
+    pthread_mutex_lock(&c->lock);
+    for (;;) {
+        wait_for_work(c);
+        take(c, b);
+        bool asked = c->tick_asked, last = c->closing && b->n == 0;
+        c->tick_asked = false;
+        pthread_mutex_unlock(&c->lock);
+        if (last)
+            break;
+        if (b->n)
+            handle(c, b);
+        if (asked || pf_clock_mono() >= c->last_tick + TICK_NS)
+            tick(c);
+        pthread_mutex_lock(&c->lock);
+        if (asked) {
+            c->ticks++;
+            pthread_cond_broadcast(&c->ticked);
+        }
+    }
+    pf_writer_close(&c->writer);
+    free(b);
+    return NULL;
+}
+
+pf_code pf_committer_start(pf_committer *c, pf_error *err)
+{
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_mutex_init(&c->lock, NULL);
+    pthread_cond_init(&c->wanted, &attr);
+    pthread_cond_init(&c->ticked, NULL);
+    pthread_condattr_destroy(&attr);
+    /* Signals are the main thread's. */
+    sigset_t all, was;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &was);
+    int rc = pthread_create(&c->thread, NULL, run, c);
+    pthread_sigmask(SIG_SETMASK, &was, NULL);
+    if (rc != 0)
+        return pf_fail(err, PF_INTERNAL, "can't start a thread: %s", strerror(rc));
+    c->started = true;
+    return PF_OK;
+}
+
+pf_code pf_committer_put(pf_committer *c, pf_write *w, pf_error *err)
+{
+    w->next = NULL;
+    pthread_mutex_lock(&c->lock);
+    bool full = c->queued >= c->queue_max || c->closing;
+    if (!full) {
+        if (c->tail)
+            c->tail->next = w;
+        else
+            c->head = w;
+        c->tail = w;
+        c->queued++;
+        pthread_cond_signal(&c->wanted);
+    }
+    pthread_mutex_unlock(&c->lock);
+    if (!full)
+        return PF_OK;
+    pf_metric_add(c->metrics->refused[PF_REFUSED_QUEUE], 1);
+    return pf_fail(err, PF_UNAVAILABLE, "too many profiles are waiting to be stored");
+}
+
+void pf_committer_tick(pf_committer *c)
+{
+    pthread_mutex_lock(&c->lock);
+    uint64_t want = c->ticks + (c->tick_asked ? 2 : 1);
+    while (c->ticks < want) {
+        c->tick_asked = true;
+        pthread_cond_signal(&c->wanted);
+        pthread_cond_wait(&c->ticked, &c->lock);
+    }
+    pthread_mutex_unlock(&c->lock);
+}
+
+pf_code pf_committer_ready(pf_committer *c, pf_error *err)
+{
+    pthread_mutex_lock(&c->lock);
+    pf_code code = c->failing.code;
+    if (code && err)
+        *err = c->failing;
+    pthread_mutex_unlock(&c->lock);
+    return code;
+}
+
+void pf_committer_stop(pf_committer *c)
+{
+    if (!c->started)
+        return;
+    pthread_mutex_lock(&c->lock);
+    c->closing = true;
+    pthread_cond_signal(&c->wanted);
+    pthread_mutex_unlock(&c->lock);
+    pthread_join(c->thread, NULL);
+    c->started = false;
+    pthread_cond_destroy(&c->ticked);
+    pthread_cond_destroy(&c->wanted);
+    pthread_mutex_destroy(&c->lock);
+}
+
+void pf_committer_leave(pf_committer *c, const pf_partition *p)
+{
+    if (c->writer.partition == p)
+        pf_writer_close(&c->writer);
+}

@@ -1,0 +1,64 @@
+/* conns.h: the connections that readers use, for all partitions together.
+ *
+ * There are at most `max` of them. An operation takes one for a partition, uses it for some milliseconds and
+ * gives it back; idle ones are kept for the next, the one idle longest makes room for a new one. A thread
+ * holds at most one at a time, so that waiting for one always ends. Thread-safe.
+ */
+#ifndef PF_STORAGE_LOCAL_CONNS_H
+#define PF_STORAGE_LOCAL_CONNS_H
+
+#include "storage/local/partition.h"
+#include "storage/storage.h"
+
+/* The statements that readers use; the SQL stands in conns.c. */
+typedef enum pf_stmt {
+    PF_STMT_BEGIN,
+    PF_STMT_END,
+    PF_STMT_SERVICE,     /* (name) -> number, symbols */
+    PF_STMT_SERVICES,    /* () -> name, in byte order */
+    PF_STMT_POSTING,     /* (pair, after) -> series: the next one */
+    PF_STMT_SERIES,      /* (number) -> service, type, labels, checksum, name of the service */
+    PF_STMT_TIME_UP,     /* (service, type, created_at, xid, to) -> created_at, xid, series: behind a position */
+    PF_STMT_TIME_DOWN,   /* (service, type, created_at, xid, from): the same, newest first */
+    PF_STMT_SERIES_UP,   /* (series, created_at, xid, to) -> created_at, xid, series */
+    PF_STMT_SERIES_DOWN, /* (series, created_at, xid, from) */
+    PF_STMT_PROFILE,     /* (xid) -> all columns of profile but xid */
+    PF_STMT_COUNT
+} pf_stmt;
+
+typedef struct pf_conn pf_conn;
+struct pf_conn {
+    sqlite3 *db;
+    sqlite3_stmt *stmt[PF_STMT_COUNT]; /* prepared when first used */
+    pf_partition *partition;           /* a counted reference */
+    pf_conn *next;
+    int64_t idle_since; /* pf_clock_mono() */
+};
+
+typedef struct pf_conns {
+    pthread_mutex_t lock; /* guards all below */
+    pthread_cond_t given;
+    pf_conn *idle; /* the one given back last comes first */
+    size_t open, max, cache;
+} pf_conns;
+
+/* `cache`: bytes of page cache a connection. */
+void pf_conns_init(pf_conns *c, size_t max, size_t cache);
+void pf_conns_free(pf_conns *c); /* all must have been given back */
+
+/* Waits for one where all are in use; `op` ends the waiting. */
+pf_code pf_conns_take(pf_conns *c, pf_partition *p, const pf_op *op, pf_conn **out, pf_error *err);
+
+/* Resets its statements and keeps it. */
+void pf_conns_give(pf_conns *c, pf_conn *conn);
+
+/* Closes the idle ones of a partition (NULL: all) that have been idle since `before` (pf_clock_mono()). */
+void pf_conns_close_idle(pf_conns *c, const pf_partition *p, int64_t before);
+
+/* The statement, reset; NULL with *err filled. */
+sqlite3_stmt *pf_conn_stmt(pf_conn *conn, pf_stmt which, pf_error *err);
+
+/* One read transaction around several statements: spares taking the file's lock for each. */
+pf_code pf_conn_begin(pf_conn *conn, pf_error *err);
+
+#endif

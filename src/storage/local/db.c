@@ -1,0 +1,121 @@
+#include "storage/local/db.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+enum { BUSY_TRIES = 5000, BUSY_SLEEP_NS = 1000000 };
+
+static void setup(void)
+{
+    /* Statistics of SQLite's allocator cost a global lock at every allocation. Refused, and harmless, when
+     * SQLite runs already. */
+    sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    sqlite3_initialize();
+}
+
+void pf_db_setup(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, setup);
+}
+
+/* There is one writer, so a busy file is a short affair: another connection recovers the log, closes the
+ * file as the last one, or still reads what a checkpoint wants to overwrite. */
+static int wait_while_busy(void *ctx, int tries)
+{
+    (void)ctx;
+    struct timespec pause = {.tv_nsec = BUSY_SLEEP_NS};
+    nanosleep(&pause, NULL);
+    return tries < BUSY_TRIES;
+}
+
+pf_code pf_db_fail(sqlite3 *db, pf_error *err)
+{
+    int rc = sqlite3_extended_errcode(db);
+    const char *file = sqlite3_db_filename(db, "main");
+    const char *slash = file ? strrchr(file, '/') : NULL;
+    file = slash ? slash + 1 : file ? file : "";
+    switch (rc & 0xff) {
+    case SQLITE_FULL:
+        return pf_fail(err, PF_UNAVAILABLE, "the disk is full");
+    case SQLITE_IOERR:
+        return pf_fail(err, PF_UNAVAILABLE, "the disk failed (partition %s: %s, code %d)", file,
+                       sqlite3_errmsg(db), rc);
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+        return pf_fail(err, PF_UNAVAILABLE, "partition %s is busy", file);
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+        return pf_fail(err, PF_INTERNAL, "partition %s is damaged: %s", file, sqlite3_errmsg(db));
+    case SQLITE_NOMEM:
+        return pf_fail_nomem(err, "database");
+    default:
+        return pf_fail(err, PF_INTERNAL, "partition %s: %s (code %d)", file, sqlite3_errmsg(db), rc);
+    }
+}
+
+pf_code pf_db_exec(sqlite3 *db, const char *sql, pf_error *err)
+{
+    return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK ? PF_OK : pf_db_fail(db, err);
+}
+
+pf_code pf_db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out, pf_error *err)
+{
+    int rc = sqlite3_prepare_v3(db, sql, -1, SQLITE_PREPARE_PERSISTENT, out, NULL);
+    return rc == SQLITE_OK ? PF_OK : pf_db_fail(db, err);
+}
+
+pf_code pf_db_number(sqlite3 *db, const char *sql, int64_t *out, pf_error *err)
+{
+    sqlite3_stmt *st = NULL;
+    if (sqlite3_prepare_v2(db, sql, -1, &st, NULL) != SQLITE_OK)
+        return pf_db_fail(db, err);
+    pf_code code = PF_OK;
+    int rc = sqlite3_step(st);
+    if (rc == SQLITE_ROW)
+        *out = sqlite3_column_int64(st, 0);
+    else if (rc == SQLITE_DONE)
+        *out = 0;
+    else
+        code = pf_db_fail(db, err);
+    sqlite3_finalize(st);
+    return code;
+}
+
+pf_str pf_db_blob(sqlite3_stmt *st, int column)
+{
+    const char *p = sqlite3_column_blob(st, column); /* before _bytes: the documented order */
+    int n = sqlite3_column_bytes(st, column);
+    return (pf_str){p, p ? (size_t)n : 0};
+}
+
+pf_code pf_db_open(const char *path, int flags, size_t cache, sqlite3 **out, pf_error *err)
+{
+    sqlite3 *db = NULL;
+    int how = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
+    if (flags & PF_DB_CREATE)
+        how |= SQLITE_OPEN_CREATE;
+    if (sqlite3_open_v2(path, &db, how, NULL) != SQLITE_OK) {
+        pf_code code = db ? pf_db_fail(db, err) : pf_fail_nomem(err, "database");
+        sqlite3_close(db);
+        return code;
+    }
+    sqlite3_busy_handler(db, wait_while_busy, NULL);
+    char sql[256];
+    snprintf(sql, sizeof sql,
+             "PRAGMA cache_size=-%zu; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"
+             "PRAGMA secure_delete=OFF; PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY%s",
+             cache / 1024 ? cache / 1024 : 1,
+             flags & PF_DB_READ_ONLY ? "; PRAGMA query_only=1" : "");
+    pf_code code = PF_OK;
+    /* Pragmas are read again after a busy file or a failed read of the header: their errors are real. */
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        code = pf_db_fail(db, err);
+    if (code)
+        sqlite3_close(db);
+    else
+        *out = db;
+    return code;
+}

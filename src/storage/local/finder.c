@@ -1,0 +1,383 @@
+/* finder.c: see the header for the plan; here is how the plan for labels is chosen.
+ *
+ * posting gives the series that carry one label. The lists of all asked labels are walked side by side, a step
+ * of each in turn, until the shortest ends: its series are the candidates, and no longer list was walked
+ * further than that. If none has ended after MANY steps, the label is a common one, and following the index
+ * in time order is likely to fill the page at once: that is tried first, for a bounded number of rows.
+ * If the page is not full by then the lists are walked to their end after all. So what is spent is within
+ * a constant factor of the better way, whichever that is.
+ */
+#include "storage/local/finder.h"
+
+#include "storage/local/row.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { MANY = 128 };               /* series that a label may have and be called rare */
+enum { ROWS_A_LOOK = 256 };        /* rows between looks at the op */
+enum { TRIES_A_PAGE = 8, TRIES_LEAST = 1024 }; /* rows that following the time index may take */
+
+static const pf_type types[] = {PF_TYPE_CPU,       PF_TYPE_HEAP,         PF_TYPE_BLOCK, PF_TYPE_MUTEX,
+                                PF_TYPE_GOROUTINE, PF_TYPE_THREADCREATE, PF_TYPE_OTHER, PF_TYPE_TRACE};
+
+typedef struct series_list {
+    int64_t *numbers;
+    size_t n, cap;
+} series_list;
+
+static bool overlaps(pf_partition *p, const pf_query *q)
+{
+    pf_extent e = pf_partition_extent(p);
+    return pf_extent_rows(&e) && e.first_created <= q->to && e.last_created >= q->from;
+}
+
+pf_code pf_finder_init(pf_finder *f, pf_partitions *set, pf_conns *conns, const pf_query *q,
+                       const pf_op *op, pf_error *err)
+{
+    *f = (pf_finder){.conns = conns, .q = q, .op = op};
+    pf_arena_init(&f->arena, op ? op->budget : NULL, op ? op->max_memory : 0);
+    pf_map_init(&f->numbers, NULL);
+    pf_code code = pf_partitions_all(set, &f->list, &f->npartitions, err);
+    size_t kept = 0;
+    for (size_t i = 0; !code && i < f->npartitions; i++) {
+        if (overlaps(f->list[i], q))
+            f->list[kept++] = f->list[i];
+        else
+            pf_partition_unref(f->list[i]);
+    }
+    f->npartitions = code ? 0 : kept;
+    return code;
+}
+
+void pf_finder_free(pf_finder *f)
+{
+    pf_partitions_release(f->list, f->npartitions);
+    pf_entries_free(&f->entries);
+    pf_arena_free(&f->arena);
+    pf_map_free(&f->numbers);
+    free(f->known);
+    *f = (pf_finder){0};
+}
+
+static pf_hash series_key(uint32_t partition, int64_t series)
+{
+    return (pf_hash){(uint64_t)series * UINT64_C(0x9e3779b97f4a7c15), partition};
+}
+
+const pf_known_series *pf_finder_series(const pf_finder *f, const pf_entry *e)
+{
+    uint32_t at = pf_map_get(&f->numbers, series_key(e->partition, e->series));
+    return at == PF_MAP_EMPTY ? NULL : &f->known[at];
+}
+
+static pf_code read_series(pf_finder *f, int64_t number, pf_known_series *out, pf_error *err)
+{
+    sqlite3_stmt *st = pf_conn_stmt(f->conn, PF_STMT_SERIES, err);
+    if (!st)
+        return pf_db_fail(f->conn->db, err);
+    sqlite3_bind_int64(st, 1, number);
+    int rc = sqlite3_step(st);
+    if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+        return pf_db_fail(f->conn->db, err);
+    pf_str labels = pf_db_blob(st, 2), name = pf_db_blob(st, 4);
+    int64_t type = sqlite3_column_int64(st, 1);
+    bool sound = rc == SQLITE_ROW && sqlite3_column_int64(st, 0) == f->service &&
+                 pf_series_checksum(number, name, type, labels) == sqlite3_column_int64(st, 3);
+    pf_str copy = pf_arena_str(&f->arena, labels);
+    if (sound && !copy.p)
+        return pf_arena_fail(&f->arena, err, "labels");
+    if (!sound || !pf_labels_decode(copy, &f->arena, &out->labels))
+        return pf_fail(err, PF_INTERNAL, "series %lld of partition %s is damaged on disk",
+                       (long long)number, f->conn->partition->name);
+    out->type = (pf_type)type;
+    out->match = (f->q->type == PF_TYPE_UNKNOWN || f->q->type == out->type) &&
+                 pf_labels_match(out->labels, f->q->labels);
+    sqlite3_reset(st);
+    return PF_OK;
+}
+
+/* What is known of a series of the partition at hand; looks it up the first time. */
+static pf_code know_series(pf_finder *f, int64_t number, const pf_known_series **out, pf_error *err)
+{
+    pf_hash key = series_key(f->partition, number);
+    uint32_t at = pf_map_get(&f->numbers, key);
+    if (at != PF_MAP_EMPTY) {
+        *out = &f->known[at];
+        return PF_OK;
+    }
+    if (f->nknown == f->known_cap) {
+        size_t cap = f->known_cap ? f->known_cap * 2 : 64;
+        pf_known_series *bigger = realloc(f->known, cap * sizeof *bigger);
+        if (!bigger)
+            return pf_fail_nomem(err, "listing");
+        f->known = bigger;
+        f->known_cap = cap;
+    }
+    pf_code code = read_series(f, number, &f->known[f->nknown], err);
+    uint32_t *slot = code ? NULL : pf_map_at(&f->numbers, key);
+    if (code || !slot)
+        return code ? code : pf_fail_nomem(err, "listing");
+    *slot = (uint32_t)f->nknown;
+    *out = &f->known[f->nknown++];
+    return PF_OK;
+}
+
+/* Binds the position and the far end from parameter `at` on, for runs in the page's direction. */
+static void bind_range(const pf_finder *f, sqlite3_stmt *st, int at)
+{
+    static const uint8_t above_all[PF_XID_BYTES + 1] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                                        0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+    bool down = f->entries.down;
+    sqlite3_bind_int64(st, at, f->from.created_at);
+    if (f->from.has_xid)
+        sqlite3_bind_blob(st, at + 1, f->from.xid.b, sizeof f->from.xid.b, SQLITE_STATIC);
+    else
+        sqlite3_bind_blob(st, at + 1, above_all, down ? (int)sizeof above_all : 0, SQLITE_STATIC);
+    sqlite3_bind_int64(st, at + 2, down ? f->q->from : f->q->to);
+}
+
+static pf_code row_entry(const pf_finder *f, sqlite3_stmt *st, pf_entry *e, pf_error *err)
+{
+    pf_str id = pf_db_blob(st, 1);
+    *e = (pf_entry){.created_at = sqlite3_column_int64(st, 0),
+                    .series = sqlite3_column_int64(st, 2),
+                    .partition = f->partition};
+    if (id.n != sizeof e->xid.b)
+        return pf_fail(err, PF_INTERNAL, "partition %s is damaged: bad id", f->conn->partition->name);
+    memcpy(e->xid.b, id.p, sizeof e->xid.b);
+    return PF_OK;
+}
+
+/* Follows one run. With `match`, entries of series that do not match are left out, and at most *rows rows are
+ * walked: *rows is what is left of them. */
+static pf_code follow(pf_finder *f, sqlite3_stmt *st, bool match, int64_t *rows, pf_error *err)
+{
+    pf_code code = PF_OK;
+    bool more = true;
+    while (!code && more && !(rows && *rows == 0)) {
+        int rc = sqlite3_step(st);
+        if (rc != SQLITE_ROW)
+            return rc == SQLITE_DONE ? PF_OK : pf_db_fail(f->conn->db, err);
+        pf_entry e;
+        const pf_known_series *series = NULL;
+        code = row_entry(f, st, &e, err);
+        if (!code && match)
+            code = know_series(f, e.series, &series, err);
+        if (!code && (!match || series->match))
+            code = pf_entries_add(&f->entries, &e, &more, err);
+        if (rows)
+            --*rows;
+        if (!code && ++f->steps % ROWS_A_LOOK == 0)
+            code = pf_op_check(f->op, err);
+    }
+    sqlite3_reset(st);
+    return code;
+}
+
+/* By time, all types that are asked for. `rows` as in follow; *full says whether that was enough. */
+static pf_code by_time(pf_finder *f, bool match, int64_t *rows, pf_error *err)
+{
+    pf_stmt which = f->entries.down ? PF_STMT_TIME_DOWN : PF_STMT_TIME_UP;
+    pf_code code = PF_OK;
+    for (size_t i = 0; !code && i < sizeof types / sizeof *types; i++) {
+        if (f->q->type != PF_TYPE_UNKNOWN && f->q->type != types[i])
+            continue;
+        sqlite3_stmt *st = pf_conn_stmt(f->conn, which, err);
+        if (!st)
+            return pf_db_fail(f->conn->db, err);
+        sqlite3_bind_int64(st, 1, f->service);
+        sqlite3_bind_int64(st, 2, types[i]);
+        bind_range(f, st, 3);
+        code = follow(f, st, match, rows, err);
+    }
+    return code;
+}
+
+static pf_code append(series_list *list, int64_t number, pf_error *err)
+{
+    if (list->n == list->cap) {
+        size_t cap = list->cap ? list->cap * 2 : 32;
+        int64_t *bigger = realloc(list->numbers, cap * sizeof *bigger);
+        if (!bigger)
+            return pf_fail_nomem(err, "series");
+        list->numbers = bigger;
+        list->cap = cap;
+    }
+    list->numbers[list->n++] = number;
+    return PF_OK;
+}
+
+/* One step in the list of one label; *more is false at its end. */
+static pf_code next_posting(pf_finder *f, pf_pair pair, series_list *list, bool *more, pf_error *err)
+{
+    sqlite3_stmt *st = pf_conn_stmt(f->conn, PF_STMT_POSTING, err);
+    if (!st)
+        return pf_db_fail(f->conn->db, err);
+    sqlite3_bind_int64(st, 1, pf_posting_pair(f->service, pair.key, pair.value));
+    sqlite3_bind_int64(st, 2, list->n ? list->numbers[list->n - 1] : 0);
+    int rc = sqlite3_step(st);
+    *more = rc == SQLITE_ROW;
+    pf_code code = PF_OK;
+    if (*more)
+        code = append(list, sqlite3_column_int64(st, 0), err);
+    else if (rc != SQLITE_DONE)
+        code = pf_db_fail(f->conn->db, err);
+    sqlite3_reset(st);
+    return code;
+}
+
+/* Walks the lists of all labels on, to `most` steps each, until the shortest ends: its index in *shortest, else
+ * the number of labels. */
+static pf_code walk_postings(pf_finder *f, series_list *lists, size_t most, size_t *shortest,
+                             pf_error *err)
+{
+    const pf_labels *want = &f->q->labels;
+    *shortest = want->n;
+    while (lists[0].n < most) {
+        for (size_t i = 0; i < want->n; i++) {
+            bool more = true;
+            pf_code code = next_posting(f, want->pairs[i], &lists[i], &more, err);
+            if (!code && ++f->steps % ROWS_A_LOOK == 0)
+                code = pf_op_check(f->op, err);
+            if (code)
+                return code;
+            if (!more) {
+                *shortest = i;
+                return PF_OK;
+            }
+        }
+    }
+    return PF_OK;
+}
+
+static pf_code by_series(pf_finder *f, const series_list *candidates, pf_error *err)
+{
+    pf_stmt which = f->entries.down ? PF_STMT_SERIES_DOWN : PF_STMT_SERIES_UP;
+    pf_code code = PF_OK;
+    for (size_t i = 0; !code && i < candidates->n; i++) {
+        const pf_known_series *series = NULL;
+        code = know_series(f, candidates->numbers[i], &series, err);
+        if (code || !series->match)
+            continue;
+        sqlite3_stmt *st = pf_conn_stmt(f->conn, which, err);
+        if (!st)
+            return pf_db_fail(f->conn->db, err);
+        sqlite3_bind_int64(st, 1, candidates->numbers[i]);
+        bind_range(f, st, 2);
+        code = follow(f, st, false, NULL, err);
+    }
+    return code;
+}
+
+/* The entries of this partition are taken out again: it is searched in another way. */
+static void forget_entries(pf_finder *f, const pf_entry *saved, size_t n)
+{
+    memcpy(f->entries.heap, saved, n * sizeof *saved);
+    f->entries.n = n;
+}
+
+/* Follows the time index for a bounded number of rows; *done is false, and nothing added, when they did not do. */
+static pf_code try_by_time(pf_finder *f, bool *done, pf_error *err)
+{
+    size_t n = f->entries.n;
+    pf_entry *saved = malloc((n ? n : 1) * sizeof *saved);
+    if (!saved)
+        return pf_fail_nomem(err, "listing");
+    if (n)
+        memcpy(saved, f->entries.heap, n * sizeof *saved);
+    int64_t rows = (int64_t)f->entries.max * TRIES_A_PAGE + TRIES_LEAST;
+    pf_code code = by_time(f, true, &rows, err);
+    *done = rows > 0;
+    if (!code && !*done)
+        forget_entries(f, saved, n);
+    free(saved);
+    return code;
+}
+
+static pf_code by_labels(pf_finder *f, pf_error *err)
+{
+    size_t shortest = 0, n = f->q->labels.n;
+    series_list *lists = calloc(n, sizeof *lists);
+    if (!lists)
+        return pf_fail_nomem(err, "series");
+    bool done = false;
+    pf_code code = walk_postings(f, lists, MANY, &shortest, err);
+    if (!code && shortest == n)
+        code = try_by_time(f, &done, err);
+    if (!code && !done && shortest == n)
+        code = walk_postings(f, lists, SIZE_MAX, &shortest, err);
+    if (!code && !done)
+        code = by_series(f, &lists[shortest], err);
+    for (size_t i = 0; i < n; i++)
+        free(lists[i].numbers);
+    free(lists);
+    return code;
+}
+
+/* 0 when the partition does not know the service. */
+static pf_code find_service(pf_finder *f, pf_error *err)
+{
+    sqlite3_stmt *st = pf_conn_stmt(f->conn, PF_STMT_SERVICE, err);
+    if (!st)
+        return pf_db_fail(f->conn->db, err);
+    pf_db_bind(st, 1, f->q->service);
+    int rc = sqlite3_step(st);
+    f->service = rc == SQLITE_ROW ? sqlite3_column_int64(st, 0) : 0;
+    pf_code code = rc == SQLITE_ROW || rc == SQLITE_DONE ? PF_OK : pf_db_fail(f->conn->db, err);
+    sqlite3_reset(st);
+    return code;
+}
+
+static pf_code learn_labels(pf_finder *f, pf_error *err)
+{
+    pf_code code = PF_OK;
+    const pf_known_series *series;
+    for (size_t i = 0; !code && i < f->entries.n; i++)
+        if (f->entries.heap[i].partition == f->partition)
+            code = know_series(f, f->entries.heap[i].series, &series, err);
+    return code;
+}
+
+static pf_code search(pf_finder *f, bool labels, pf_error *err)
+{
+    pf_code code = pf_conns_take(f->conns, f->list[f->partition], f->op, &f->conn, err);
+    if (code)
+        return code;
+    code = pf_conn_begin(f->conn, err);
+    if (!code)
+        code = find_service(f, err);
+    if (!code && f->service)
+        code = f->q->labels.n ? by_labels(f, err) : by_time(f, false, NULL, err);
+    if (!code && f->service && labels)
+        code = learn_labels(f, err);
+    pf_conns_give(f->conns, f->conn);
+    f->conn = NULL;
+    return code;
+}
+
+static bool can_add(const pf_finder *f, pf_partition *p)
+{
+    pf_extent e = pf_partition_extent(p);
+    if (f->entries.down)
+        return e.first_created <= f->from.created_at && !pf_entries_beyond(&f->entries, e.last_created);
+    return e.last_created >= f->from.created_at && !pf_entries_beyond(&f->entries, e.first_created);
+}
+
+pf_code pf_finder_page(pf_finder *f, pf_find_from from, size_t max, bool down, bool labels,
+                       pf_error *err)
+{
+    pf_entries_free(&f->entries);
+    pf_entries_init(&f->entries, max, down);
+    f->from = from;
+    pf_code code = pf_op_check(f->op, err);
+    for (size_t i = 0; !code && i < f->npartitions; i++) {
+        /* Newest first for a page that looks for the newest: the others are then skipped. */
+        f->partition = (uint32_t)(down ? f->npartitions - 1 - i : i);
+        if (can_add(f, f->list[f->partition]))
+            code = search(f, labels, err);
+    }
+    if (!code)
+        pf_entries_sort(&f->entries);
+    return code;
+}

@@ -1,0 +1,90 @@
+#include "storage/local/job.h"
+
+#include "pprof/gzip.h"
+#include "storage/local/partition.h"
+#include "storage/local/row.h"
+
+#include <stdlib.h>
+
+enum { GZIP_LEVEL = 4 };
+enum { ROW_MAX = 1000 * 1000 * 1000 - 4096 }; /* SQLite's longest row, less the other columns */
+
+static pf_code make_row(pf_job *job, pf_error *err)
+{
+    const pf_write *w = job->write;
+    job->kind = PF_KIND_RAW;
+    job->row = w->body;
+    if (w->meta.type != PF_TYPE_TRACE && !pf_is_gzip(w->body)) {
+        pf_code code = pf_gzip(w->body, GZIP_LEVEL, &job->gzip, err);
+        if (code)
+            return code;
+        job->row = pf_buf_str(&job->gzip);
+    }
+    if (job->row.n > ROW_MAX)
+        return pf_fail(err, PF_TOO_LARGE, "a profile of %zu bytes is more than the store can hold",
+                       job->row.n);
+    return PF_OK;
+}
+
+static void hash_keys(pf_job *job, const pf_hash_key *key, pf_str series)
+{
+    job->service_hash = pf_hash_bytes(key, job->write->meta.service.p, job->write->meta.service.n);
+    job->series_hash = pf_hash_bytes(key, series.p, series.n);
+    job->types_hash = pf_hash_bytes(key, job->types.n ? job->types.p : "", job->types.n);
+}
+
+/* text:  | varint service length | service | varint type | labels | types | sums |
+ *         \---------------- what names the series ----------------/                   */
+static pf_code encode(pf_job *job, const pf_hash_key *key, pf_error *err)
+{
+    const pf_write *w = job->write;
+    pf_buf *b = &job->text;
+    pf_buf_put_varint(b, w->meta.service.n);
+    pf_buf_put_str(b, w->meta.service);
+    pf_buf_put_varint(b, (uint64_t)w->meta.type);
+    size_t labels = b->len;
+    pf_labels_encode(w->meta.labels, b);
+    size_t types = b->len;
+    if (w->profile)
+        pf_row_put_types(w->profile, b);
+    size_t sums = b->len;
+    if (w->profile)
+        pf_row_put_sums(w->profile, b);
+    if (b->failed)
+        return pf_fail_nomem(err, "write");
+    job->labels = (pf_str){b->data + labels, types - labels};
+    job->types = (pf_str){b->data + types, sums - types};
+    job->sums = (pf_str){b->data + sums, b->len - sums};
+    hash_keys(job, key, (pf_str){b->data, types});
+    return PF_OK;
+}
+
+pf_code pf_job_new(pf_write *w, const pf_hash_key *key, pf_job **out, pf_error *err)
+{
+    pf_job *job = calloc(1, sizeof *job);
+    if (!job)
+        return pf_fail_nomem(err, "write");
+    job->write = w;
+    pf_code code = make_row(job, err);
+    if (!code)
+        code = encode(job, key, err);
+    if (code)
+        pf_job_free(job);
+    else
+        *out = job;
+    return code;
+}
+
+void pf_job_free(pf_job *job)
+{
+    if (!job)
+        return;
+    pf_buf_free(&job->gzip);
+    pf_buf_free(&job->text);
+    free(job);
+}
+
+size_t pf_job_bytes(const pf_job *job)
+{
+    return job->row.n + job->text.len;
+}

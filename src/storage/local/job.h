@@ -1,0 +1,32 @@
+/* job.h: a write made ready in the thread that asks for it, so that the committer has little left to do.
+ *
+ * Everything that does not need the partition is done here: bare protobuf is gzipped, labels, sample types
+ * and totals get their encodings, the series its hash. Belongs to one thread at a time.
+ */
+#ifndef PF_STORAGE_LOCAL_JOB_H
+#define PF_STORAGE_LOCAL_JOB_H
+
+#include "base/hash.h"
+#include "base/xid.h"
+#include "storage/storage.h"
+
+typedef struct pf_job {
+    pf_write *write;
+    pf_str row;  /* the bytes to store: the pushed ones, or those in `gzip` */
+    pf_buf gzip; /* of bare protobuf */
+    pf_buf text; /* holds what labels, types and sums point to */
+    pf_str labels, types, sums;
+    pf_hash service_hash, series_hash, types_hash;
+    int kind;
+    pf_xid xid; /* set by the writer */
+    pf_code code;
+    pf_error err;
+} pf_job;
+
+/* PF_TOO_LARGE when the row is more than a partition can hold, PF_INTERNAL out of memory. */
+pf_code pf_job_new(pf_write *w, const pf_hash_key *key, pf_job **out, pf_error *err);
+void pf_job_free(pf_job *job);
+
+size_t pf_job_bytes(const pf_job *job); /* what it adds to a transaction */
+
+#endif

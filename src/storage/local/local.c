@@ -1,0 +1,129 @@
+/* local.c: opening, closing, and the way of a write; the other operations have a file each.
+ *
+ *     write (caller's thread): space? -> job (gzip, encodings, hashes) -> queue
+ *     committer (one thread):  batch -> partition of today -> transaction -> done(); upkeep once a second
+ *     find, read, services (caller's threads): a snapshot of the set -> a pooled connection per partition
+ *
+ * The page cache is shared out once: a quarter for the committer, the rest over the readers' connections.
+ */
+#include "storage/local/store.h"
+
+#include "base/log.h"
+
+#include <stdlib.h>
+
+enum { CONNS_MAX = 24 };
+
+pf_local_config pf_local_config_default(void)
+{
+    return (pf_local_config){
+        .data_ttl = 5 * 86400 * PF_NS_PER_SEC,
+        .min_free = INT64_C(256) * 1024 * 1024,
+        .cache_size = (size_t)64 * 1024 * 1024,
+        .symbols_memory = (size_t)64 * 1024 * 1024,
+        .queue_max = 4096,
+    };
+}
+
+static void write_profile(pf_store *s, pf_write *w)
+{
+    pf_local *l = (pf_local *)s;
+    pf_error err;
+    pf_job *job = NULL;
+    pf_code code = pf_space_check(&l->space, &err);
+    if (code)
+        pf_metric_add(l->metrics.refused[PF_REFUSED_SPACE], 1);
+    if (!code)
+        code = pf_job_new(w, &l->key, &job, &err);
+    if (!code) {
+        w->store_data = job;
+        code = pf_committer_put(&l->committer, w, &err);
+    }
+    if (code) {
+        w->store_data = NULL;
+        pf_job_free(job);
+        w->done(w, code, &err);
+    }
+}
+
+static pf_code ready(pf_store *s, pf_error *err)
+{
+    pf_local *l = (pf_local *)s;
+    pf_code code = pf_space_check(&l->space, err);
+    return code ? code : pf_committer_ready(&l->committer, err);
+}
+
+static void close_store(pf_store *s)
+{
+    pf_local *l = (pf_local *)s;
+    pf_committer_stop(&l->committer);
+    pf_conns_close_idle(&l->conns, NULL, INT64_MAX);
+    pf_partitions_close(&l->set);
+    pf_conns_free(&l->conns);
+    pf_dir_close(&l->dir);
+    free(l);
+}
+
+static const pf_store_ops ops = {
+    .name = "local",
+    .write = write_profile,
+    .find = pf_local_find,
+    .read = pf_local_read,
+    .services = pf_local_services,
+    .ready = ready,
+    .close = close_store,
+};
+
+static pf_code start(pf_local *l, pf_error *err)
+{
+    size_t quarter = l->cfg.cache_size / 4;
+    pf_conns_init(&l->conns, CONNS_MAX, 3 * quarter / CONNS_MAX);
+    pf_code code = pf_partitions_open(&l->set, l->dir.partitions, pf_partitions_days(l->cfg.data_ttl),
+                                      &l->conns, err);
+    if (code) {
+        pf_conns_free(&l->conns);
+        return code;
+    }
+    pf_local_metrics_init(&l->metrics);
+    pf_space_init(&l->space, l->dir.path, l->cfg.min_free);
+    l->committer = (pf_committer){.set = &l->set,
+                                  .metrics = &l->metrics,
+                                  .clock = l->cfg.clock,
+                                  .queue_max = l->cfg.queue_max,
+                                  .cache = quarter,
+                                  .tick = pf_local_upkeep,
+                                  .tick_ctx = l};
+    code = pf_committer_start(&l->committer, err);
+    if (code) {
+        pf_partitions_close(&l->set);
+        pf_conns_free(&l->conns);
+    }
+    return code;
+}
+
+pf_code pf_local_open(const pf_local_config *cfg, pf_store **out, pf_error *err)
+{
+    pf_local *l = calloc(1, sizeof *l);
+    if (!l)
+        return pf_fail_nomem(err, "store");
+    pf_db_setup();
+    pf_hash_key_random(&l->key);
+    l->base.ops = &ops;
+    l->cfg = *cfg;
+    pf_code code = pf_dir_open(&l->dir, cfg->dir, err);
+    if (code) {
+        free(l);
+        return code;
+    }
+    l->cfg.dir = l->dir.path;
+    code = start(l, err);
+    if (code) {
+        pf_dir_close(&l->dir);
+        free(l);
+        return code;
+    }
+    PF_LOG_INFO("opened the store", PF_S("dir", l->dir.path),
+                PF_I("partitions", pf_partitions_count(&l->set)));
+    *out = &l->base;
+    return PF_OK;
+}

@@ -1,0 +1,32 @@
+/* metrics.h: what the embedded store shows of itself under /debug/metrics. Thread-safe. */
+#ifndef PF_STORAGE_LOCAL_METRICS_H
+#define PF_STORAGE_LOCAL_METRICS_H
+
+#include "base/metrics.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+typedef enum pf_refusal {
+    PF_REFUSED_QUEUE,  /* the queue is full */
+    PF_REFUSED_SPACE,  /* less than min_free is free */
+    PF_REFUSED_DISK,   /* full or failing */
+    PF_REFUSED_SERIES, /* too many series */
+    PF_REFUSED_OTHER,
+    PF_REFUSALS
+} pf_refusal;
+
+typedef enum pf_drop_reason { PF_DROPPED_EXPIRED, PF_DROPPED_SIZE, PF_DROP_REASONS } pf_drop_reason;
+
+typedef struct pf_local_metrics {
+    pf_metric *commit_seconds, *commit_profiles;
+    pf_metric *raw, *columns; /* profiles stored, by kind */
+    pf_metric *refused[PF_REFUSALS], *dropped[PF_DROP_REASONS];
+    pf_metric *clock_jumps, *damaged;
+    pf_metric *queue, *partitions, *disk_bytes, *free_bytes;
+} pf_local_metrics;
+
+/* Registers the families and shows each series from the start, at 0. */
+void pf_local_metrics_init(pf_local_metrics *m);
+
+#endif

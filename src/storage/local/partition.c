@@ -1,0 +1,247 @@
+#include "storage/local/partition.h"
+
+#include "base/log.h"
+#include "base/xid.h"
+#include "storage/local/dir.h"
+#include "storage/local/schema.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { OPEN_CACHE = 256 * 1024, SECONDS_PER_DAY = 86400, LAST_DAY = 2932896 /* 9999-12-31 */ };
+
+static const char *const suffixes[] = {"", "-wal", "-shm"};
+
+void pf_partition_name(int64_t day, char out[static PF_PARTITION_NAME + 1])
+{
+    day = day < 0 ? 0 : day > LAST_DAY ? LAST_DAY : day;
+    time_t t = (time_t)(day * SECONDS_PER_DAY);
+    struct tm tm;
+    gmtime_r(&t, &tm);
+    strftime(out, PF_PARTITION_NAME + 1, "%Y-%m-%d", &tm);
+}
+
+bool pf_partition_parse(const char *file, int64_t *day)
+{
+    struct tm tm = {0};
+    char name[PF_PARTITION_NAME + 1];
+    if (strlen(file) != PF_PARTITION_NAME + 3 || strcmp(file + PF_PARTITION_NAME, ".db") != 0)
+        return false;
+    const char *end = strptime(file, "%Y-%m-%d", &tm);
+    if (end != file + PF_PARTITION_NAME)
+        return false;
+    time_t t = timegm(&tm);
+    if (t < 0)
+        return false;
+    *day = t / SECONDS_PER_DAY;
+    pf_partition_name(*day, name); /* strptime takes " 1" and 02-31, too */
+    return strncmp(name, file, PF_PARTITION_NAME) == 0;
+}
+
+/* Before SQLite opens it: afterwards, closing a descriptor of ours would drop SQLite's locks. */
+static pf_code check_header(const char *path, bool *exists, pf_error *err)
+{
+    char head[16];
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    *exists = fd >= 0 || errno != ENOENT;
+    if (fd < 0)
+        return *exists ? pf_fail(err, PF_INTERNAL, "can't open %s: %s", path, strerror(errno)) : PF_OK;
+    ssize_t n = pread(fd, head, sizeof head, 0);
+    int why = errno;
+    close(fd);
+    if (n < 0)
+        return pf_fail(err, PF_INTERNAL, "can't read %s: %s", path, strerror(why));
+    if (n > 0 && (n < (ssize_t)sizeof head || memcmp(head, "SQLite format 3", sizeof head) != 0))
+        return pf_fail(err, PF_INTERNAL, "%s is damaged: not an SQLite file", path);
+    return PF_OK;
+}
+
+/* Everything that the log holds is in the file now, so the file must be as long as its header says. */
+static pf_code check_length(sqlite3 *db, const char *path, pf_error *err)
+{
+    int64_t pages = 0;
+    struct stat st;
+    pf_code code = pf_db_number(db, "PRAGMA page_count", &pages, err);
+    if (code)
+        return code;
+    if (stat(path, &st) != 0)
+        return pf_fail(err, PF_INTERNAL, "can't read %s: %s", path, strerror(errno));
+    if (st.st_size / 4096 < pages)
+        return pf_fail(err, PF_INTERNAL, "%s is damaged: cut off after %lld of %lld pages", path,
+                       (long long)(st.st_size / 4096), (long long)pages);
+    return PF_OK;
+}
+
+static pf_code read_arrival(sqlite3 *db, const char *sql, int64_t *out, pf_error *err)
+{
+    sqlite3_stmt *st = NULL;
+    pf_code code = pf_db_prepare(db, sql, &st, err);
+    if (code)
+        return code;
+    int rc = sqlite3_step(st);
+    pf_str bytes = rc == SQLITE_ROW ? pf_db_blob(st, 0) : (pf_str){0};
+    pf_xid id;
+    if (rc == SQLITE_ROW && bytes.n == sizeof id.b) {
+        memcpy(id.b, bytes.p, sizeof id.b);
+        *out = pf_xid_seconds(id);
+    } else if (rc != SQLITE_DONE) {
+        code = rc == SQLITE_ROW ? pf_fail(err, PF_INTERNAL, "partition %s is damaged: bad id",
+                                          sqlite3_db_filename(db, "main"))
+                                : pf_db_fail(db, err);
+    }
+    sqlite3_finalize(st);
+    return code;
+}
+
+static pf_code read_extent(sqlite3 *db, pf_extent *e, pf_error *err)
+{
+    sqlite3_stmt *st = NULL;
+    pf_code code = pf_db_prepare(
+        db, "SELECT first_created, last_created, raw, columns FROM extent WHERE one = 1", &st, err);
+    if (!code && sqlite3_step(st) != SQLITE_ROW)
+        code = pf_db_fail(db, err);
+    if (!code) {
+        e->first_created = sqlite3_column_int64(st, 0);
+        e->last_created = sqlite3_column_int64(st, 1);
+        e->rows[PF_KIND_RAW] = sqlite3_column_int64(st, 2);
+        e->rows[PF_KIND_COLUMNS] = sqlite3_column_int64(st, 3);
+    }
+    sqlite3_finalize(st);
+    if (!code)
+        code = read_arrival(db, "SELECT xid FROM profile ORDER BY xid LIMIT 1", &e->first_arrival, err);
+    if (!code)
+        code = read_arrival(db, "SELECT xid FROM profile ORDER BY xid DESC LIMIT 1", &e->last_arrival,
+                            err);
+    return code;
+}
+
+static pf_code open_db(pf_partition *p, bool exists, pf_error *err)
+{
+    sqlite3 *db = NULL;
+    pf_code code = pf_db_open(p->path, PF_DB_CREATE, OPEN_CACHE, &db, err);
+    if (code)
+        return code;
+    code = pf_schema_ensure(db, p->path, err);
+    if (!code && !exists)
+        code = pf_dir_sync(p->dir, err);
+    int rc = code ? SQLITE_OK
+                  : sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    bool in_file = !code && rc == SQLITE_OK;
+    if (!code && rc != SQLITE_OK) {
+        /* A full disk must not keep what is stored from being read. */
+        pf_error why;
+        pf_db_fail(db, &why);
+        PF_LOG_WARN("can't checkpoint a partition", PF_S("partition", p->name), PF_S("error", why.msg));
+    }
+    if (in_file)
+        code = check_length(db, p->path, err);
+    if (!code)
+        code = read_extent(db, &p->extent, err);
+    sqlite3_close(db);
+    return code;
+}
+
+static void free_partition(pf_partition *p)
+{
+    pthread_mutex_destroy(&p->lock);
+    free(p->path);
+    free(p->dir);
+    free(p);
+}
+
+pf_code pf_partition_open(const char *dir, int64_t day, bool create, pf_partition **out, pf_error *err)
+{
+    pf_partition *p = calloc(1, sizeof *p);
+    if (!p)
+        return pf_fail_nomem(err, "partition");
+    pthread_mutex_init(&p->lock, NULL);
+    atomic_init(&p->refs, 1);
+    p->day = day;
+    pf_partition_name(day, p->name);
+    p->dir = strdup(dir);
+    pf_code code = PF_OK;
+    if (asprintf(&p->path, "%s/%s.db", dir, p->name) < 0)
+        p->path = NULL;
+    if (!p->dir || !p->path)
+        code = pf_fail_nomem(err, "partition");
+    bool exists = true;
+    if (!code)
+        code = check_header(p->path, &exists, err);
+    if (!code && !exists && !create)
+        code = pf_fail(err, PF_INTERNAL, "%s is not there any more", p->path);
+    if (!code)
+        code = open_db(p, exists, err);
+    if (code)
+        free_partition(p);
+    else
+        *out = p;
+    return code;
+}
+
+void pf_partition_ref(pf_partition *p)
+{
+    atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
+}
+
+/* The file first: a log without its file is rubbish that the next start removes, a file without its log would
+ * be taken for damaged. */
+void pf_partition_unlink(const pf_partition *p)
+{
+    char *path = NULL;
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        if (asprintf(&path, "%s%s", p->path, suffixes[i]) < 0)
+            return;
+        if (unlink(path) != 0 && errno != ENOENT)
+            PF_LOG_ERROR("can't remove a file of a dropped partition", PF_S("file", path),
+                         PF_S("error", strerror(errno)));
+        free(path);
+    }
+    pf_dir_sync(p->dir, NULL);
+}
+
+void pf_partition_unref(pf_partition *p)
+{
+    if (atomic_fetch_sub_explicit(&p->refs, 1, memory_order_acq_rel) == 1)
+        free_partition(p);
+}
+
+pf_extent pf_partition_extent(pf_partition *p)
+{
+    pthread_mutex_lock(&p->lock);
+    pf_extent e = p->extent;
+    pthread_mutex_unlock(&p->lock);
+    return e;
+}
+
+void pf_partition_set_extent(pf_partition *p, const pf_extent *e)
+{
+    pthread_mutex_lock(&p->lock);
+    p->extent = *e;
+    pthread_mutex_unlock(&p->lock);
+}
+
+int64_t pf_extent_rows(const pf_extent *e)
+{
+    return e->rows[PF_KIND_RAW] + e->rows[PF_KIND_COLUMNS];
+}
+
+int64_t pf_partition_bytes(const pf_partition *p)
+{
+    int64_t sum = 0;
+    for (size_t i = 0; i < sizeof suffixes / sizeof *suffixes; i++) {
+        char *path = NULL;
+        struct stat st;
+        if (asprintf(&path, "%s%s", p->path, suffixes[i]) < 0)
+            return sum;
+        if (stat(path, &st) == 0)
+            sum += (int64_t)st.st_blocks * 512;
+        free(path);
+    }
+    return sum;
+}

@@ -1,0 +1,60 @@
+/* partition.h: one SQLite file, and what is kept of it in memory.
+ *
+ * Counted references: the set (partitions.h) holds one, every operation that uses the partition another. The
+ * files of a dropped partition are unlinked by the set, once its own reference is the last one.
+ * Thread-safe; `extent` is guarded by `lock`, the rest is fixed once made.
+ */
+#ifndef PF_STORAGE_LOCAL_PARTITION_H
+#define PF_STORAGE_LOCAL_PARTITION_H
+
+#include "storage/local/db.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+enum { PF_PARTITION_NAME = 10 }; /* characters of 2026-11-22 */
+
+enum { PF_KIND_RAW = 0, PF_KIND_COLUMNS = 1, PF_KINDS = 2 };
+
+/* What a partition spans: enough to know that a query has nothing to look for in it. */
+typedef struct pf_extent {
+    int64_t first_created, last_created; /* ns; meaningful when there are rows */
+    int64_t rows[PF_KINDS];
+    int64_t first_arrival, last_arrival; /* Unix seconds of the ids */
+} pf_extent;
+
+typedef struct pf_partition {
+    char name[PF_PARTITION_NAME + 1];
+    int64_t day; /* days since the epoch of its name */
+    char *path, *dir;
+    atomic_int refs;
+    pthread_mutex_t lock;
+    pf_extent extent;
+} pf_partition;
+
+/* "2026-11-22" for a number of days since the epoch (clamped to years 1970 to 9999). */
+void pf_partition_name(int64_t day, char out[static PF_PARTITION_NAME + 1]);
+
+/* The day of "2026-11-22.db"; false for any other name. */
+bool pf_partition_parse(const char *file, int64_t *day);
+
+/* Opens or makes <dir>/<name>.db: recovers its log, checks that it is ours, whole at its ends and not of a newer
+ * format, reads its extent. Takes time that does not grow with what is in it. The new partition has one
+ * reference. PF_INVALID or PF_INTERNAL with one line that names the file. */
+pf_code pf_partition_open(const char *dir, int64_t day, bool create, pf_partition **out, pf_error *err);
+
+void pf_partition_ref(pf_partition *p);
+void pf_partition_unref(pf_partition *p);
+
+/* Removes its files. Nothing may have them open. */
+void pf_partition_unlink(const pf_partition *p);
+
+pf_extent pf_partition_extent(pf_partition *p);
+void pf_partition_set_extent(pf_partition *p, const pf_extent *e);
+int64_t pf_extent_rows(const pf_extent *e);
+
+/* Bytes that its files take on disk. */
+int64_t pf_partition_bytes(const pf_partition *p);
+
+#endif

@@ -1,0 +1,233 @@
+#include "storage/local/partitions.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define NS_PER_DAY (86400 * PF_NS_PER_SEC)
+enum { TTL_PARTS = 8, DAYS_MAX = 30 };
+
+int64_t pf_partitions_days(int64_t data_ttl)
+{
+    if (data_ttl <= 0)
+        return DAYS_MAX;
+    int64_t days = data_ttl / TTL_PARTS / NS_PER_DAY;
+    return days < 1 ? 1 : days > DAYS_MAX ? DAYS_MAX : days;
+}
+
+static bool reserve(pf_partition ***list, size_t *cap, size_t n)
+{
+    if (n < *cap)
+        return true;
+    size_t more = *cap ? *cap * 2 : 16;
+    pf_partition **bigger = realloc(*list, more * sizeof **list);
+    if (!bigger)
+        return false;
+    *list = bigger;
+    *cap = more;
+    return true;
+}
+
+static bool insert(pf_partitions *s, pf_partition *p)
+{
+    if (!reserve(&s->list, &s->cap, s->n))
+        return false;
+    size_t at = s->n++;
+    for (; at > 0 && s->list[at - 1]->day > p->day; at--)
+        s->list[at] = s->list[at - 1];
+    s->list[at] = p;
+    return true;
+}
+
+/* A killed drop may leave the log of a file that is gone; SQLite must not find it beside a new file. */
+static void remove_orphan(const char *dir, const char *file)
+{
+    char *db = NULL, *log = NULL;
+    int64_t day;
+    size_t n = strlen(file);
+    char name[PF_PARTITION_NAME + 4];
+    if (n != PF_PARTITION_NAME + 7 ||
+        (strcmp(file + n - 4, "-wal") != 0 && strcmp(file + n - 4, "-shm") != 0))
+        return;
+    memcpy(name, file, sizeof name - 1);
+    name[sizeof name - 1] = 0;
+    if (!pf_partition_parse(name, &day))
+        return;
+    if (asprintf(&db, "%s/%s", dir, name) < 0)
+        return;
+    if (asprintf(&log, "%s/%s", dir, file) < 0)
+        log = NULL;
+    if (log && access(db, F_OK) != 0 && errno == ENOENT)
+        unlink(log);
+    free(db);
+    free(log);
+}
+
+static pf_code open_all(pf_partitions *s, DIR *dir, pf_error *err)
+{
+    for (struct dirent *e; (e = readdir(dir));) {
+        int64_t day;
+        pf_partition *p = NULL;
+        if (!pf_partition_parse(e->d_name, &day)) {
+            remove_orphan(s->dir, e->d_name);
+            continue;
+        }
+        pf_code code = pf_partition_open(s->dir, day, false, &p, err);
+        if (code)
+            return code;
+        if (!insert(s, p)) {
+            pf_partition_unref(p);
+            return pf_fail_nomem(err, "partitions");
+        }
+    }
+    return PF_OK;
+}
+
+pf_code pf_partitions_open(pf_partitions *s, const char *path, int64_t days, pf_conns *conns,
+                           pf_error *err)
+{
+    *s = (pf_partitions){.conns = conns, .days = days, .dir = strdup(path)};
+    pthread_mutex_init(&s->lock, NULL);
+    pf_code code = s->dir ? PF_OK : pf_fail_nomem(err, "partitions");
+    DIR *dir = code ? NULL : opendir(path);
+    if (!code && !dir)
+        code = pf_fail(err, PF_INTERNAL, "can't read directory %s: %s", path, strerror(errno));
+    if (!code)
+        code = open_all(s, dir, err);
+    if (dir)
+        closedir(dir);
+    if (code)
+        pf_partitions_close(s);
+    return code;
+}
+
+void pf_partitions_close(pf_partitions *s)
+{
+    pf_partitions_reap(s);
+    for (size_t i = 0; i < s->n; i++)
+        pf_partition_unref(s->list[i]);
+    for (size_t i = 0; i < s->ndying; i++)
+        pf_partition_unref(s->dying[i]);
+    free(s->list);
+    free(s->dying);
+    free(s->dir);
+    pthread_mutex_destroy(&s->lock);
+}
+
+static pf_partition *by_day(pf_partition **list, size_t n, int64_t day)
+{
+    for (size_t i = n; i-- > 0;)
+        if (list[i]->day == day)
+            return list[i];
+    return NULL;
+}
+
+pf_code pf_partitions_for(pf_partitions *s, int64_t wall, pf_partition **out, pf_error *err)
+{
+    int64_t day = wall < 0 ? 0 : wall / NS_PER_DAY;
+    day -= day % s->days;
+    pf_partitions_reap(s);
+    pthread_mutex_lock(&s->lock);
+    pf_partition *p = by_day(s->list, s->n, day);
+    bool dying = by_day(s->dying, s->ndying, day) != NULL;
+    if (p)
+        pf_partition_ref(p);
+    pthread_mutex_unlock(&s->lock);
+    if (!p && dying)
+        return pf_fail(err, PF_UNAVAILABLE, "the partition of today is just being removed");
+    if (!p) {
+        pf_code code = pf_partition_open(s->dir, day, true, &p, err);
+        if (code)
+            return code;
+        pthread_mutex_lock(&s->lock);
+        bool kept = insert(s, p);
+        if (kept)
+            pf_partition_ref(p);
+        pthread_mutex_unlock(&s->lock);
+        if (!kept) {
+            pf_partition_unref(p);
+            return pf_fail_nomem(err, "partitions");
+        }
+        PF_LOG_INFO("made a partition", PF_S("partition", p->name));
+    }
+    *out = p;
+    return PF_OK;
+}
+
+pf_code pf_partitions_all(pf_partitions *s, pf_partition ***list, size_t *n, pf_error *err)
+{
+    pthread_mutex_lock(&s->lock);
+    *n = s->n;
+    *list = malloc((s->n ? s->n : 1) * sizeof **list);
+    for (size_t i = 0; *list && i < s->n; i++) {
+        (*list)[i] = s->list[i];
+        pf_partition_ref(s->list[i]);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return *list ? PF_OK : pf_fail_nomem(err, "partitions");
+}
+
+void pf_partitions_release(pf_partition **list, size_t n)
+{
+    for (size_t i = 0; list && i < n; i++)
+        pf_partition_unref(list[i]);
+    free(list);
+}
+
+void pf_partitions_drop(pf_partitions *s, pf_partition *p)
+{
+    pthread_mutex_lock(&s->lock);
+    size_t at = 0;
+    while (at < s->n && s->list[at] != p)
+        at++;
+    bool found = at < s->n && reserve(&s->dying, &s->dying_cap, s->ndying);
+    if (found) {
+        memmove(s->list + at, s->list + at + 1, (s->n - at - 1) * sizeof *s->list);
+        s->n--;
+        s->dying[s->ndying++] = p;
+    }
+    pthread_mutex_unlock(&s->lock);
+    pf_partitions_reap(s);
+}
+
+/* Nobody can get at a dying partition any more, so a last reference stays the last one. */
+static pf_partition *unused(pf_partitions *s)
+{
+    pf_partition *p = NULL;
+    pthread_mutex_lock(&s->lock);
+    for (size_t i = 0; !p && i < s->ndying; i++)
+        if (atomic_load_explicit(&s->dying[i]->refs, memory_order_acquire) == 1) {
+            p = s->dying[i];
+            s->dying[i] = s->dying[--s->ndying];
+        }
+    pthread_mutex_unlock(&s->lock);
+    return p;
+}
+
+void pf_partitions_reap(pf_partitions *s)
+{
+    pthread_mutex_lock(&s->lock);
+    size_t n = s->ndying;
+    pthread_mutex_unlock(&s->lock);
+    if (n == 0)
+        return;
+    pf_conns_close_idle(s->conns, NULL, INT64_MAX);
+    for (pf_partition *p; (p = unused(s));) {
+        pf_partition_unlink(p);
+        pf_partition_unref(p);
+    }
+}
+
+size_t pf_partitions_count(pf_partitions *s)
+{
+    pthread_mutex_lock(&s->lock);
+    size_t n = s->n;
+    pthread_mutex_unlock(&s->lock);
+    return n;
+}

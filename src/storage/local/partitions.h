@@ -1,0 +1,46 @@
+/* partitions.h: the set of partitions, oldest first, and which one a moment belongs to.
+ *
+ *     dropped: out of the set at once ---> its readers finish ---> files unlinked by pf_partitions_reap
+ *
+ * Thread-safe. Only the committer adds and drops.
+ */
+#ifndef PF_STORAGE_LOCAL_PARTITIONS_H
+#define PF_STORAGE_LOCAL_PARTITIONS_H
+
+#include "storage/local/conns.h"
+
+typedef struct pf_partitions {
+    pthread_mutex_t lock; /* guards the two lists and generation */
+    pf_partition **list;  /* by day, oldest first */
+    size_t n, cap;
+    pf_partition **dying; /* dropped, not yet unlinked */
+    size_t ndying, dying_cap;
+    char *dir;
+    pf_conns *conns;
+    int64_t days; /* that a partition spans */
+} pf_partitions;
+
+/* Days that a partition spans when profiles are kept for `data_ttl` ns: an eighth, 1 to 30; 30 for ever. */
+int64_t pf_partitions_days(int64_t data_ttl);
+
+/* Opens what is in `dir`; removes logs whose partition is gone. */
+pf_code pf_partitions_open(pf_partitions *s, const char *dir, int64_t days, pf_conns *conns,
+                           pf_error *err);
+void pf_partitions_close(pf_partitions *s);
+
+/* The partition that takes what arrives at `wall` (ns), made if need be; a reference for the caller. */
+pf_code pf_partitions_for(pf_partitions *s, int64_t wall, pf_partition **out, pf_error *err);
+
+/* A list of all, oldest first, each with a reference. Free with pf_partitions_release. */
+pf_code pf_partitions_all(pf_partitions *s, pf_partition ***list, size_t *n, pf_error *err);
+void pf_partitions_release(pf_partition **list, size_t n);
+
+/* Takes it out of the set; its files go once the last reader has finished. */
+void pf_partitions_drop(pf_partitions *s, pf_partition *p);
+
+/* Unlinks those dropped ones that nobody uses any more. */
+void pf_partitions_reap(pf_partitions *s);
+
+size_t pf_partitions_count(pf_partitions *s);
+
+#endif

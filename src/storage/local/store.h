@@ -1,0 +1,33 @@
+/* store.h: the embedded store's own struct, for the files of this folder and their tests. */
+#ifndef PF_STORAGE_LOCAL_STORE_H
+#define PF_STORAGE_LOCAL_STORE_H
+
+#include "storage/local/committer.h"
+#include "storage/local/dir.h"
+#include "storage/local/local.h"
+#include "storage/local/retention.h"
+#include "storage/local/space.h"
+
+typedef struct pf_local {
+    pf_store base;
+    pf_local_config cfg; /* dir points to dir.path */
+    pf_dir dir;
+    pf_conns conns;
+    pf_partitions set;
+    pf_committer committer;
+    pf_trust trust; /* the committer's thread only */
+    pf_space space;
+    pf_local_metrics metrics;
+    pf_hash_key key; /* of the content hashes; random, never stored */
+} pf_local;
+
+pf_code pf_local_find(pf_store *s, const pf_query *q, pf_find_pos *pos, size_t max, const pf_op *op,
+                      pf_meta_fn fn, void *ctx, pf_error *err);
+pf_code pf_local_read(pf_store *s, pf_str id, const pf_op *op, pf_blob *out, pf_error *err);
+pf_code pf_local_services(pf_store *s, const pf_op *op, bool (*fn)(void *ctx, pf_str service), void *ctx,
+                          pf_error *err);
+
+/* Once a second, in the committer's thread: clock, expiry, size, free space, idle connections. */
+void pf_local_upkeep(void *local);
+
+#endif
