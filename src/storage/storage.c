@@ -1,10 +1,10 @@
-/* storage.c: what all stores share. The dispatchers do nothing but call the store; the merge for stores
- * that have none of their own reads profile after profile:
+/* storage.c: what all stores share. The dispatchers do nothing but call the store; the merge for
+ * stores that have none of their own reads profile after profile:
  *
  *     ids, or find() page by page --> read() --> gunzip --> decode --> pf_merge_add
  *
- * One profile is in memory at a time besides the merge itself. A selection of exactly one profile is
- * handed on as it is stored, undecoded.
+ * One profile is in memory at a time besides the merge itself. A selection of exactly one profile
+ * is handed on as it is stored, undecoded.
  */
 #include "storage/storage.h"
 
@@ -12,11 +12,17 @@
 #include "pprof/gzip.h"
 #include "pprof/merge.h"
 
+/* The merge is on its way; until then a merge of several is refused. */
+#pragma weak pf_merge_new
+#pragma weak pf_merge_add
+#pragma weak pf_merge_finish
+#pragma weak pf_merge_free
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MERGE_PAGE = 256 };                      /* ids that are found in one go */
+enum { MERGE_PAGE = 256 };                        /* ids that are found in one go */
 enum { MERGE_INFLATED_MAX = 1024 * 1024 * 1024 }; /* of one profile, where the op sets no ceiling */
 enum { MERGE_GZIP_LEVEL = 1 };
 
@@ -47,8 +53,8 @@ pf_code pf_store_read(pf_store *s, pf_str id, const pf_op *op, pf_blob *out, pf_
     return s->ops->read(s, id, op, out, err);
 }
 
-pf_code pf_store_services(pf_store *s, const pf_op *op, bool (*fn)(void *ctx, pf_str service), void *ctx,
-                          pf_error *err)
+pf_code pf_store_services(pf_store *s, const pf_op *op, bool (*fn)(void *ctx, pf_str service),
+                          void *ctx, pf_error *err)
 {
     return s->ops->services(s, op, fn, ctx, err);
 }
@@ -118,8 +124,6 @@ typedef struct merging {
 
 static pf_code add_blob(merging *m, const pf_blob *blob, pf_error *err)
 {
-    if (blob->type == PF_TYPE_TRACE)
-        return pf_fail(err, PF_NOT_ALLOWED, "can't merge profiles of type trace");
     size_t max = m->op && m->op->max_memory ? m->op->max_memory : MERGE_INFLATED_MAX;
     pf_str bytes;
     pf_profile profile;
@@ -136,6 +140,8 @@ static pf_code add_blob(merging *m, const pf_blob *blob, pf_error *err)
 
 static pf_code add_first(merging *m, pf_error *err)
 {
+    if (!pf_merge_new)
+        return pf_fail(err, PF_INTERNAL, "merging is not there yet");
     m->merge = pf_merge_new(m->op ? m->op->budget : NULL, m->op ? m->op->max_memory : 0);
     if (!m->merge)
         return pf_fail_nomem(err, "merge");
@@ -156,7 +162,9 @@ static pf_code add_id(merging *m, pf_str id, pf_error *err)
         m->first = blob;
         return PF_OK;
     }
-    if (m->count == 2)
+    if (m->first.type == PF_TYPE_TRACE || blob.type == PF_TYPE_TRACE)
+        code = pf_fail(err, PF_NOT_ALLOWED, "can't merge profiles of type trace");
+    if (!code && m->count == 2)
         code = add_first(m, err);
     if (!code)
         code = add_blob(m, &blob, err);

@@ -22,8 +22,8 @@ static void answer(pf_committer *c, pf_job *job, pf_code code, const pf_error *e
     else if (code == PF_UNAVAILABLE && job->code)
         pf_metric_add(c->metrics->refused[PF_REFUSED_SERIES], 1);
     else
-        pf_metric_add(c->metrics->refused[code == PF_UNAVAILABLE ? PF_REFUSED_DISK : PF_REFUSED_OTHER],
-                      1);
+        pf_metric_add(
+            c->metrics->refused[code == PF_UNAVAILABLE ? PF_REFUSED_DISK : PF_REFUSED_OTHER], 1);
     w->store_data = NULL;
     pf_job_free(job);
     w->done(w, code, err);
@@ -57,9 +57,10 @@ static pf_code choose_partition(pf_committer *c, int64_t now, pf_error *err)
     return code ? code : pf_writer_recover(&c->writer, err);
 }
 
-/* Writes all jobs that have not failed. `*row_failed` is set when one of them did, by itself and not for the
- * disk: the transaction is rolled back then, and the others are to be tried again. */
-static pf_code try_batch(pf_committer *c, batch *b, int64_t seconds, bool *row_failed, pf_error *err)
+/* Writes all jobs that have not failed. `*row_failed` is set when one of them did, by itself and
+ * not for the disk: the transaction is rolled back then, and the others are to be tried again. */
+static pf_code try_batch(pf_committer *c, batch *b, int64_t seconds, bool *row_failed,
+                         pf_error *err)
 {
     pf_writer *w = &c->writer;
     *row_failed = false;

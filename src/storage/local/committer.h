@@ -1,10 +1,11 @@
-/* committer.h: the one thread that writes. It takes all that has queued, writes it as one transaction, and
- * answers each when that is on disk; while it does, the next ones queue up and share the next fsync.
+/* committer.h: the one thread that writes. It takes all that has queued, writes it as one
+ * transaction, and answers each when that is on disk; while it does, the next ones queue up and
+ * share the next fsync.
  *
  *     pf_committer_put ---> queue (bounded) ---> batch ---> COMMIT ---> done() for each
  *
- * Once a second, and after a batch when a second has passed, it calls `tick`, in which the store looks after
- * its partitions: so all that changes partitions happens in this thread. Thread-safe.
+ * Once a second, and after a batch when a second has passed, it calls `tick`, in which the store
+ * looks after its partitions: so all that changes partitions happens in this thread. Thread-safe.
  */
 #ifndef PF_STORAGE_LOCAL_COMMITTER_H
 #define PF_STORAGE_LOCAL_COMMITTER_H
@@ -40,7 +41,8 @@ typedef struct pf_committer {
 
 pf_code pf_committer_start(pf_committer *c, pf_error *err);
 
-/* Takes over the write (its job is in store_data) unless it fails: PF_UNAVAILABLE, the queue is full. */
+/* Takes over the write (its job is in store_data) unless it fails: PF_UNAVAILABLE, the queue is
+ * full. */
 pf_code pf_committer_put(pf_committer *c, pf_write *w, pf_error *err);
 
 /* Has the thread call `tick` and waits for it: for tests. */

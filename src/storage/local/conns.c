@@ -18,20 +18,21 @@ static const char *const sql[PF_STMT_COUNT] = {
         "SELECT series FROM posting WHERE pair = ?1 AND series > ?2 ORDER BY series LIMIT 1",
     [PF_STMT_SERIES] = "SELECT s.service, s.type, s.labels, s.checksum, v.name FROM series s"
                        " LEFT JOIN service v ON v.number = s.service WHERE s.number = ?1",
-    [PF_STMT_TIME_UP] = TIME_COLUMNS
-    "profile_time WHERE service = ?1 AND type = ?2 AND (created_at, xid) > (?3, ?4) AND created_at <= ?5"
-    " ORDER BY created_at, xid",
-    [PF_STMT_TIME_DOWN] = TIME_COLUMNS
-    "profile_time WHERE service = ?1 AND type = ?2 AND (created_at, xid) < (?3, ?4) AND created_at >= ?5"
-    " ORDER BY created_at DESC, xid DESC",
+    [PF_STMT_TIME_UP] = TIME_COLUMNS "profile_time WHERE service = ?1 AND type = ?2 AND "
+                                     "(created_at, xid) > (?3, ?4) AND created_at <= ?5"
+                                     " ORDER BY created_at, xid",
+    [PF_STMT_TIME_DOWN] = TIME_COLUMNS "profile_time WHERE service = ?1 AND type = ?2 AND "
+                                       "(created_at, xid) < (?3, ?4) AND created_at >= ?5"
+                                       " ORDER BY created_at DESC, xid DESC",
     [PF_STMT_SERIES_UP] = TIME_COLUMNS
     "profile_series WHERE series = ?1 AND (created_at, xid) > (?2, ?3) AND created_at <= ?4"
     " ORDER BY created_at, xid",
     [PF_STMT_SERIES_DOWN] = TIME_COLUMNS
     "profile_series WHERE series = ?1 AND (created_at, xid) < (?2, ?3) AND created_at >= ?4"
     " ORDER BY created_at DESC, xid DESC",
-    [PF_STMT_PROFILE] = "SELECT number, service, type, created_at, series, totals, kind, checksum, row"
-                        " FROM profile WHERE xid = ?1",
+    [PF_STMT_PROFILE] =
+        "SELECT number, service, type, created_at, series, totals, kind, checksum, row"
+        " FROM profile WHERE xid = ?1",
 };
 
 void pf_conns_init(pf_conns *c, size_t max, size_t cache)

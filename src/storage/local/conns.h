@@ -1,8 +1,9 @@
 /* conns.h: the connections that readers use, for all partitions together.
  *
- * There are at most `max` of them. An operation takes one for a partition, uses it for some milliseconds and
- * gives it back; idle ones are kept for the next, the one idle longest makes room for a new one. A thread
- * holds at most one at a time, so that waiting for one always ends. Thread-safe.
+ * There are at most `max` of them. An operation takes one for a partition, uses it for some
+ * milliseconds and gives it back; idle ones are kept for the next, the one idle longest makes room
+ * for a new one. A thread holds at most one at a time, so that waiting for one always ends.
+ * Thread-safe.
  */
 #ifndef PF_STORAGE_LOCAL_CONNS_H
 #define PF_STORAGE_LOCAL_CONNS_H
@@ -14,13 +15,14 @@
 typedef enum pf_stmt {
     PF_STMT_BEGIN,
     PF_STMT_END,
-    PF_STMT_SERVICE,     /* (name) -> number, symbols */
-    PF_STMT_SERVICES,    /* () -> name, in byte order */
-    PF_STMT_POSTING,     /* (pair, after) -> series: the next one */
-    PF_STMT_SERIES,      /* (number) -> service, type, labels, checksum, name of the service */
-    PF_STMT_TIME_UP,     /* (service, type, created_at, xid, to) -> created_at, xid, series: behind a position */
-    PF_STMT_TIME_DOWN,   /* (service, type, created_at, xid, from): the same, newest first */
-    PF_STMT_SERIES_UP,   /* (series, created_at, xid, to) -> created_at, xid, series */
+    PF_STMT_SERVICE,   /* (name) -> number, symbols */
+    PF_STMT_SERVICES,  /* () -> name, in byte order */
+    PF_STMT_POSTING,   /* (pair, after) -> series: the next one */
+    PF_STMT_SERIES,    /* (number) -> service, type, labels, checksum, name of the service */
+    PF_STMT_TIME_UP,   /* (service, type, created_at, xid, to) -> created_at, xid, series: behind a
+                          position */
+    PF_STMT_TIME_DOWN, /* (service, type, created_at, xid, from): the same, newest first */
+    PF_STMT_SERIES_UP, /* (series, created_at, xid, to) -> created_at, xid, series */
     PF_STMT_SERIES_DOWN, /* (series, created_at, xid, from) */
     PF_STMT_PROFILE,     /* (xid) -> all columns of profile but xid */
     PF_STMT_COUNT
@@ -52,7 +54,8 @@ pf_code pf_conns_take(pf_conns *c, pf_partition *p, const pf_op *op, pf_conn **o
 /* Resets its statements and keeps it. */
 void pf_conns_give(pf_conns *c, pf_conn *conn);
 
-/* Closes the idle ones of a partition (NULL: all) that have been idle since `before` (pf_clock_mono()). */
+/* Closes the idle ones of a partition (NULL: all) that have been idle since `before`
+ * (pf_clock_mono()). */
 void pf_conns_close_idle(pf_conns *c, const pf_partition *p, int64_t before);
 
 /* The statement, reset; NULL with *err filled. */

@@ -9,8 +9,8 @@ enum { BUSY_TRIES = 5000, BUSY_SLEEP_NS = 1000000 };
 
 static void setup(void)
 {
-    /* Statistics of SQLite's allocator cost a global lock at every allocation. Refused, and harmless, when
-     * SQLite runs already. */
+    /* Statistics of SQLite's allocator cost a global lock at every allocation. Refused, and
+     * harmless, when SQLite runs already. */
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     sqlite3_initialize();
 }
@@ -21,8 +21,8 @@ void pf_db_setup(void)
     pthread_once(&once, setup);
 }
 
-/* There is one writer, so a busy file is a short affair: another connection recovers the log, closes the
- * file as the last one, or still reads what a checkpoint wants to overwrite. */
+/* There is one writer, so a busy file is a short affair: another connection recovers the log,
+ * closes the file as the last one, or still reads what a checkpoint wants to overwrite. */
 static int wait_while_busy(void *ctx, int tries)
 {
     (void)ctx;
@@ -52,7 +52,8 @@ pf_code pf_db_fail(sqlite3 *db, pf_error *err)
     case SQLITE_NOMEM:
         return pf_fail_nomem(err, "database");
     default:
-        return pf_fail(err, PF_INTERNAL, "partition %s: %s (code %d)", file, sqlite3_errmsg(db), rc);
+        return pf_fail(err, PF_INTERNAL, "partition %s: %s (code %d)", file, sqlite3_errmsg(db),
+                       rc);
     }
 }
 
@@ -110,7 +111,8 @@ pf_code pf_db_open(const char *path, int flags, size_t cache, sqlite3 **out, pf_
              cache / 1024 ? cache / 1024 : 1,
              flags & PF_DB_READ_ONLY ? "; PRAGMA query_only=1" : "");
     pf_code code = PF_OK;
-    /* Pragmas are read again after a busy file or a failed read of the header: their errors are real. */
+    /* Pragmas are read again after a busy file or a failed read of the header: their errors are
+     * real. */
     if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
         code = pf_db_fail(db, err);
     if (code)

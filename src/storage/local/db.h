@@ -30,8 +30,9 @@ pf_code pf_db_number(sqlite3 *db, const char *sql, int64_t *out, pf_error *err);
 /* Prepares a statement that is kept. */
 pf_code pf_db_prepare(sqlite3 *db, const char *sql, sqlite3_stmt **out, pf_error *err);
 
-/* Turns what the connection said last into one of ours: PF_UNAVAILABLE for a full disk, an I/O error and a
- * busy file, PF_INTERNAL for a damaged file and all else. The message names the file. */
+/* Turns what the connection said last into one of ours: PF_UNAVAILABLE for a full disk, an I/O
+ * error and a busy file, PF_INTERNAL for a damaged file and all else. The message names the file.
+ */
 pf_code pf_db_fail(sqlite3 *db, pf_error *err);
 
 /* A blob column, borrowed until the statement steps on. */

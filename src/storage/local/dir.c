@@ -21,7 +21,8 @@ pf_code pf_dir_sync(const char *path, pf_error *err)
     int rc = fsync(fd);
     int why = errno;
     close(fd);
-    /* Some file systems have no fsync of directories and say EINVAL: then there is nothing to do. */
+    /* Some file systems have no fsync of directories and say EINVAL: then there is nothing to do.
+     */
     if (rc != 0 && why != EINVAL)
         return pf_fail(err, PF_INTERNAL, "can't sync %s: %s", path, strerror(why));
     return PF_OK;
@@ -52,10 +53,11 @@ static pf_code look_at(const char *path, pf_error *err)
     pf_code code = PF_OK;
     for (struct dirent *e; !code && (e = readdir(dir));)
         if (is_badgers(e->d_name))
-            code = pf_fail(err, PF_INVALID,
-                           "%s holds files of the Badger store (%s), which this server can't read: give "
-                           "-local.dir another directory",
-                           path, e->d_name);
+            code = pf_fail(
+                err, PF_INVALID,
+                "%s holds files of the Badger store (%s), which this server can't read: give "
+                "-local.dir another directory",
+                path, e->d_name);
     closedir(dir);
     return code;
 }

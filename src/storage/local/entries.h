@@ -1,7 +1,8 @@
 /* entries.h: the best K index entries seen so far, in a heap whose top is the worst of them.
  *
- * A page of a listing is filled from many runs (partitions, types, series), each of which comes in order: a run
- * is left as soon as it gives something that is no better than the top. Not thread-safe.
+ * A page of a listing is filled from many runs (partitions, types, series), each of which comes in
+ * order: a run is left as soon as it gives something that is no better than the top. Not
+ * thread-safe.
  */
 #ifndef PF_STORAGE_LOCAL_ENTRIES_H
 #define PF_STORAGE_LOCAL_ENTRIES_H

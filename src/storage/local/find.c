@@ -1,9 +1,9 @@
 /* find.c: listings, page by page.
  *
- * A page is the next K entries behind a position in (created_at, id): keyset pagination, so what is written
- * meanwhile moves nothing. With a limit, the newest N are wanted, oldest of them first: if they fit in a
- * page, it is read backwards and turned round; else the way back is walked once to find where they begin, and
- * the pages start there.
+ * A page is the next K entries behind a position in (created_at, id): keyset pagination, so what is
+ * written meanwhile moves nothing. With a limit, the newest N are wanted, oldest of them first: if
+ * they fit in a page, it is read backwards and turned round; else the way back is walked once to
+ * find where they begin, and the pages start there.
  */
 #include "storage/local/finder.h"
 #include "storage/local/store.h"
@@ -76,10 +76,12 @@ static pf_code seek_newest(pf_finder *f, pf_find_pos *pos, pf_error *err)
 static pf_code start(pf_finder *f, pf_find_pos *pos, size_t max, bool *whole, pf_error *err)
 {
     const pf_query *q = f->q;
-    *pos = (pf_find_pos){.started = true, .created_at = q->from, .remaining = q->limit > 0 ? q->limit : 0};
+    *pos = (pf_find_pos){
+        .started = true, .created_at = q->from, .remaining = q->limit > 0 ? q->limit : 0};
     *whole = q->limit > 0 && (uint64_t)q->limit <= max;
     if (*whole) /* max <= PAGE_MAX */
-        return pf_finder_page(f, (pf_find_from){.created_at = q->to}, (size_t)q->limit, true, true, err);
+        return pf_finder_page(f, (pf_find_from){.created_at = q->to}, (size_t)q->limit, true, true,
+                              err);
     return q->limit > 0 ? seek_newest(f, pos, err) : PF_OK;
 }
 

@@ -1,11 +1,12 @@
 /* finder.c: see the header for the plan; here is how the plan for labels is chosen.
  *
- * posting gives the series that carry one label. The lists of all asked labels are walked side by side, a step
- * of each in turn, until the shortest ends: its series are the candidates, and no longer list was walked
- * further than that. If none has ended after MANY steps, the label is a common one, and following the index
- * in time order is likely to fill the page at once: that is tried first, for a bounded number of rows.
- * If the page is not full by then the lists are walked to their end after all. So what is spent is within
- * a constant factor of the better way, whichever that is.
+ * posting gives the series that carry one label. The lists of all asked labels are walked side by
+ * side, a step of each in turn, until the shortest ends: its series are the candidates, and no
+ * longer list was walked further than that. If none has ended after MANY steps, the label is a
+ * common one, and following the index in time order is likely to fill the page at once: that is
+ * tried first, for a bounded number of rows. If the page is not full by then the lists are walked
+ * to their end after all. So what is spent is within a constant factor of the better way, whichever
+ * that is.
  */
 #include "storage/local/finder.h"
 
@@ -14,12 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MANY = 128 };               /* series that a label may have and be called rare */
-enum { ROWS_A_LOOK = 256 };        /* rows between looks at the op */
+enum { MANY = 128 };                           /* series that a label may have and be called rare */
+enum { ROWS_A_LOOK = 256 };                    /* rows between looks at the op */
 enum { TRIES_A_PAGE = 8, TRIES_LEAST = 1024 }; /* rows that following the time index may take */
 
-static const pf_type types[] = {PF_TYPE_CPU,       PF_TYPE_HEAP,         PF_TYPE_BLOCK, PF_TYPE_MUTEX,
-                                PF_TYPE_GOROUTINE, PF_TYPE_THREADCREATE, PF_TYPE_OTHER, PF_TYPE_TRACE};
+static const pf_type types[] = {PF_TYPE_CPU,   PF_TYPE_HEAP,      PF_TYPE_BLOCK,
+                                PF_TYPE_MUTEX, PF_TYPE_GOROUTINE, PF_TYPE_THREADCREATE,
+                                PF_TYPE_OTHER, PF_TYPE_TRACE};
 
 typedef struct series_list {
     int64_t *numbers;
@@ -144,13 +146,14 @@ static pf_code row_entry(const pf_finder *f, sqlite3_stmt *st, pf_entry *e, pf_e
                     .series = sqlite3_column_int64(st, 2),
                     .partition = f->partition};
     if (id.n != sizeof e->xid.b)
-        return pf_fail(err, PF_INTERNAL, "partition %s is damaged: bad id", f->conn->partition->name);
+        return pf_fail(err, PF_INTERNAL, "partition %s is damaged: bad id",
+                       f->conn->partition->name);
     memcpy(e->xid.b, id.p, sizeof e->xid.b);
     return PF_OK;
 }
 
-/* Follows one run. With `match`, entries of series that do not match are left out, and at most *rows rows are
- * walked: *rows is what is left of them. */
+/* Follows one run. With `match`, entries of series that do not match are left out, and at most
+ * *rows rows are walked: *rows is what is left of them. */
 static pf_code follow(pf_finder *f, sqlite3_stmt *st, bool match, int64_t *rows, pf_error *err)
 {
     pf_code code = PF_OK;
@@ -175,7 +178,8 @@ static pf_code follow(pf_finder *f, sqlite3_stmt *st, bool match, int64_t *rows,
     return code;
 }
 
-/* By time, all types that are asked for. `rows` as in follow; *full says whether that was enough. */
+/* By time, all types that are asked for. `rows` as in follow; *full says whether that was enough.
+ */
 static pf_code by_time(pf_finder *f, bool match, int64_t *rows, pf_error *err)
 {
     pf_stmt which = f->entries.down ? PF_STMT_TIME_DOWN : PF_STMT_TIME_UP;
@@ -209,7 +213,8 @@ static pf_code append(series_list *list, int64_t number, pf_error *err)
 }
 
 /* One step in the list of one label; *more is false at its end. */
-static pf_code next_posting(pf_finder *f, pf_pair pair, series_list *list, bool *more, pf_error *err)
+static pf_code next_posting(pf_finder *f, pf_pair pair, series_list *list, bool *more,
+                            pf_error *err)
 {
     sqlite3_stmt *st = pf_conn_stmt(f->conn, PF_STMT_POSTING, err);
     if (!st)
@@ -227,8 +232,8 @@ static pf_code next_posting(pf_finder *f, pf_pair pair, series_list *list, bool 
     return code;
 }
 
-/* Walks the lists of all labels on, to `most` steps each, until the shortest ends: its index in *shortest, else
- * the number of labels. */
+/* Walks the lists of all labels on, to `most` steps each, until the shortest ends: its index in
+ * *shortest, else the number of labels. */
 static pf_code walk_postings(pf_finder *f, series_list *lists, size_t most, size_t *shortest,
                              pf_error *err)
 {
@@ -273,11 +278,13 @@ static pf_code by_series(pf_finder *f, const series_list *candidates, pf_error *
 /* The entries of this partition are taken out again: it is searched in another way. */
 static void forget_entries(pf_finder *f, const pf_entry *saved, size_t n)
 {
-    memcpy(f->entries.heap, saved, n * sizeof *saved);
+    if (n)
+        memcpy(f->entries.heap, saved, n * sizeof *saved);
     f->entries.n = n;
 }
 
-/* Follows the time index for a bounded number of rows; *done is false, and nothing added, when they did not do. */
+/* Follows the time index for a bounded number of rows; *done is false, and nothing added, when they
+ * did not do. */
 static pf_code try_by_time(pf_finder *f, bool *done, pf_error *err)
 {
     size_t n = f->entries.n;
@@ -360,7 +367,8 @@ static bool can_add(const pf_finder *f, pf_partition *p)
 {
     pf_extent e = pf_partition_extent(p);
     if (f->entries.down)
-        return e.first_created <= f->from.created_at && !pf_entries_beyond(&f->entries, e.last_created);
+        return e.first_created <= f->from.created_at &&
+               !pf_entries_beyond(&f->entries, e.last_created);
     return e.last_created >= f->from.created_at && !pf_entries_beyond(&f->entries, e.first_created);
 }
 

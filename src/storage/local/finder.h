@@ -5,7 +5,8 @@
  *         no labels:    one run of profile_time a type
  *         with labels:  the matching series, one run of profile_series each;
  *                       where many may match, profile_time first, looking at each series once
- *     a run adds to the entries until it gives nothing better; then series -> labels for those that stay
+ *     a run adds to the entries until it gives nothing better; then series -> labels for those that
+ * stay
  *
  * One connection at a time, given back between partitions. Not thread-safe.
  */
@@ -49,13 +50,15 @@ typedef struct pf_finder {
     int64_t service;
 } pf_finder;
 
-/* Takes the partitions that can have something for `q`. pf_finder_free is right after an error, too. */
+/* Takes the partitions that can have something for `q`. pf_finder_free is right after an error,
+ * too. */
 pf_code pf_finder_init(pf_finder *f, pf_partitions *set, pf_conns *conns, const pf_query *q,
                        const pf_op *op, pf_error *err);
 void pf_finder_free(pf_finder *f);
 
-/* Puts the next `max` entries behind `from`, or before it when `down`, into f->entries, sorted. What series
- * were learnt stays known for the next page. With `labels` false only the entries' keys are wanted. */
+/* Puts the next `max` entries behind `from`, or before it when `down`, into f->entries, sorted.
+ * What series were learnt stays known for the next page. With `labels` false only the entries' keys
+ * are wanted. */
 pf_code pf_finder_page(pf_finder *f, pf_find_from from, size_t max, bool down, bool labels,
                        pf_error *err);
 

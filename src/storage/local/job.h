@@ -1,7 +1,9 @@
-/* job.h: a write made ready in the thread that asks for it, so that the committer has little left to do.
+/* job.h: a write made ready in the thread that asks for it, so that the committer has little left
+ * to do.
  *
- * Everything that does not need the partition is done here: bare protobuf is gzipped, labels, sample types
- * and totals get their encodings, the series its hash. Belongs to one thread at a time.
+ * Everything that does not need the partition is done here: bare protobuf is gzipped, labels,
+ * sample types and totals get their encodings, the series its hash. Belongs to one thread at a
+ * time.
  */
 #ifndef PF_STORAGE_LOCAL_JOB_H
 #define PF_STORAGE_LOCAL_JOB_H

@@ -1,10 +1,12 @@
 /* local.c: opening, closing, and the way of a write; the other operations have a file each.
  *
  *     write (caller's thread): space? -> job (gzip, encodings, hashes) -> queue
- *     committer (one thread):  batch -> partition of today -> transaction -> done(); upkeep once a second
- *     find, read, services (caller's threads): a snapshot of the set -> a pooled connection per partition
+ *     committer (one thread):  batch -> partition of today -> transaction -> done(); upkeep once a
+ * second find, read, services (caller's threads): a snapshot of the set -> a pooled connection per
+ * partition
  *
- * The page cache is shared out once: a quarter for the committer, the rest over the readers' connections.
+ * The page cache is shared out once: a quarter for the committer, the rest over the readers'
+ * connections.
  */
 #include "storage/local/store.h"
 
@@ -78,8 +80,8 @@ static pf_code start(pf_local *l, pf_error *err)
 {
     size_t quarter = l->cfg.cache_size / 4;
     pf_conns_init(&l->conns, CONNS_MAX, 3 * quarter / CONNS_MAX);
-    pf_code code = pf_partitions_open(&l->set, l->dir.partitions, pf_partitions_days(l->cfg.data_ttl),
-                                      &l->conns, err);
+    pf_code code = pf_partitions_open(&l->set, l->dir.partitions,
+                                      pf_partitions_days(l->cfg.data_ttl), &l->conns, err);
     if (code) {
         pf_conns_free(&l->conns);
         return code;

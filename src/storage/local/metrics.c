@@ -13,13 +13,13 @@ static pf_metric *gauge(const char *name, const char *help)
 
 static void init_counters(pf_local_metrics *m)
 {
-    static const char *const refusals[PF_REFUSALS] = {
-        "reason=\"queue_full\"", "reason=\"min_free\"", "reason=\"disk\"", "reason=\"series\"",
-        "reason=\"other\""};
+    static const char *const refusals[PF_REFUSALS] = {"reason=\"queue_full\"",
+                                                      "reason=\"min_free\"", "reason=\"disk\"",
+                                                      "reason=\"series\"", "reason=\"other\""};
     static const char *const drops[PF_DROP_REASONS] = {"reason=\"expired\"", "reason=\"max_size\""};
-    pf_metric_family *f = pf_metrics_family("profefe_store_writes_refused_total",
-                                            "Profiles that the store did not take, by reason.",
-                                            PF_COUNTER, NULL, 0);
+    pf_metric_family *f =
+        pf_metrics_family("profefe_store_writes_refused_total",
+                          "Profiles that the store did not take, by reason.", PF_COUNTER, NULL, 0);
     for (int i = 0; i < PF_REFUSALS; i++)
         m->refused[i] = pf_metric_series(f, refusals[i]);
     f = pf_metrics_family("profefe_local_partitions_dropped_total",
@@ -28,8 +28,8 @@ static void init_counters(pf_local_metrics *m)
         m->dropped[i] = pf_metric_series(f, drops[i]);
     m->clock_jumps = pf_metric_series(
         pf_metrics_family("profefe_local_clock_jumps_total",
-                          "Times that the wall clock jumped, which postpones retention.", PF_COUNTER,
-                          NULL, 0),
+                          "Times that the wall clock jumped, which postpones retention.",
+                          PF_COUNTER, NULL, 0),
         "");
     m->damaged = pf_metric_series(
         pf_metrics_family("profefe_local_damaged_reads_total",
@@ -43,20 +43,21 @@ void pf_local_metrics_init(pf_local_metrics *m)
     init_counters(m);
     m->commit_seconds = pf_metric_series(
         pf_metrics_family("profefe_local_commit_duration_seconds",
-                          "Time of a transaction, from its start until it is on disk.", PF_HISTOGRAM,
-                          latency_bounds, COUNT(latency_bounds)),
+                          "Time of a transaction, from its start until it is on disk.",
+                          PF_HISTOGRAM, latency_bounds, COUNT(latency_bounds)),
         "");
     m->commit_profiles = pf_metric_series(
-        pf_metrics_family("profefe_local_commit_profiles", "Profiles in a transaction.", PF_HISTOGRAM,
-                          batch_bounds, COUNT(batch_bounds)),
+        pf_metrics_family("profefe_local_commit_profiles", "Profiles in a transaction.",
+                          PF_HISTOGRAM, batch_bounds, COUNT(batch_bounds)),
         "");
-    pf_metric_family *f = pf_metrics_family("profefe_store_profiles",
-                                            "Profiles stored, by kind of row: raw bytes or columns.",
-                                            PF_GAUGE, NULL, 0);
+    pf_metric_family *f = pf_metrics_family(
+        "profefe_store_profiles", "Profiles stored, by kind of row: raw bytes or columns.",
+        PF_GAUGE, NULL, 0);
     m->raw = pf_metric_series(f, "kind=\"raw\"");
     m->columns = pf_metric_series(f, "kind=\"columns\"");
     m->queue = gauge("profefe_local_queue_length", "Profiles waiting for the committer.");
     m->partitions = gauge("profefe_local_partitions", "Partitions on disk.");
     m->disk_bytes = gauge("profefe_local_disk_bytes", "Bytes that the partitions take on disk.");
-    m->free_bytes = gauge("profefe_local_free_bytes", "Bytes free on the file system of the store.");
+    m->free_bytes =
+        gauge("profefe_local_free_bytes", "Bytes free on the file system of the store.");
 }

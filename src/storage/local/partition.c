@@ -51,7 +51,8 @@ static pf_code check_header(const char *path, bool *exists, pf_error *err)
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     *exists = fd >= 0 || errno != ENOENT;
     if (fd < 0)
-        return *exists ? pf_fail(err, PF_INTERNAL, "can't open %s: %s", path, strerror(errno)) : PF_OK;
+        return *exists ? pf_fail(err, PF_INTERNAL, "can't open %s: %s", path, strerror(errno))
+                       : PF_OK;
     ssize_t n = pread(fd, head, sizeof head, 0);
     int why = errno;
     close(fd);
@@ -62,7 +63,8 @@ static pf_code check_header(const char *path, bool *exists, pf_error *err)
     return PF_OK;
 }
 
-/* Everything that the log holds is in the file now, so the file must be as long as its header says. */
+/* Everything that the log holds is in the file now, so the file must be as long as its header says.
+ */
 static pf_code check_length(sqlite3 *db, const char *path, pf_error *err)
 {
     int64_t pages = 0;
@@ -114,10 +116,11 @@ static pf_code read_extent(sqlite3 *db, pf_extent *e, pf_error *err)
     }
     sqlite3_finalize(st);
     if (!code)
-        code = read_arrival(db, "SELECT xid FROM profile ORDER BY xid LIMIT 1", &e->first_arrival, err);
-    if (!code)
-        code = read_arrival(db, "SELECT xid FROM profile ORDER BY xid DESC LIMIT 1", &e->last_arrival,
+        code = read_arrival(db, "SELECT xid FROM profile ORDER BY xid LIMIT 1", &e->first_arrival,
                             err);
+    if (!code)
+        code = read_arrival(db, "SELECT xid FROM profile ORDER BY xid DESC LIMIT 1",
+                            &e->last_arrival, err);
     return code;
 }
 
@@ -137,7 +140,8 @@ static pf_code open_db(pf_partition *p, bool exists, pf_error *err)
         /* A full disk must not keep what is stored from being read. */
         pf_error why;
         pf_db_fail(db, &why);
-        PF_LOG_WARN("can't checkpoint a partition", PF_S("partition", p->name), PF_S("error", why.msg));
+        PF_LOG_WARN("can't checkpoint a partition", PF_S("partition", p->name),
+                    PF_S("error", why.msg));
     }
     if (in_file)
         code = check_length(db, p->path, err);
@@ -155,7 +159,8 @@ static void free_partition(pf_partition *p)
     free(p);
 }
 
-pf_code pf_partition_open(const char *dir, int64_t day, bool create, pf_partition **out, pf_error *err)
+pf_code pf_partition_open(const char *dir, int64_t day, bool create, pf_partition **out,
+                          pf_error *err)
 {
     pf_partition *p = calloc(1, sizeof *p);
     if (!p)
@@ -189,8 +194,8 @@ void pf_partition_ref(pf_partition *p)
     atomic_fetch_add_explicit(&p->refs, 1, memory_order_relaxed);
 }
 
-/* The file first: a log without its file is rubbish that the next start removes, a file without its log would
- * be taken for damaged. */
+/* The file first: a log without its file is rubbish that the next start removes, a file without its
+ * log would be taken for damaged. */
 void pf_partition_unlink(const pf_partition *p)
 {
     char *path = NULL;

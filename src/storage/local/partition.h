@@ -1,8 +1,8 @@
 /* partition.h: one SQLite file, and what is kept of it in memory.
  *
- * Counted references: the set (partitions.h) holds one, every operation that uses the partition another. The
- * files of a dropped partition are unlinked by the set, once its own reference is the last one.
- * Thread-safe; `extent` is guarded by `lock`, the rest is fixed once made.
+ * Counted references: the set (partitions.h) holds one, every operation that uses the partition
+ * another. The files of a dropped partition are unlinked by the set, once its own reference is the
+ * last one. Thread-safe; `extent` is guarded by `lock`, the rest is fixed once made.
  */
 #ifndef PF_STORAGE_LOCAL_PARTITION_H
 #define PF_STORAGE_LOCAL_PARTITION_H
@@ -39,10 +39,11 @@ void pf_partition_name(int64_t day, char out[static PF_PARTITION_NAME + 1]);
 /* The day of "2026-11-22.db"; false for any other name. */
 bool pf_partition_parse(const char *file, int64_t *day);
 
-/* Opens or makes <dir>/<name>.db: recovers its log, checks that it is ours, whole at its ends and not of a newer
- * format, reads its extent. Takes time that does not grow with what is in it. The new partition has one
- * reference. PF_INVALID or PF_INTERNAL with one line that names the file. */
-pf_code pf_partition_open(const char *dir, int64_t day, bool create, pf_partition **out, pf_error *err);
+/* Opens or makes <dir>/<name>.db: recovers its log, checks that it is ours, whole at its ends and
+ * not of a newer format, reads its extent. Takes time that does not grow with what is in it. The
+ * new partition has one reference. PF_INVALID or PF_INTERNAL with one line that names the file. */
+pf_code pf_partition_open(const char *dir, int64_t day, bool create, pf_partition **out,
+                          pf_error *err);
 
 void pf_partition_ref(pf_partition *p);
 void pf_partition_unref(pf_partition *p);

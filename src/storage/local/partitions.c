@@ -45,7 +45,8 @@ static bool insert(pf_partitions *s, pf_partition *p)
     return true;
 }
 
-/* A killed drop may leave the log of a file that is gone; SQLite must not find it beside a new file. */
+/* A killed drop may leave the log of a file that is gone; SQLite must not find it beside a new
+ * file. */
 static void remove_orphan(const char *dir, const char *file)
 {
     char *db = NULL, *log = NULL;

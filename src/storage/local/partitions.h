@@ -1,6 +1,7 @@
 /* partitions.h: the set of partitions, oldest first, and which one a moment belongs to.
  *
- *     dropped: out of the set at once ---> its readers finish ---> files unlinked by pf_partitions_reap
+ *     dropped: out of the set at once ---> its readers finish ---> files unlinked by
+ * pf_partitions_reap
  *
  * Thread-safe. Only the committer adds and drops.
  */
@@ -20,7 +21,8 @@ typedef struct pf_partitions {
     int64_t days; /* that a partition spans */
 } pf_partitions;
 
-/* Days that a partition spans when profiles are kept for `data_ttl` ns: an eighth, 1 to 30; 30 for ever. */
+/* Days that a partition spans when profiles are kept for `data_ttl` ns: an eighth, 1 to 30; 30 for
+ * ever. */
 int64_t pf_partitions_days(int64_t data_ttl);
 
 /* Opens what is in `dir`; removes logs whose partition is gone. */
@@ -28,7 +30,8 @@ pf_code pf_partitions_open(pf_partitions *s, const char *dir, int64_t days, pf_c
                            pf_error *err);
 void pf_partitions_close(pf_partitions *s);
 
-/* The partition that takes what arrives at `wall` (ns), made if need be; a reference for the caller. */
+/* The partition that takes what arrives at `wall` (ns), made if need be; a reference for the
+ * caller. */
 pf_code pf_partitions_for(pf_partitions *s, int64_t wall, pf_partition **out, pf_error *err);
 
 /* A list of all, oldest first, each with a reference. Free with pf_partitions_release. */

@@ -1,7 +1,8 @@
 /* read.c: one profile by its id, and the names of the services.
  *
- * An id carries the second of its arrival, so the partitions that span that second are asked first. The
- * others follow: after a clock that jumped, or with partitions of another length, it may be in any.
+ * An id carries the second of its arrival, so the partitions that span that second are asked first.
+ * The others follow: after a clock that jumped, or with partitions of another length, it may be in
+ * any.
  */
 #include "storage/local/row.h"
 #include "storage/local/store.h"
@@ -31,8 +32,9 @@ static pf_code take_row(pf_local *l, sqlite3_stmt *st, pf_str id, pf_xid xid, co
     if (pf_row_checksum(&row) != sqlite3_column_int64(st, 7) || row.kind != PF_KIND_RAW)
         return damaged(l, id, err);
     if (op && op->max_memory && row.bytes.n > op->max_memory)
-        return pf_fail(err, PF_QUERY_LIMIT, "profile %.*s of %zu bytes is more than a query may hold",
-                       PF_FMT(id), row.bytes.n);
+        return pf_fail(err, PF_QUERY_LIMIT,
+                       "profile %.*s of %zu bytes is more than a query may hold", PF_FMT(id),
+                       row.bytes.n);
     out->type = (pf_type)row.type;
     pf_buf_put_str(&out->bytes, row.bytes);
     return out->bytes.failed ? pf_fail_nomem(err, "profile") : PF_OK;
@@ -144,8 +146,8 @@ static int by_bytes(const void *a, const void *b)
     return pf_str_cmp(*(const pf_str *)a, *(const pf_str *)b);
 }
 
-pf_code pf_local_services(pf_store *s, const pf_op *op, bool (*fn)(void *ctx, pf_str service), void *ctx,
-                          pf_error *err)
+pf_code pf_local_services(pf_store *s, const pf_op *op, bool (*fn)(void *ctx, pf_str service),
+                          void *ctx, pf_error *err)
 {
     pf_local *l = (pf_local *)s;
     pf_partition **list = NULL;

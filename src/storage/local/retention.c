@@ -28,7 +28,8 @@ static void drop(pf_committer *c, pf_partition *p, pf_drop_reason reason, const 
     pf_metric_add(c->metrics->dropped[reason], 1);
 }
 
-/* Unix seconds: when the last profile arrived, or for a partition without any when it was to end. */
+/* Unix seconds: when the last profile arrived, or for a partition without any when it was to end.
+ */
 static int64_t last_arrival(const pf_committer *c, pf_partition *p)
 {
     pf_extent e = pf_partition_extent(p);

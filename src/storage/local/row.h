@@ -1,7 +1,9 @@
-/* row.h: the bytes that stand in columns, and the checksums that guard them (docs/storage-format.md).
+/* row.h: the bytes that stand in columns, and the checksums that guard them
+ * (docs/storage-format.md).
  *
- * SQLite has no checksums of its own, so every row of profile, series and symbols carries one over its key
- * and its content: XXH3, 64 bits, unseeded (it guards against disks, not against people). Stateless.
+ * SQLite has no checksums of its own, so every row of profile, series and symbols carries one over
+ * its key and its content: XXH3, 64 bits, unseeded (it guards against disks, not against people).
+ * Stateless.
  */
 #ifndef PF_STORAGE_LOCAL_ROW_H
 #define PF_STORAGE_LOCAL_ROW_H
@@ -25,8 +27,8 @@ int64_t pf_posting_pair(int64_t service, pf_str key, pf_str value);
 /* The list of sample types: per type varint length and bytes of its name, then of its unit. */
 void pf_row_put_types(const pf_profile *p, pf_buf *out);
 
-/* The sums of the samples' values, a sample type at a time: a bit map of those that fit in int64 (bit i of
- * byte i / 8), then those as zig-zag varints. */
+/* The sums of the samples' values, a sample type at a time: a bit map of those that fit in int64
+ * (bit i of byte i / 8), then those as zig-zag varints. */
 void pf_row_put_sums(const pf_profile *p, pf_buf *out);
 
 #endif

@@ -1,17 +1,20 @@
 #include "storage/local/schema.h"
 
 /* Why these tables and these keys:
- * - profile is appended to (its key is the order of arrival), the xid index nearly so: all writes of a batch
- *   share the pages at their ends. The two other indexes touch one page a (service, type) and one a series.
- * - profile_time answers "this service, this type, from, to" and profile_series "these labels" without
- *   reading a row; both are in the order in which listings are given, so a page of a listing is one seek.
+ * - profile is appended to (its key is the order of arrival), the xid index nearly so: all writes
+ * of a batch share the pages at their ends. The two other indexes touch one page a (service, type)
+ * and one a series.
+ * - profile_time answers "this service, this type, from, to" and profile_series "these labels"
+ * without reading a row; both are in the order in which listings are given, so a page of a listing
+ * is one seek.
  * - posting finds the series that carry a label without looking at those that do not.
- * - symbols is appended to, one row a service and batch; each row names the one before it, and the service
- *   its newest, so that no index of it has to be kept. */
+ * - symbols is appended to, one row a service and batch; each row names the one before it, and the
+ * service its newest, so that no index of it has to be kept. */
 static const char tables[] =
     "CREATE TABLE service(number INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE,"
     "  symbols INTEGER NOT NULL DEFAULT 0) STRICT;"
-    "CREATE TABLE series(number INTEGER PRIMARY KEY, service INTEGER NOT NULL, type INTEGER NOT NULL,"
+    "CREATE TABLE series(number INTEGER PRIMARY KEY, service INTEGER NOT NULL, type INTEGER NOT "
+    "NULL,"
     "  labels BLOB NOT NULL, checksum INTEGER NOT NULL, UNIQUE(service, type, labels)) STRICT;"
     "CREATE TABLE posting(pair INTEGER NOT NULL, series INTEGER NOT NULL,"
     "  PRIMARY KEY(pair, series)) STRICT, WITHOUT ROWID;"
@@ -20,7 +23,8 @@ static const char tables[] =
     "  previous INTEGER NOT NULL, checksum INTEGER NOT NULL, chunk BLOB NOT NULL) STRICT;"
     "CREATE TABLE profile(number INTEGER PRIMARY KEY, xid BLOB NOT NULL, service INTEGER NOT NULL,"
     "  type INTEGER NOT NULL, created_at INTEGER NOT NULL, series INTEGER NOT NULL,"
-    "  totals BLOB NOT NULL, kind INTEGER NOT NULL, checksum INTEGER NOT NULL, row BLOB NOT NULL) STRICT;"
+    "  totals BLOB NOT NULL, kind INTEGER NOT NULL, checksum INTEGER NOT NULL, row BLOB NOT NULL) "
+    "STRICT;"
     "CREATE UNIQUE INDEX profile_xid ON profile(xid);"
     "CREATE INDEX profile_time ON profile(service, type, created_at, xid, series, totals);"
     "CREATE INDEX profile_series ON profile(series, created_at, xid);"
@@ -40,7 +44,8 @@ static pf_code create(sqlite3 *db, pf_error *err)
         return code;
     code = pf_db_exec(db, tables, err);
     if (!code)
-        code = pf_db_exec(db, "PRAGMA application_id=1885761585; PRAGMA user_version=1; COMMIT", err);
+        code =
+            pf_db_exec(db, "PRAGMA application_id=1885761585; PRAGMA user_version=1; COMMIT", err);
     if (code && !sqlite3_get_autocommit(db))
         sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
     return code;

@@ -11,9 +11,10 @@ enum {
     PF_SCHEMA_VERSION = 1
 };
 
-/* Makes the tables where there are none, in one transaction, so that a file is either whole or still to be
- * made; switches the file to write-ahead logging. Then, and for a file that has them, checks application
- * id and version: PF_INVALID when it is another program's or of a newer version. */
+/* Makes the tables where there are none, in one transaction, so that a file is either whole or
+ * still to be made; switches the file to write-ahead logging. Then, and for a file that has them,
+ * checks application id and version: PF_INVALID when it is another program's or of a newer version.
+ */
 pf_code pf_schema_ensure(sqlite3 *db, const char *path, pf_error *err);
 
 #endif

@@ -36,7 +36,8 @@ pf_code pf_space_check(const pf_space *s, pf_error *err)
     long long free = atomic_load_explicit(&s->free, memory_order_relaxed);
     if (free >= s->min_free)
         return PF_OK;
-    return pf_fail(err, PF_UNAVAILABLE,
-                   "the disk has %lld MiB free, less than the %lld MiB that -local.min-free keeps free",
-                   free / MIB, (long long)s->min_free / MIB);
+    return pf_fail(
+        err, PF_UNAVAILABLE,
+        "the disk has %lld MiB free, less than the %lld MiB that -local.min-free keeps free",
+        free / MIB, (long long)s->min_free / MIB);
 }

@@ -1,7 +1,7 @@
 /* space.h: stops writing while the file system still has room, and resumes when it has room again.
  *
- * The file system is asked once a second (pf_space_look, the committer's thread); a write only reads what was
- * seen then, so that checking costs nothing. Thread-safe.
+ * The file system is asked once a second (pf_space_look, the committer's thread); a write only
+ * reads what was seen then, so that checking costs nothing. Thread-safe.
  */
 #ifndef PF_STORAGE_LOCAL_SPACE_H
 #define PF_STORAGE_LOCAL_SPACE_H
@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 typedef struct pf_space {
-    const char *dir;  /* borrowed */
-    int64_t min_free; /* bytes */
+    const char *dir;   /* borrowed */
+    int64_t min_free;  /* bytes */
     atomic_llong free; /* seen last; INT64_MAX when the file system does not say */
 } pf_space;
 

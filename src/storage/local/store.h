@@ -24,8 +24,8 @@ typedef struct pf_local {
 pf_code pf_local_find(pf_store *s, const pf_query *q, pf_find_pos *pos, size_t max, const pf_op *op,
                       pf_meta_fn fn, void *ctx, pf_error *err);
 pf_code pf_local_read(pf_store *s, pf_str id, const pf_op *op, pf_blob *out, pf_error *err);
-pf_code pf_local_services(pf_store *s, const pf_op *op, bool (*fn)(void *ctx, pf_str service), void *ctx,
-                          pf_error *err);
+pf_code pf_local_services(pf_store *s, const pf_op *op, bool (*fn)(void *ctx, pf_str service),
+                          void *ctx, pf_error *err);
 
 /* Once a second, in the committer's thread: clock, expiry, size, free space, idle connections. */
 void pf_local_upkeep(void *local);

@@ -3,17 +3,18 @@
  * What a failing disk may do to us, and what is promised all the same:
  * - A write that fails (disk full, I/O error) before the commit record: SQLite rolls back, the next
  *   transaction overwrites what was left in the log. Nothing is seen of it.
- * - An fsync that fails at the commit: the log may already hold the whole transaction, commit record
- *   included, though SQLite's index of the log does not show it. We answer that it failed, so it must not come
- *   back: a start after a crash would read it from the log. Besides, after a failed fsync the kernel may have
- *   dropped the pages and forgotten the error.
- *   So the writer is `suspect` from then on, and before the next transaction it copies what was acknowledged
- *   from the log into the file and cuts the log to nothing (a TRUNCATE checkpoint: it writes the pages anew,
- *   fsyncs both files, and fails if that fails), then opens the file anew and looks that the rows acknowledged
- *   last are there. Only then does it write again. The connection must not be closed before the log is cut: the last
- *   connection to close, or the next to open, would take the forgotten transaction for a real one.
- * - If the process dies while the disk still fails, a write that was answered with an error may be found
- *   stored. It is whole, and it was never acknowledged.
+ * - An fsync that fails at the commit: the log may already hold the whole transaction, commit
+ * record included, though SQLite's index of the log does not show it. We answer that it failed, so
+ * it must not come back: a start after a crash would read it from the log. Besides, after a failed
+ * fsync the kernel may have dropped the pages and forgotten the error. So the writer is `suspect`
+ * from then on, and before the next transaction it copies what was acknowledged from the log into
+ * the file and cuts the log to nothing (a TRUNCATE checkpoint: it writes the pages anew, fsyncs
+ * both files, and fails if that fails), then opens the file anew and looks that the rows
+ * acknowledged last are there. Only then does it write again. The connection must not be closed
+ * before the log is cut: the last connection to close, or the next to open, would take the
+ * forgotten transaction for a real one.
+ * - If the process dies while the disk still fails, a write that was answered with an error may be
+ * found stored. It is whole, and it was never acknowledged.
  */
 #include "storage/local/writer.h"
 
@@ -55,8 +56,9 @@ static const char *const sql[STATEMENTS] = {
     [ADD_POSTING] = "INSERT OR IGNORE INTO posting(pair, series) VALUES(?1, ?2)",
     [FIND_TYPES] = "SELECT number FROM sample_types WHERE types = ?1",
     [ADD_TYPES] = "INSERT INTO sample_types(number, types) VALUES(?1, ?2)",
-    [ADD_PROFILE] = "INSERT INTO profile(number, xid, service, type, created_at, series, totals, kind,"
-                    " checksum, row) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+    [ADD_PROFILE] =
+        "INSERT INTO profile(number, xid, service, type, created_at, series, totals, kind,"
+        " checksum, row) VALUES(?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
     [SET_EXTENT] = "UPDATE extent SET first_created = ?1, last_created = ?2, raw = ?3, columns = ?4"
                    " WHERE one = 1",
 };
@@ -141,7 +143,8 @@ void pf_writer_close(pf_writer *w)
         return;
     if (w->db) {
         if (truncate_log(w) != SQLITE_OK)
-            PF_LOG_WARN("can't move the log into its partition", PF_S("partition", w->partition->name),
+            PF_LOG_WARN("can't move the log into its partition",
+                        PF_S("partition", w->partition->name),
                         PF_S("error", sqlite3_errmsg(w->db)));
         disconnect(w);
     }
@@ -249,7 +252,8 @@ static pf_code series_number(pf_writer *w, const pf_job *job, int64_t service, i
     return code;
 }
 
-/* Looked at before anything is written, so that the profiles beside this one need not be written again. */
+/* Looked at before anything is written, so that the profiles beside this one need not be written
+ * again. */
 static pf_code check_series_limit(pf_writer *w, const pf_job *job, pf_error *err)
 {
     if (w->nseries < w->series_max || pf_map_get(&w->series, job->series_hash) != PF_MAP_EMPTY)
@@ -265,10 +269,11 @@ static pf_code check_series_limit(pf_writer *w, const pf_job *job, pf_error *err
     }
     if (code || series)
         return code;
-    return pf_fail(err, PF_UNAVAILABLE,
-                   "too many series: %lld combinations of service, type and labels are there, and no more "
-                   "than %d a day are taken",
-                   (long long)w->nseries, PF_SERIES_PER_DAY);
+    return pf_fail(
+        err, PF_UNAVAILABLE,
+        "too many series: %lld combinations of service, type and labels are there, and no more "
+        "than %d a day are taken",
+        (long long)w->nseries, PF_SERIES_PER_DAY);
 }
 
 static pf_code types_number(pf_writer *w, const pf_job *job, int64_t *number, pf_error *err)
@@ -304,7 +309,8 @@ static void bind_row(sqlite3_stmt *st, const pf_row *row)
     pf_db_bind(st, 10, row->bytes);
 }
 
-/* An id that is taken (a restart within a second can give the same counter again) gives way to the next. */
+/* An id that is taken (a restart within a second can give the same counter again) gives way to the
+ * next. */
 static pf_code add_row(pf_writer *w, pf_row *row, pf_error *err)
 {
     sqlite3_stmt *st = w->stmt[ADD_PROFILE];
@@ -438,8 +444,9 @@ pf_code pf_writer_recover(pf_writer *w, pf_error *err)
     forget_numbers(w);
     pf_code code = connect(w, err);
     if (!code && w->nprofiles != wanted)
-        code = pf_fail(err, PF_UNAVAILABLE, "partition %s holds %lld profiles where %lld were stored",
-                       w->partition->name, (long long)w->nprofiles, (long long)wanted);
+        code =
+            pf_fail(err, PF_UNAVAILABLE, "partition %s holds %lld profiles where %lld were stored",
+                    w->partition->name, (long long)w->nprofiles, (long long)wanted);
     if (!code) {
         w->suspect = false;
         PF_LOG_INFO("the disk takes writes again", PF_S("partition", w->partition->name));

@@ -1,6 +1,7 @@
 /* writer.h: the committer's hand in one partition: one connection, one transaction at a time.
  *
- *     begin -> add, add, ... -> commit      all or nothing; numbers given out in a transaction that is
+ *     begin -> add, add, ... -> commit      all or nothing; numbers given out in a transaction that
+ * is
  *                            -> rollback    rolled back are forgotten with it
  *
  * Not thread-safe: the committer's alone.
@@ -18,7 +19,7 @@ typedef struct pf_writer {
     pf_partition *partition; /* a counted reference */
     sqlite3 *db;
     sqlite3_stmt *stmt[16];
-    pf_map services, series, types; /* content hash -> number; caches */
+    pf_map services, series, types;                /* content hash -> number; caches */
     int64_t nservices, nseries, ntypes, nprofiles; /* the highest numbers given out */
     int64_t series_max;
     pf_extent extent; /* as it will be after the commit */
@@ -35,8 +36,8 @@ void pf_writer_close(pf_writer *w);
 
 pf_code pf_writer_begin(pf_writer *w, pf_error *err);
 
-/* Adds one profile that arrived at `seconds`; job->xid is its id. After an error the transaction must be rolled
- * back, unless *clean is set: then nothing was written. */
+/* Adds one profile that arrived at `seconds`; job->xid is its id. After an error the transaction
+ * must be rolled back, unless *clean is set: then nothing was written. */
 pf_code pf_writer_add(pf_writer *w, pf_job *job, int64_t seconds, bool *clean, pf_error *err);
 
 /* Durable when PF_OK; else rolled back. Shows the new extent to readers. */
@@ -46,11 +47,12 @@ void pf_writer_rollback(pf_writer *w);
 /* True when the last error was the disk's (full or failing), not the row's. */
 bool pf_writer_disk_failed(const pf_writer *w);
 
-/* Keeps the log short: copies it into the file, and when it has become too long for that waits for the readers
- * and starts it anew. Failing is harmless for what is stored. */
+/* Keeps the log short: copies it into the file, and when it has become too long for that waits for
+ * the readers and starts it anew. Failing is harmless for what is stored. */
 void pf_writer_checkpoint(pf_writer *w);
 
-/* After a failed write or fsync: see the essay in writer.c. PF_UNAVAILABLE while the disk goes on failing. */
+/* After a failed write or fsync: see the essay in writer.c. PF_UNAVAILABLE while the disk goes on
+ * failing. */
 pf_code pf_writer_recover(pf_writer *w, pf_error *err);
 
 #endif

@@ -1,0 +1,550 @@
+#include "support/conformance.h"
+
+#include "base/clock.h"
+#include "pprof/gzip.h"
+#include "support/store_fixture.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define SECOND PF_NS_PER_SEC
+#define T0 (INT64_C(1700000000) * SECOND)
+#define EVER INT64_MIN, INT64_MAX
+
+typedef struct place {
+    const conformance_factory *factory;
+    void *where;
+    pf_store *store;
+} place;
+
+static const conformance_factory *current;
+
+static int open_place(void **state)
+{
+    place *p = calloc(1, sizeof *p);
+    p->factory = current;
+    p->where = current->setup();
+    p->store = current->open(p->where);
+    *state = p;
+    return 0;
+}
+
+static int close_place(void **state)
+{
+    place *p = *state;
+    pf_store_close(p->store);
+    p->factory->teardown(p->where);
+    free(p);
+    return 0;
+}
+
+static pf_store *store_of(void **state)
+{
+    return ((place *)*state)->store;
+}
+
+static void reopen(void **state)
+{
+    place *p = *state;
+    pf_store_close(p->store);
+    p->store = p->factory->open(p->where);
+}
+
+static void put(pf_store *s, const char *service, pf_type type, const char *labels, int64_t at,
+                char *id)
+{
+    pf_error err;
+    char body[32];
+    snprintf(body, sizeof body, "profile at %lld", (long long)at);
+    if (fx_write(s, service, type, labels, at, body, id, &err))
+        fail_msg("write: %s", err.msg);
+}
+
+static size_t count(pf_store *s, const char *service, pf_type type, const char *labels,
+                    int64_t from, int64_t to)
+{
+    fx_found f = fx_find(s, service, type, labels, from, to, 0, 100);
+    size_t n = f.n;
+    fx_found_free(&f);
+    return n;
+}
+
+static void test_gzip_comes_back_as_pushed(void **state)
+{
+    pf_store *s = store_of(state);
+    pf_buf gz = fx_gzip("some profile");
+    pf_write w = {.meta = {.service = PF_STR("svc"), .type = PF_TYPE_CPU, .created_at = T0},
+                  .body = pf_buf_str(&gz),
+                  .inflated = PF_STR("some profile")};
+    pf_error err;
+    pf_blob blob;
+    assert_int_equal(pf_store_write_wait(s, &w, &err), PF_OK);
+    assert_int_equal(pf_store_read(s, pf_str_c(w.id), NULL, &blob, &err), PF_OK);
+    assert_int_equal(blob.type, PF_TYPE_CPU);
+    assert_true(pf_is_gzip(pf_buf_str(&blob.bytes)));
+    pf_buf_free(&blob.bytes);
+    assert_true(fx_reads_back(s, w.id, "some profile"));
+    pf_buf_free(&gz);
+}
+
+static void test_bare_protobuf_comes_back_gzipped(void **state)
+{
+    pf_store *s = store_of(state);
+    pf_write w = {.meta = {.service = PF_STR("svc"), .type = PF_TYPE_HEAP, .created_at = T0},
+                  .body = PF_STR("bare bytes"),
+                  .inflated = PF_STR("bare bytes")};
+    pf_error err;
+    assert_int_equal(pf_store_write_wait(s, &w, &err), PF_OK);
+    assert_true(fx_reads_back(s, w.id, "bare bytes"));
+}
+
+static void test_trace_comes_back_byte_for_byte(void **state)
+{
+    pf_store *s = store_of(state);
+    static const char trace[] = "go 1.19 trace\0\0\0\x1f\x8b";
+    pf_write w = {.meta = {.service = PF_STR("svc"), .type = PF_TYPE_TRACE, .created_at = T0},
+                  .body = {trace, sizeof trace - 1}};
+    pf_error err;
+    pf_blob blob;
+    assert_int_equal(pf_store_write_wait(s, &w, &err), PF_OK);
+    assert_int_equal(pf_store_read(s, pf_str_c(w.id), NULL, &blob, &err), PF_OK);
+    assert_int_equal(blob.type, PF_TYPE_TRACE);
+    assert_int_equal(blob.bytes.len, sizeof trace - 1);
+    assert_memory_equal(blob.bytes.data, trace, sizeof trace - 1);
+    pf_buf_free(&blob.bytes);
+}
+
+static void test_large_profile(void **state)
+{
+    pf_store *s = store_of(state);
+    size_t n = 5 * 1024 * 1024;
+    char *bytes = malloc(n);
+    assert_non_null(bytes);
+    for (size_t i = 0; i < n; i++)
+        bytes[i] = (char)(i * 2654435761u >> 13);
+    pf_write w = {.meta = {.service = PF_STR("svc"), .type = PF_TYPE_TRACE, .created_at = T0},
+                  .body = {bytes, n}};
+    pf_error err;
+    pf_blob blob;
+    assert_int_equal(pf_store_write_wait(s, &w, &err), PF_OK);
+    assert_int_equal(pf_store_read(s, pf_str_c(w.id), NULL, &blob, &err), PF_OK);
+    assert_true(pf_str_eq(pf_buf_str(&blob.bytes), w.body));
+    pf_buf_free(&blob.bytes);
+    free(bytes);
+}
+
+static void test_absent_and_malformed_ids(void **state)
+{
+    pf_store *s = store_of(state);
+    char id[PF_ID_MAX + 1];
+    pf_error err;
+    pf_blob blob;
+    put(s, "svc", PF_TYPE_CPU, "", T0, id);
+    id[0] = id[0] == '0' ? '1' : '0';
+    assert_int_equal(pf_store_read(s, pf_str_c(id), NULL, &blob, &err), PF_NOT_FOUND);
+    assert_string_equal(err.msg, "nothing found");
+    assert_int_equal(pf_store_read(s, PF_STR("not an id"), NULL, &blob, &err), PF_INVALID);
+    assert_int_equal(pf_store_read(s, PF_STR(""), NULL, &blob, &err), PF_INVALID);
+}
+
+static void test_range_is_inclusive(void **state)
+{
+    pf_store *s = store_of(state);
+    for (int i = 0; i < 5; i++)
+        put(s, "svc", PF_TYPE_CPU, "", T0 + i, NULL);
+    assert_int_equal(count(s, "svc", PF_TYPE_CPU, "", T0, T0 + 4), 5);
+    assert_int_equal(count(s, "svc", PF_TYPE_CPU, "", T0 + 1, T0 + 3), 3);
+    assert_int_equal(count(s, "svc", PF_TYPE_CPU, "", T0 + 2, T0 + 2), 1);
+    assert_int_equal(count(s, "svc", PF_TYPE_CPU, "", T0 + 5, INT64_MAX), 0);
+    assert_int_equal(count(s, "svc", PF_TYPE_CPU, "", INT64_MIN, T0 - 1), 0);
+}
+
+static void test_extreme_times(void **state)
+{
+    pf_store *s = store_of(state);
+    put(s, "svc", PF_TYPE_CPU, "", INT64_MIN, NULL);
+    put(s, "svc", PF_TYPE_CPU, "", -1, NULL);
+    put(s, "svc", PF_TYPE_CPU, "", 0, NULL);
+    put(s, "svc", PF_TYPE_CPU, "", INT64_MAX, NULL);
+    fx_found f = fx_find(s, "svc", PF_TYPE_CPU, "", EVER, 0, 1);
+    assert_int_equal(f.n, 4);
+    assert_true(f.list[0].created_at == INT64_MIN && f.list[1].created_at == -1);
+    assert_true(f.list[2].created_at == 0 && f.list[3].created_at == INT64_MAX);
+    fx_found_free(&f);
+    f = fx_find(s, "svc", PF_TYPE_CPU, "", EVER, 2, 10);
+    assert_int_equal(f.n, 2);
+    assert_true(f.list[0].created_at == 0);
+    fx_found_free(&f);
+}
+
+static void test_service_and_type(void **state)
+{
+    pf_store *s = store_of(state);
+    put(s, "a", PF_TYPE_CPU, "", T0, NULL);
+    put(s, "a", PF_TYPE_HEAP, "", T0 + 1, NULL);
+    put(s, "a", PF_TYPE_OTHER, "", T0 + 2, NULL);
+    put(s, "a", PF_TYPE_TRACE, "", T0 + 3, NULL);
+    put(s, "ab", PF_TYPE_CPU, "", T0, NULL);
+    assert_int_equal(count(s, "a", PF_TYPE_CPU, "", EVER), 1);
+    assert_int_equal(count(s, "a", PF_TYPE_TRACE, "", EVER), 1);
+    assert_int_equal(count(s, "a", PF_TYPE_BLOCK, "", EVER), 0);
+    assert_int_equal(count(s, "ab", PF_TYPE_UNKNOWN, "", EVER), 1);
+    assert_int_equal(count(s, "b", PF_TYPE_UNKNOWN, "", EVER), 0);
+    fx_found f = fx_find(s, "a", PF_TYPE_UNKNOWN, "", EVER, 0, 10);
+    assert_int_equal(f.n, 4);
+    assert_int_equal(f.list[0].type, PF_TYPE_CPU);
+    assert_int_equal(f.list[2].type, PF_TYPE_OTHER);
+    assert_int_equal(f.list[3].type, PF_TYPE_TRACE);
+    fx_found_free(&f);
+}
+
+static void test_labels_select_subsets(void **state)
+{
+    pf_store *s = store_of(state);
+    put(s, "svc", PF_TYPE_CPU, "", T0, NULL);
+    put(s, "svc", PF_TYPE_CPU, "host=a", T0, NULL);
+    put(s, "svc", PF_TYPE_CPU, "host=a,zone=x", T0, NULL);
+    put(s, "svc", PF_TYPE_HEAP, "host=a,zone=y", T0, NULL);
+    put(s, "svc", PF_TYPE_CPU, "host=ab", T0, NULL);
+    put(s, "svc", PF_TYPE_CPU, "host=", T0, NULL);
+    put(s, "svc", PF_TYPE_CPU, "host=b,host=c", T0, NULL);
+    put(s, "other", PF_TYPE_CPU, "host=a", T0, NULL);
+    assert_int_equal(count(s, "svc", PF_TYPE_UNKNOWN, "", EVER), 7);
+    assert_int_equal(count(s, "svc", PF_TYPE_UNKNOWN, "host=a", EVER), 3);
+    assert_int_equal(count(s, "svc", PF_TYPE_CPU, "host=a", EVER), 2);
+    assert_int_equal(count(s, "svc", PF_TYPE_CPU, "zone=x,host=a", EVER), 1);
+    assert_int_equal(count(s, "svc", PF_TYPE_CPU, "host=", EVER), 1);
+    assert_int_equal(count(s, "svc", PF_TYPE_CPU, "host=c", EVER), 1);
+    assert_int_equal(count(s, "svc", PF_TYPE_CPU, "host=b,host=c", EVER), 1);
+    assert_int_equal(count(s, "svc", PF_TYPE_CPU, "host=a,host=c", EVER), 0);
+    assert_int_equal(count(s, "svc", PF_TYPE_CPU, "host=nowhere", EVER), 0);
+    fx_found f = fx_find(s, "svc", PF_TYPE_CPU, "host=c", EVER, 0, 10);
+    assert_string_equal(f.list[0].labels, "host=b,host=c");
+    fx_found_free(&f);
+}
+
+/* Rare, common and universal labels, over few and over many series, page by page and with a limit.
+ */
+static void test_labels_find_every_match(void **state)
+{
+    pf_store *s = store_of(state);
+    enum { N = 1200 };
+    char labels[64];
+    for (int i = 0; i < N; i++) {
+        snprintf(labels, sizeof labels, "all=1,half=%d,tenth=%d,host=h%d", i % 2, i % 10, i % 400);
+        put(s, "svc", i % 3 ? PF_TYPE_CPU : PF_TYPE_HEAP, labels, T0 + i * SECOND, NULL);
+    }
+    for (size_t page = 7; page < 2000; page *= 5) {
+        static const struct {
+            const char *labels;
+            size_t n;
+        } cases[] = {{"all=1", N},     {"half=1", N / 2},          {"tenth=3", N / 10},
+                     {"host=h7", 3},   {"half=0,tenth=4", N / 10}, {"half=1,tenth=4", 0},
+                     {"host=h9999", 0}};
+        for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+            fx_found f = fx_find(s, "svc", PF_TYPE_UNKNOWN, cases[i].labels, EVER, 0, page);
+            assert_int_equal(f.n, cases[i].n);
+            for (size_t j = 1; j < f.n; j++)
+                assert_true(f.list[j - 1].created_at < f.list[j].created_at);
+            fx_found_free(&f);
+        }
+    }
+    fx_found f = fx_find(s, "svc", PF_TYPE_CPU, "tenth=3", T0 + 600 * SECOND, INT64_MAX, 0, 11);
+    size_t want = 0;
+    for (int i = 600; i < N; i++)
+        want += i % 10 == 3 && i % 3 != 0;
+    assert_int_equal(f.n, want);
+    fx_found_free(&f);
+    f = fx_find(s, "svc", PF_TYPE_UNKNOWN, "tenth=3", EVER, 5, 11);
+    assert_int_equal(f.n, 5);
+    assert_true(f.list[4].created_at == T0 + 1193 * SECOND);
+    assert_true(f.list[0].created_at == T0 + 1153 * SECOND);
+    fx_found_free(&f);
+}
+
+static int by_time_then_id(const void *a, const void *b)
+{
+    const struct fx_meta *x = a, *y = b;
+    if (x->created_at != y->created_at)
+        return x->created_at < y->created_at ? -1 : 1;
+    return strcmp(x->id, y->id);
+}
+
+/* The same listing whatever the page; many share a time; limits take the newest. */
+static void test_pages(void **state)
+{
+    pf_store *s = store_of(state);
+    enum { N = 97 };
+    struct fx_meta want[N];
+    for (int i = 0; i < N; i++) {
+        char id[PF_ID_MAX + 1];
+        want[i].created_at = T0 + (i * 7919 % 13) * SECOND;
+        put(s, "svc", i % 2 ? PF_TYPE_CPU : PF_TYPE_HEAP, i % 3 ? "a=1" : "b=2", want[i].created_at,
+            id);
+        memcpy(want[i].id, id, sizeof want[i].id);
+    }
+    qsort(want, N, sizeof *want, by_time_then_id);
+    static const size_t pages[] = {1, 2, 3, 10, 96, 97, 98, 5000};
+    static const int64_t limits[] = {0, 1, 5, 96, 97, 98, 1000, -3};
+    for (size_t p = 0; p < sizeof pages / sizeof *pages; p++)
+        for (size_t l = 0; l < sizeof limits / sizeof *limits; l++) {
+            size_t n = limits[l] > 0 && limits[l] < N ? (size_t)limits[l] : N;
+            fx_found f = fx_find(s, "svc", PF_TYPE_UNKNOWN, "", EVER, limits[l], pages[p]);
+            assert_int_equal(f.n, n);
+            for (size_t i = 0; i < n; i++)
+                assert_string_equal(f.list[i].id, want[N - n + i].id);
+            fx_found_free(&f);
+        }
+}
+
+/* More than any store gives in one page, and a limit that lies in the middle. */
+static void test_many(void **state)
+{
+    pf_store *s = store_of(state);
+    enum { N = 2600 };
+    for (int i = 0; i < N; i++)
+        put(s, "svc", PF_TYPE_CPU, "", T0 + i / 2, NULL);
+    fx_found f = fx_find(s, "svc", PF_TYPE_CPU, "", EVER, 0, 100000);
+    assert_int_equal(f.n, N);
+    fx_found g = fx_find(s, "svc", PF_TYPE_CPU, "", EVER, 2100, 100000);
+    assert_int_equal(g.n, 2100);
+    for (size_t i = 0; i < g.n; i++)
+        assert_string_equal(g.list[i].id, f.list[N - 2100 + i].id);
+    fx_found_free(&g);
+    g = fx_find(s, "svc", PF_TYPE_UNKNOWN, "", T0 + 100, T0 + 1199, 1500, 33);
+    assert_int_equal(g.n, 1500);
+    assert_string_equal(g.list[1499].id, f.list[2399].id);
+    fx_found_free(&g);
+    fx_found_free(&f);
+}
+
+static bool take_one(void *ctx, const pf_meta *meta)
+{
+    ++*(size_t *)ctx;
+    (void)meta;
+    return false;
+}
+
+static void test_page_ends_when_told(void **state)
+{
+    pf_store *s = store_of(state);
+    for (int i = 0; i < 5; i++)
+        put(s, "svc", PF_TYPE_CPU, "", T0 + i, NULL);
+    for (int64_t limit = 0; limit < 7; limit += 3) {
+        pf_query q = {.service = PF_STR("svc"), .from = INT64_MIN, .to = INT64_MAX, .limit = limit};
+        pf_find_pos pos = {0};
+        pf_error err;
+        size_t n = 0;
+        for (int i = 0; i < 20 && !pos.finished; i++)
+            assert_int_equal(pf_store_find(s, &q, &pos, 100, NULL, take_one, &n, &err), PF_OK);
+        assert_true(pos.finished);
+        assert_int_equal(n, limit == 3 ? 3 : 5);
+    }
+}
+
+static bool add_service(void *ctx, pf_str service)
+{
+    pf_buf *b = ctx;
+    pf_buf_put_str(b, service);
+    pf_buf_putc(b, ';');
+    return true;
+}
+
+static void check_services(pf_store *s, const char *want)
+{
+    pf_buf b = PF_BUF_INIT;
+    pf_error err;
+    assert_int_equal(pf_store_services(s, NULL, add_service, &b, &err), PF_OK);
+    pf_buf_putc(&b, 0);
+    assert_string_equal(b.data, want);
+    pf_buf_free(&b);
+}
+
+static void test_services(void **state)
+{
+    pf_store *s = store_of(state);
+    check_services(s, "");
+    put(s, "zeta", PF_TYPE_CPU, "", T0, NULL);
+    put(s, "a/b,c=d", PF_TYPE_CPU, "x=1", T0, NULL);
+    put(s, "\xc3\xa9", PF_TYPE_CPU, "", T0, NULL);
+    put(s, "zeta", PF_TYPE_HEAP, "", T0, NULL);
+    put(s, "Zeta", PF_TYPE_HEAP, "", T0, NULL);
+    check_services(s, "Zeta;a/b,c=d;zeta;\xc3\xa9;");
+}
+
+static void test_reopening_keeps_all(void **state)
+{
+    char id[2][PF_ID_MAX + 1];
+    put(store_of(state), "svc", PF_TYPE_CPU, "k=v", T0, id[0]);
+    reopen(state);
+    put(store_of(state), "svc", PF_TYPE_CPU, "k=v", T0 + 1, id[1]);
+    reopen(state);
+    pf_store *s = store_of(state);
+    fx_found f = fx_find(s, "svc", PF_TYPE_CPU, "k=v", EVER, 0, 10);
+    assert_int_equal(f.n, 2);
+    for (int i = 0; i < 2; i++) {
+        char body[32];
+        snprintf(body, sizeof body, "profile at %lld", (long long)(T0 + i));
+        assert_string_equal(f.list[i].id, id[i]);
+        assert_true(fx_reads_back(s, id[i], body));
+    }
+    fx_found_free(&f);
+    check_services(s, "svc;");
+}
+
+static void test_operations_end_when_told(void **state)
+{
+    pf_store *s = store_of(state);
+    put(s, "svc", PF_TYPE_CPU, "", T0, NULL);
+    put(s, "svc", PF_TYPE_CPU, "", T0 + 1, NULL);
+    atomic_bool cancel;
+    atomic_init(&cancel, true);
+    pf_op cancelled = {.cancel = &cancel}, late = {.deadline = 1};
+    pf_query q = {
+        .service = PF_STR("svc"), .type = PF_TYPE_CPU, .from = INT64_MIN, .to = INT64_MAX};
+    pf_selection sel = {.query = &q};
+    pf_find_pos pos = {0};
+    pf_error err;
+    pf_blob blob;
+    size_t n = 0;
+    assert_int_equal(pf_store_find(s, &q, &pos, 10, &cancelled, take_one, &n, &err), PF_CANCELLED);
+    assert_int_equal(pf_store_find(s, &q, &pos, 10, &late, take_one, &n, &err), PF_TIMEOUT);
+    assert_int_equal(n, 0);
+    assert_int_equal(pf_store_merge(s, &sel, &cancelled, &blob, &err), PF_CANCELLED);
+    assert_int_equal(pf_store_merge(s, &sel, &late, &blob, &err), PF_TIMEOUT);
+}
+
+static void test_merge_of_one_is_the_stored_one(void **state)
+{
+    pf_store *s = store_of(state);
+    char id[PF_ID_MAX + 1];
+    pf_error err;
+    pf_blob merged, stored;
+    put(s, "svc", PF_TYPE_CPU, "", T0, id);
+    pf_query q = {.service = PF_STR("svc"), .type = PF_TYPE_CPU, .from = T0, .to = T0};
+    pf_selection sel = {.query = &q};
+    assert_int_equal(pf_store_read(s, pf_str_c(id), NULL, &stored, &err), PF_OK);
+    assert_int_equal(pf_store_merge(s, &sel, NULL, &merged, &err), PF_OK);
+    assert_true(pf_str_eq(pf_buf_str(&merged.bytes), pf_buf_str(&stored.bytes)));
+    pf_buf_free(&merged.bytes);
+    pf_buf_free(&stored.bytes);
+}
+
+static void test_merge_says_what_is_wrong(void **state)
+{
+    pf_store *s = store_of(state);
+    char id[PF_ID_MAX + 1], trace[PF_ID_MAX + 1], absent[PF_ID_MAX + 1];
+    pf_error err;
+    pf_blob blob;
+    put(s, "svc", PF_TYPE_CPU, "", T0, id);
+    put(s, "svc", PF_TYPE_TRACE, "", T0, trace);
+    strcpy(absent, id);
+    absent[0] = absent[0] == '0' ? '1' : '0';
+    pf_str one_absent[] = {pf_str_c(id), pf_str_c(absent)};
+    pf_selection sel = {.ids = one_absent, .nids = 2};
+    assert_int_equal(pf_store_merge(s, &sel, NULL, &blob, &err), PF_NOT_FOUND);
+    assert_non_null(strstr(err.msg, absent));
+    pf_str one_trace[] = {pf_str_c(trace), pf_str_c(trace)};
+    sel = (pf_selection){.ids = one_trace, .nids = 2};
+    assert_int_equal(pf_store_merge(s, &sel, NULL, &blob, &err), PF_NOT_ALLOWED);
+    pf_str malformed[] = {PF_STR("?")};
+    sel = (pf_selection){.ids = malformed, .nids = 1};
+    assert_int_equal(pf_store_merge(s, &sel, NULL, &blob, &err), PF_INVALID);
+    pf_query q = {
+        .service = PF_STR("nobody"), .type = PF_TYPE_CPU, .from = INT64_MIN, .to = INT64_MAX};
+    sel = (pf_selection){.query = &q};
+    assert_int_equal(pf_store_merge(s, &sel, NULL, &blob, &err), PF_NOT_FOUND);
+    q.type = PF_TYPE_UNKNOWN;
+    assert_int_equal(pf_store_merge(s, &sel, NULL, &blob, &err), PF_NOT_ALLOWED);
+    q.type = PF_TYPE_TRACE;
+    assert_int_equal(pf_store_merge(s, &sel, NULL, &blob, &err), PF_NOT_ALLOWED);
+}
+
+enum { WRITERS = 4, EACH = 60 };
+
+typedef struct worker {
+    pf_store *store;
+    int number;
+    char ids[EACH][PF_ID_MAX + 1];
+    int failures;
+} worker;
+
+static void *write_and_look(void *ctx)
+{
+    worker *w = ctx;
+    char labels[32], body[32];
+    for (int i = 0; i < EACH; i++) {
+        pf_error err;
+        snprintf(labels, sizeof labels, "w=%d,i=%d", w->number, i % 7);
+        snprintf(body, sizeof body, "body %d %d", w->number, i);
+        if (fx_write(w->store, "svc", PF_TYPE_CPU, labels, T0 + i, body, w->ids[i], &err) ||
+            !fx_reads_back(w->store, w->ids[i], body))
+            w->failures++;
+        snprintf(labels, sizeof labels, "w=%d", w->number);
+        fx_found f = fx_find(w->store, "svc", PF_TYPE_CPU, labels, EVER, 0, 16);
+        w->failures += f.n != (size_t)i + 1;
+        fx_found_free(&f);
+    }
+    return NULL;
+}
+
+static void test_threads_see_what_they_wrote(void **state)
+{
+    pf_store *s = store_of(state);
+    worker *workers = calloc(WRITERS, sizeof *workers);
+    pthread_t threads[WRITERS];
+    for (int i = 0; i < WRITERS; i++) {
+        workers[i] = (worker){.store = s, .number = i};
+        assert_int_equal(pthread_create(&threads[i], NULL, write_and_look, &workers[i]), 0);
+    }
+    int failures = 0;
+    for (int i = 0; i < WRITERS; i++) {
+        pthread_join(threads[i], NULL);
+        failures += workers[i].failures;
+    }
+    assert_int_equal(failures, 0);
+    assert_int_equal(count(s, "svc", PF_TYPE_UNKNOWN, "", EVER), WRITERS * EACH);
+    free(workers);
+}
+
+static void test_ready(void **state)
+{
+    pf_error err;
+    assert_int_equal(pf_store_ready(store_of(state), &err), PF_OK);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, open_place, close_place)
+
+int conformance_run(const conformance_factory *factory)
+{
+    static const struct CMUnitTest tests[] = {
+        CASE(test_gzip_comes_back_as_pushed),
+        CASE(test_bare_protobuf_comes_back_gzipped),
+        CASE(test_trace_comes_back_byte_for_byte),
+        CASE(test_large_profile),
+        CASE(test_absent_and_malformed_ids),
+        CASE(test_range_is_inclusive),
+        CASE(test_extreme_times),
+        CASE(test_service_and_type),
+        CASE(test_labels_select_subsets),
+        CASE(test_labels_find_every_match),
+        CASE(test_pages),
+        CASE(test_many),
+        CASE(test_page_ends_when_told),
+        CASE(test_services),
+        CASE(test_reopening_keeps_all),
+        CASE(test_operations_end_when_told),
+        CASE(test_merge_of_one_is_the_stored_one),
+        CASE(test_merge_says_what_is_wrong),
+        CASE(test_threads_see_what_they_wrote),
+        CASE(test_ready),
+    };
+    current = factory;
+    return cmocka_run_group_tests_name(factory->name, tests, NULL, NULL);
+}
