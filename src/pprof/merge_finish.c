@@ -1,0 +1,410 @@
+/* The end of a merge: samples that add up to zero go, with them what only they referred to, and the
+ * tables close up in place, keeping their order. The result borrows them, so nothing is copied.
+ */
+#include "pprof/merge_state.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* What is still referred to, by old number: PF_NO_INDEX, or, after closing up, the new number. */
+typedef struct remap {
+    uint32_t *string, *mapping, *function, *location, *label_set;
+} remap;
+
+enum { USED = 0 };
+
+static pf_code make_one(pf_merge *m, uint32_t n, uint32_t **out, pf_error *err)
+{
+    void *got;
+    pf_code code = pf_merge_memory(m, &m->scratch, n, sizeof **out, &got, err);
+    if (code)
+        return code;
+    memset(got, 0xff, n * sizeof **out);
+    *out = got;
+    return PF_OK;
+}
+
+static pf_code make_remap(pf_merge *m, remap *r, pf_error *err)
+{
+    pf_code code = make_one(m, m->string.n, &r->string, err);
+    if (!code)
+        code = make_one(m, m->mapping.n, &r->mapping, err);
+    if (!code)
+        code = make_one(m, m->function.n, &r->function, err);
+    if (!code)
+        code = make_one(m, m->location.n, &r->location, err);
+    return code ? code : make_one(m, m->label_set.n, &r->label_set, err);
+}
+
+/* ---- sums ---- */
+
+static pf_code check_sums(const pf_merge *m, pf_error *err)
+{
+    for (size_t i = 0; i < m->carry.n; i++) {
+        if (*PF_ROW(&m->carry, int64_t, i) == 0)
+            continue;
+        const pf_value_type *t = PF_ROW(&m->sample_type, pf_value_type, i % m->sample_type.n);
+        return pf_fail(err, PF_INVALID, "a sum of %.*s/%.*s is outside of what int64 holds",
+                       PF_FMT(*PF_ROW(&m->string, pf_str, t->type)),
+                       PF_FMT(*PF_ROW(&m->string, pf_str, t->unit)));
+    }
+    if (m->duration > INT64_MAX || m->duration < INT64_MIN)
+        return pf_fail(err, PF_INVALID, "the sum of the durations is outside of what int64 holds");
+    return PF_OK;
+}
+
+static bool all_zero(const int64_t *value, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (value[i])
+            return false;
+    return true;
+}
+
+/* ---- closing up ---- */
+
+static void close_samples(pf_merge *m, remap *r)
+{
+    uint32_t nvalue = m->sample_type.n, kept = 0, at = 0;
+    int64_t *value = m->value.rows;
+    uint32_t *location = m->sample_location.rows;
+    for (uint32_t i = 0; i < m->sample.n; i++) {
+        pf_sample s = *PF_ROW(&m->sample, pf_sample, i);
+        if (all_zero(value + (size_t)i * nvalue, nvalue))
+            continue;
+        memmove(value + (size_t)kept * nvalue, value + (size_t)i * nvalue, nvalue * sizeof *value);
+        for (uint32_t k = 0; k < s.loc_n; k++) {
+            location[at + k] = location[s.loc_off + k];
+            r->location[location[at + k]] = USED;
+        }
+        if (s.label_off != PF_NO_INDEX)
+            r->label_set[s.label_off] = USED;
+        s.loc_off = at;
+        at += s.loc_n;
+        *PF_ROW(&m->sample, pf_sample, kept++) = s;
+    }
+    m->sample.n = kept;
+    m->value.n = kept * nvalue;
+    m->sample_location.n = at;
+}
+
+static void close_locations(pf_merge *m, remap *r)
+{
+    uint32_t kept = 0, at = 0;
+    pf_line *line = m->line.rows;
+    for (uint32_t i = 0; i < m->location.n; i++) {
+        if (r->location[i] == PF_NO_INDEX)
+            continue;
+        pf_location l = *PF_ROW(&m->location, pf_location, i);
+        for (uint32_t k = 0; k < l.line_n; k++) {
+            line[at + k] = line[l.line_off + k];
+            r->function[line[at + k].function] = USED;
+        }
+        if (l.mapping != PF_NO_INDEX)
+            r->mapping[l.mapping] = USED;
+        l.line_off = at;
+        at += l.line_n;
+        r->location[i] = kept;
+        *PF_ROW(&m->location, pf_location, kept++) = l;
+    }
+    m->location.n = kept;
+    m->line.n = at;
+}
+
+static void close_mappings_functions(pf_merge *m, remap *r)
+{
+    uint32_t kept = 0;
+    if (m->mapping.n)
+        r->mapping[0] = USED; /* the main binary */
+    for (uint32_t i = 0; i < m->mapping.n; i++) {
+        if (r->mapping[i] == PF_NO_INDEX)
+            continue;
+        pf_mapping row = *PF_ROW(&m->mapping, pf_mapping, i);
+        r->string[row.file] = r->string[row.build_id] = USED;
+        r->mapping[i] = kept;
+        *PF_ROW(&m->mapping, pf_mapping, kept++) = row;
+    }
+    m->mapping.n = kept;
+    kept = 0;
+    for (uint32_t i = 0; i < m->function.n; i++) {
+        if (r->function[i] == PF_NO_INDEX)
+            continue;
+        pf_function row = *PF_ROW(&m->function, pf_function, i);
+        r->string[row.name] = r->string[row.system_name] = r->string[row.filename] = USED;
+        r->function[i] = kept;
+        *PF_ROW(&m->function, pf_function, kept++) = row;
+    }
+    m->function.n = kept;
+}
+
+static void close_labels(pf_merge *m, remap *r)
+{
+    uint32_t kept = 0, at = 0;
+    pf_label *label = m->label.rows;
+    for (uint32_t i = 0; i < m->label_set.n; i++) {
+        if (r->label_set[i] == PF_NO_INDEX)
+            continue;
+        pf_label_set set = *PF_ROW(&m->label_set, pf_label_set, i);
+        for (uint32_t k = 0; k < set.n; k++) {
+            pf_label l = label[at + k] = label[set.off + k];
+            r->string[l.key] = r->string[l.str] = r->string[l.unit] = USED;
+        }
+        set.off = at;
+        at += set.n;
+        r->label_set[i] = kept;
+        *PF_ROW(&m->label_set, pf_label_set, kept++) = set;
+    }
+    m->label_set.n = kept;
+    m->label.n = at;
+}
+
+static void close_strings(pf_merge *m, remap *r)
+{
+    const uint32_t header[] = {m->drop_frames, m->keep_frames,      m->default_sample_type,
+                               m->doc_url,     m->period_type.type, m->period_type.unit};
+    r->string[0] = USED;
+    for (size_t i = 0; i < sizeof header / sizeof *header; i++)
+        r->string[header[i]] = USED;
+    for (uint32_t i = 0; i < m->comment.n; i++)
+        r->string[*PF_ROW(&m->comment, uint32_t, i)] = USED;
+    for (uint32_t i = 0; i < m->sample_type.n; i++) {
+        const pf_value_type *t = PF_ROW(&m->sample_type, pf_value_type, i);
+        r->string[t->type] = r->string[t->unit] = USED;
+    }
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < m->string.n; i++) {
+        if (r->string[i] == PF_NO_INDEX)
+            continue;
+        *PF_ROW(&m->string, pf_str, kept) = *PF_ROW(&m->string, pf_str, i);
+        r->string[i] = kept++;
+    }
+    m->string.n = kept;
+}
+
+/* ---- new numbers ---- */
+
+static void renumber_symbols(pf_merge *m, const remap *r)
+{
+    for (uint32_t i = 0; i < m->mapping.n; i++) {
+        pf_mapping *row = PF_ROW(&m->mapping, pf_mapping, i);
+        row->id = (uint64_t)i + 1;
+        row->file = r->string[row->file];
+        row->build_id = r->string[row->build_id];
+    }
+    for (uint32_t i = 0; i < m->function.n; i++) {
+        pf_function *row = PF_ROW(&m->function, pf_function, i);
+        row->id = (uint64_t)i + 1;
+        row->name = r->string[row->name];
+        row->system_name = r->string[row->system_name];
+        row->filename = r->string[row->filename];
+    }
+    for (uint32_t i = 0; i < m->line.n; i++) {
+        pf_line *row = PF_ROW(&m->line, pf_line, i);
+        row->function = r->function[row->function];
+    }
+    for (uint32_t i = 0; i < m->location.n; i++) {
+        pf_location *row = PF_ROW(&m->location, pf_location, i);
+        row->id = (uint64_t)i + 1;
+        row->mapping = row->mapping == PF_NO_INDEX ? PF_NO_INDEX : r->mapping[row->mapping];
+        row->mapping_id = row->mapping == PF_NO_INDEX ? 0 : (uint64_t)row->mapping + 1;
+    }
+}
+
+static void renumber_samples(pf_merge *m, const remap *r)
+{
+    for (uint32_t i = 0; i < m->label.n; i++) {
+        pf_label *row = PF_ROW(&m->label, pf_label, i);
+        row->key = r->string[row->key];
+        row->str = r->string[row->str];
+        row->unit = r->string[row->unit];
+    }
+    for (uint32_t i = 0; i < m->sample_location.n; i++) {
+        uint32_t *row = PF_ROW(&m->sample_location, uint32_t, i);
+        *row = r->location[*row];
+    }
+    for (uint32_t i = 0; i < m->sample.n; i++) {
+        pf_sample *row = PF_ROW(&m->sample, pf_sample, i);
+        const pf_label_set none = {0};
+        const pf_label_set *set =
+            row->label_off == PF_NO_INDEX
+                ? &none
+                : PF_ROW(&m->label_set, pf_label_set, r->label_set[row->label_off]);
+        row->label_off = set->off;
+        row->label_n = set->n;
+    }
+}
+
+static void renumber_type(pf_value_type *t, const remap *r)
+{
+    t->type = r->string[t->type];
+    t->unit = r->string[t->unit];
+}
+
+static void renumber_header(pf_merge *m, const remap *r)
+{
+    renumber_type(&m->period_type, r);
+    for (uint32_t i = 0; i < m->sample_type.n; i++)
+        renumber_type(PF_ROW(&m->sample_type, pf_value_type, i), r);
+    for (uint32_t i = 0; i < m->comment.n; i++) {
+        uint32_t *row = PF_ROW(&m->comment, uint32_t, i);
+        *row = r->string[*row];
+    }
+    m->drop_frames = r->string[m->drop_frames];
+    m->keep_frames = r->string[m->keep_frames];
+    m->default_sample_type = r->string[m->default_sample_type];
+    m->doc_url = r->string[m->doc_url];
+}
+
+/* ---- labels in the order of their keys ---- */
+
+typedef struct ranked {
+    pf_str text;
+    uint32_t string, pad;
+} ranked;
+
+typedef struct ranked_label {
+    uint32_t rank, place;
+    pf_label label;
+} ranked_label;
+
+static int ranked_cmp(const void *a, const void *b)
+{
+    return pf_str_cmp(((const ranked *)a)->text, ((const ranked *)b)->text);
+}
+
+static int ranked_label_cmp(const void *a, const void *b)
+{
+    const ranked_label *x = a, *y = b;
+    if (x->rank != y->rank)
+        return x->rank < y->rank ? -1 : 1;
+    return x->place < y->place ? -1 : x->place > y->place;
+}
+
+/* Ranks of the texts that are keys, by string number. */
+static pf_code rank_keys(pf_merge *m, uint32_t **rank, pf_error *err)
+{
+    pf_code code = make_one(m, m->string.n, rank, err);
+    if (code)
+        return code;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < m->label.n; i++) {
+        uint32_t key = PF_ROW(&m->label, pf_label, i)->key;
+        if ((*rank)[key] == PF_NO_INDEX)
+            (*rank)[key] = USED, n++;
+    }
+    void *got;
+    code = pf_merge_memory(m, &m->scratch, n, sizeof(ranked), &got, err);
+    if (code)
+        return code;
+    ranked *keys = got;
+    n = 0;
+    for (uint32_t i = 0; i < m->string.n; i++)
+        if ((*rank)[i] == USED)
+            keys[n++] = (ranked){*PF_ROW(&m->string, pf_str, i), i, 0};
+    qsort(keys, n, sizeof *keys, ranked_cmp);
+    for (uint32_t i = 0; i < n; i++)
+        (*rank)[keys[i].string] = i;
+    return PF_OK;
+}
+
+/* Orders n labels by key; those of one key keep their order. */
+static void sort_run(pf_label *label, uint32_t n, const uint32_t *rank, ranked_label *tmp)
+{
+    if (n < 2)
+        return;
+    for (uint32_t i = 0; i < n; i++)
+        tmp[i] = (ranked_label){rank[label[i].key], i, label[i]};
+    qsort(tmp, n, sizeof *tmp, ranked_label_cmp);
+    for (uint32_t i = 0; i < n; i++)
+        label[i] = tmp[i].label;
+}
+
+static pf_code sort_labels(pf_merge *m, pf_error *err)
+{
+    if (m->label.n == 0)
+        return PF_OK;
+    uint32_t *rank, longest = 0;
+    pf_code code = rank_keys(m, &rank, err);
+    if (code)
+        return code;
+    const pf_label_set *set = m->label_set.rows;
+    for (uint32_t i = 0; i < m->label_set.n; i++)
+        longest = set[i].n > longest ? set[i].n : longest;
+    void *tmp;
+    code = pf_merge_memory(m, &m->scratch, longest, sizeof(ranked_label), &tmp, err);
+    if (code)
+        return code;
+    for (uint32_t i = 0; i < m->label_set.n; i++) {
+        pf_label *label = PF_ROW(&m->label, pf_label, set[i].off);
+        sort_run(label, set[i].ntext, rank, tmp);
+        sort_run(label + set[i].ntext, set[i].n - set[i].ntext, rank, tmp);
+    }
+    return PF_OK;
+}
+
+/* ---- the result ---- */
+
+static void show_result(const pf_merge *m, pf_profile *p)
+{
+    *p = (pf_profile){
+        .string = m->string.rows,
+        .sample_type = m->sample_type.rows,
+        .sample = m->sample.rows,
+        .value = m->value.rows,
+        .sample_location = m->sample_location.rows,
+        .label = m->label.rows,
+        .mapping = m->mapping.rows,
+        .location = m->location.rows,
+        .line = m->line.rows,
+        .function = m->function.rows,
+        .comment = m->comment.rows,
+        .nstring = m->string.n,
+        .nsample_type = m->sample_type.n,
+        .nsample = m->sample.n,
+        .nsample_location = m->sample_location.n,
+        .nlabel = m->label.n,
+        .nmapping = m->mapping.n,
+        .nlocation = m->location.n,
+        .nline = m->line.n,
+        .nfunction = m->function.n,
+        .ncomment = m->comment.n,
+        .time_nanos = m->time_nanos,
+        .duration_nanos = (int64_t)m->duration,
+        .period = m->period,
+        .period_type = m->period_type,
+        .has_period_type = m->period_type.type || m->period_type.unit,
+        .drop_frames = m->drop_frames,
+        .keep_frames = m->keep_frames,
+        .default_sample_type = m->default_sample_type,
+        .doc_url = m->doc_url,
+    };
+}
+
+pf_code pf_merge_finish(pf_merge *m, pf_profile *result, pf_error *err)
+{
+    if (!m->begun)
+        return pf_fail(err, PF_INVALID, "no profiles to merge");
+    pf_code code = check_sums(m, err);
+    if (code)
+        return code;
+    for (size_t i = 0; i < sizeof m->map / sizeof *m->map; i++)
+        pf_map_free(&m->map[i]); /* nothing is looked up any more */
+    remap r;
+    code = make_remap(m, &r, err);
+    if (code)
+        return code;
+    close_samples(m, &r);
+    close_locations(m, &r);
+    close_mappings_functions(m, &r);
+    close_labels(m, &r);
+    close_strings(m, &r);
+    renumber_symbols(m, &r);
+    renumber_samples(m, &r);
+    renumber_header(m, &r);
+    code = sort_labels(m, err);
+    pf_arena_free(&m->scratch);
+    if (!code)
+        show_result(m, result);
+    return code;
+}

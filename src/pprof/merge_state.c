@@ -1,0 +1,138 @@
+/* A merge's memory: tables, maps and arenas that together stay within one limit and one budget. */
+#include "pprof/merge_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static size_t held(const pf_merge *m)
+{
+    size_t bytes = m->table_bytes + m->texts.held + m->scratch.held;
+    for (size_t i = 0; i < sizeof m->map / sizeof *m->map; i++)
+        bytes += pf_map_bytes(&m->map[i]);
+    return bytes;
+}
+
+static pf_code over_limit(const pf_merge *m, pf_error *err)
+{
+    if (!m->limit)
+        return pf_fail(err, PF_QUERY_LIMIT, "merging needs more memory than there is for requests");
+    return pf_fail(err, PF_QUERY_LIMIT, "merging needs more than the %zu bytes that it may have",
+                   m->limit);
+}
+
+static pf_code over_budget(pf_error *err)
+{
+    return pf_fail(err, PF_UNAVAILABLE, "the memory for requests in flight is used up (merging)");
+}
+
+/* May the merge hold `more` bytes? */
+static bool fits(const pf_merge *m, size_t more)
+{
+    size_t now = held(m);
+    return !m->limit || (now <= m->limit && more <= m->limit - now);
+}
+
+pf_code pf_merge_memory(pf_merge *m, pf_arena *a, size_t count, size_t size, void **out,
+                        pf_error *err)
+{
+    if (m->limit) {
+        size_t others = held(m) - a->held;
+        a->limit = others < m->limit ? m->limit - others : 1;
+    }
+    *out = pf_arena_array(a, count, size);
+    if (*out)
+        return PF_OK;
+    if (a->over_limit)
+        return over_limit(m, err);
+    return a->over_budget ? over_budget(err) : pf_fail_nomem(err, "merging");
+}
+
+static pf_code grow(pf_merge *m, pf_rows *t, size_t need, pf_error *err)
+{
+    size_t cap = t->cap ? t->cap + t->cap / 2 : 64;
+    cap = cap < need ? need : cap;
+    size_t more = (cap - t->cap) * t->size;
+    if (!fits(m, more)) { /* just what is needed */
+        cap = need;
+        more = (cap - t->cap) * t->size;
+        if (!fits(m, more))
+            return over_limit(m, err);
+    }
+    if (m->budget && !pf_budget_take(m->budget, more))
+        return over_budget(err);
+    void *rows = realloc(t->rows, cap * t->size);
+    if (!rows) {
+        if (m->budget)
+            pf_budget_give(m->budget, more);
+        return pf_fail_nomem(err, "merging");
+    }
+    t->rows = rows;
+    t->cap = cap;
+    m->table_bytes += more;
+    return PF_OK;
+}
+
+pf_code pf_merge_append(pf_merge *m, pf_rows *t, size_t more, uint32_t *at, pf_error *err)
+{
+    size_t need = t->n + more;
+    if (need >= UINT32_MAX)
+        return pf_fail(err, PF_QUERY_LIMIT, "merging gives more than 4 billion rows");
+    if (need > t->cap || !t->rows) {
+        pf_code code = grow(m, t, need, err);
+        if (code)
+            return code;
+    }
+    *at = t->n;
+    t->n = (uint32_t)need;
+    return PF_OK;
+}
+
+pf_code pf_merge_slot(pf_merge *m, pf_map *map, pf_hash key, uint32_t **slot, pf_error *err)
+{
+    if (map->len * 4 >= map->cap * 3) { /* it is going to grow: both tables are there for a while */
+        size_t bigger = map->cap ? 2 * pf_map_bytes(map) : 64 * sizeof *map->slots;
+        if (!fits(m, bigger))
+            return over_limit(m, err);
+    }
+    *slot = pf_map_at(map, key);
+    if (*slot)
+        return PF_OK;
+    return m->budget ? over_budget(err) : pf_fail_nomem(err, "merging");
+}
+
+pf_merge *pf_merge_new(pf_budget *budget, size_t limit)
+{
+    static const uint32_t sizes[PF_MERGE_TABLES] = {
+        sizeof(pf_str),       sizeof(pf_mapping), sizeof(pf_function),  sizeof(pf_line),
+        sizeof(pf_location),  sizeof(pf_label),   sizeof(pf_label_set), sizeof(pf_sample),
+        sizeof(uint32_t),     sizeof(int64_t),    sizeof(int64_t),      sizeof(uint32_t),
+        sizeof(pf_value_type)};
+    pf_merge *m = calloc(1, sizeof *m);
+    if (!m)
+        return NULL;
+    m->budget = budget;
+    m->limit = limit;
+    pf_hash_key_random(&m->key);
+    pf_arena_init(&m->texts, budget, limit);
+    pf_arena_init(&m->scratch, budget, limit);
+    for (size_t i = 0; i < PF_MERGE_TABLES; i++)
+        m->table[i].size = sizes[i];
+    for (size_t i = 0; i < sizeof m->map / sizeof *m->map; i++)
+        pf_map_init(&m->map[i], budget);
+    return m;
+}
+
+void pf_merge_free(pf_merge *m)
+{
+    if (!m)
+        return;
+    for (size_t i = 0; i < PF_MERGE_TABLES; i++)
+        free(m->table[i].rows);
+    if (m->budget)
+        pf_budget_give(m->budget, m->table_bytes);
+    for (size_t i = 0; i < sizeof m->map / sizeof *m->map; i++)
+        pf_map_free(&m->map[i]);
+    pf_arena_free(&m->texts);
+    pf_arena_free(&m->scratch);
+    free(m);
+}

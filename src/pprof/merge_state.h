@@ -1,0 +1,109 @@
+/* merge_state.h: what a merge holds while profiles are added. Internal to merge*.c.
+ *
+ *     profile -> view: hashes of its strings and functions, numbers of its locations
+ *                  |
+ *                  v   128-bit content hash -> number
+ *     samples    [stack of location numbers, label set]  -> row of values
+ *     locations  [address in mapping, mapping, folded, lines with the functions' hashes]
+ *     label sets [keys, values, units]
+ *     functions  [names' hashes, start line]        mappings  [size, offset, build id or file]
+ *     strings    [text]
+ *
+ * A location that is known costs one look-up, whatever hangs on it: hashes are made of the hashes
+ * of what is referred to, so functions and strings are looked up only for locations that are new.
+ */
+#ifndef PF_PPROF_MERGE_STATE_H
+#define PF_PPROF_MERGE_STATE_H
+
+#include "base/hash.h"
+#include "base/map.h"
+#include "pprof/merge.h"
+
+/* A growing table. Rows are plain structs; `rows` moves when it grows. */
+typedef struct pf_rows {
+    void *rows;
+    uint32_t n;
+    uint32_t size; /* of a row, bytes */
+    size_t cap;    /* rows */
+} pf_rows;
+
+/* Typed access: PF_ROW(&m->location, pf_location, i) is a pf_location *. */
+#define PF_ROW(table, type, i) (&((type *)(table)->rows)[i])
+
+typedef struct pf_label_set {
+    uint32_t off, n; /* in label[] */
+    uint32_t ntext;  /* the first so many have texts, the others numbers */
+} pf_label_set;
+
+enum { PF_MERGE_TABLES = 13 };
+
+struct pf_merge {
+    pf_budget *budget;
+    size_t limit; /* bytes of everything below; 0: none */
+    pf_hash_key key;
+    bool begun;
+
+    pf_arena texts;   /* the strings' bytes */
+    pf_arena scratch; /* for one call */
+    union {
+        struct {
+            pf_rows string;  /* pf_str; 0 is "" */
+            pf_rows mapping; /* pf_mapping, pf_function, ...: as in pf_profile */
+            pf_rows function;
+            pf_rows line;
+            pf_rows location;
+            pf_rows label;
+            pf_rows label_set;
+            pf_rows sample; /* label_off is the number of the label set until the end */
+            pf_rows sample_location;
+            pf_rows value;   /* int64_t, modulo 2^64 */
+            pf_rows carry;   /* int64_t: how often the sum beside it left int64; may be shorter */
+            pf_rows comment; /* string numbers */
+            pf_rows sample_type;
+        };
+        pf_rows table[PF_MERGE_TABLES];
+    };
+    size_t table_bytes;
+    union {
+        struct {
+            pf_map strings, mappings, functions, locations, label_sets, samples, comments;
+        };
+        pf_map map[7];
+    };
+
+    __int128 duration;
+    int64_t time_nanos, period;
+    pf_value_type period_type;
+    uint32_t drop_frames, keep_frames, default_sample_type, doc_url;
+};
+
+/* A profile that is being added, and what is known of its rows. In the scratch arena. */
+typedef struct pf_merge_view {
+    const pf_profile *p;
+    pf_hash *string;    /* their content */
+    pf_hash *function;  /* likewise */
+    uint32_t *mapping;  /* numbers in the merge, or PF_NO_INDEX while not looked up */
+    uint32_t *location; /* likewise */
+    char *bytes;        /* to put together what is hashed: enough for any row */
+    struct pf_label_key *labels;
+} pf_merge_view;
+
+/* Memory from one of the merge's arenas, within its limit. */
+pf_code pf_merge_memory(pf_merge *m, pf_arena *a, size_t count, size_t size, void **out,
+                        pf_error *err);
+
+/* `more` rows at the end of the table, which are counted and not filled: *at is the first. */
+pf_code pf_merge_append(pf_merge *m, pf_rows *t, size_t more, uint32_t *at, pf_error *err);
+
+/* pf_map_at within the limits. */
+pf_code pf_merge_slot(pf_merge *m, pf_map *map, pf_hash key, uint32_t **slot, pf_error *err);
+
+/* Numbers of the profile's rows in the merge, which gets them where it has them not. */
+pf_code pf_merge_view_make(pf_merge *m, const pf_profile *p, pf_merge_view *v, pf_error *err);
+pf_code pf_merge_string(pf_merge *m, pf_hash hash, pf_str s, uint32_t *out, pf_error *err);
+pf_code pf_merge_mapping(pf_merge *m, pf_merge_view *v, uint32_t i, uint32_t *out, pf_error *err);
+pf_code pf_merge_location(pf_merge *m, pf_merge_view *v, uint32_t i, uint32_t *out, pf_error *err);
+pf_code pf_merge_label_set(pf_merge *m, pf_merge_view *v, const pf_sample *s, uint32_t *out,
+                           pf_error *err);
+
+#endif
