@@ -1,0 +1,386 @@
+/* chunk.c: each field of an entry is a stream of its own, so that like stands beside like and zstd
+ * finds it; within a stream most fields are the difference to the entry before, which for new
+ * symbols is small. Differences start from 0 in every chunk: a chunk can be read with nothing but
+ * the tables before it.
+ */
+#include "storage/local/symbols/chunk.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <zstd.h>
+
+enum { FORMAT_PLAIN = 0, FORMAT_ZSTD = 1, INFLATED_MAX = 1 << 30 };
+
+enum stream {
+    /* Two for each table of bytes: lengths, bytes. */
+    S_BLOBS = 0,
+    S_MAPPING = 2 * PF_BLOB_TABLES,
+    S_FUNCTION_NAME,
+    S_FUNCTION_SYSTEM_NAME,
+    S_FUNCTION_FILENAME,
+    S_FUNCTION_START_LINE,
+    S_LOCATION_MAPPING,
+    S_LOCATION_ADDRESS,
+    S_LOCATION_LINES,
+    S_LINE_FUNCTION,
+    S_LINE_NUMBER,
+    S_LINE_COLUMN,
+    S_NODE_PARENT,
+    S_NODE_LOCATION,
+    S_STACK,
+    STREAMS,
+};
+
+typedef struct writer {
+    pf_buf s[STREAMS];
+    uint64_t last[STREAMS];
+} writer;
+
+static void put(writer *w, int stream, uint64_t v)
+{
+    pf_buf_put_varint(&w->s[stream], v);
+}
+
+/* The difference to the last value of the stream, modulo 2^64. */
+static void put_delta(writer *w, int stream, uint64_t v)
+{
+    put(w, stream, pf_zigzag((int64_t)(v - w->last[stream])));
+    w->last[stream] = v;
+}
+
+static void put_blobs(writer *w, const pf_tables *t, pf_table table)
+{
+    for (uint32_t n = t->base[table]; n < t->next[table]; n++) {
+        pf_str s = pf_tables_blob(t, table, n);
+        put(w, S_BLOBS + 2 * (int)table, s.n);
+        pf_buf_put_str(&w->s[S_BLOBS + 2 * table + 1], s);
+    }
+}
+
+static void put_mappings(writer *w, const pf_tables *t)
+{
+    for (uint32_t n = t->base[PF_TABLE_MAPPING]; n < t->next[PF_TABLE_MAPPING]; n++) {
+        const pf_sym_mapping *m = pf_tables_mapping(t, n);
+        put(w, S_MAPPING, m->size);
+        put(w, S_MAPPING, m->offset);
+        put(w, S_MAPPING, m->file);
+        put(w, S_MAPPING, m->build_id);
+        put(w, S_MAPPING, m->flags);
+        put(w, S_MAPPING, m->ordinal);
+    }
+}
+
+static void put_functions(writer *w, const pf_tables *t)
+{
+    for (uint32_t n = t->base[PF_TABLE_FUNCTION]; n < t->next[PF_TABLE_FUNCTION]; n++) {
+        const pf_sym_function *f = pf_tables_function(t, n);
+        put_delta(w, S_FUNCTION_NAME, f->name);
+        /* Mostly the same string as the name. */
+        put(w, S_FUNCTION_SYSTEM_NAME, pf_zigzag((int64_t)f->system_name - (int64_t)f->name));
+        put_delta(w, S_FUNCTION_FILENAME, f->filename);
+        put(w, S_FUNCTION_START_LINE, pf_zigzag(f->start_line));
+    }
+}
+
+static void put_locations(writer *w, const pf_tables *t)
+{
+    for (uint32_t n = t->base[PF_TABLE_LOCATION]; n < t->next[PF_TABLE_LOCATION]; n++) {
+        const pf_sym_location *l = pf_tables_location(t, n);
+        put_delta(w, S_LOCATION_MAPPING, l->mapping);
+        put_delta(w, S_LOCATION_ADDRESS, l->address);
+        put(w, S_LOCATION_LINES, (uint64_t)l->line_n << 1 | l->folded);
+        for (uint32_t i = 0; i < l->line_n; i++) {
+            const pf_sym_line *line = &t->line[l->line_off + i];
+            put_delta(w, S_LINE_FUNCTION, line->function);
+            put_delta(w, S_LINE_NUMBER, (uint64_t)line->line);
+            put(w, S_LINE_COLUMN, pf_zigzag(line->column));
+        }
+    }
+}
+
+static void put_stacks(writer *w, const pf_tables *t)
+{
+    for (uint32_t n = t->base[PF_TABLE_NODE]; n < t->next[PF_TABLE_NODE]; n++) {
+        pf_sym_node node = pf_tables_node(t, n);
+        put(w, S_NODE_PARENT, n - node.parent); /* the parent is mostly the node before */
+        put_delta(w, S_NODE_LOCATION, node.location);
+    }
+    for (uint32_t n = t->base[PF_TABLE_STACK]; n < t->next[PF_TABLE_STACK]; n++)
+        put_delta(w, S_STACK, pf_tables_stack(t, n));
+}
+
+static pf_code compress(pf_buf *out, size_t from, int level, pf_error *err)
+{
+    size_t n = out->len - from, bound = ZSTD_compressBound(n);
+    char *tmp = malloc(bound);
+    if (!tmp)
+        return pf_fail_nomem(err, "symbols");
+    size_t got = ZSTD_compress(tmp, bound, out->data + from, n, level);
+    if (!ZSTD_isError(got) && got < n) {
+        memcpy(out->data + from, tmp, got);
+        out->len = from + got;
+        out->data[from - 1] = FORMAT_ZSTD;
+    }
+    free(tmp);
+    return PF_OK;
+}
+
+pf_code pf_chunk_encode(const pf_tables *t, int zstd_level, pf_buf *out, pf_error *err)
+{
+    writer w = {0};
+    for (int i = 0; i < PF_BLOB_TABLES; i++)
+        put_blobs(&w, t, (pf_table)i);
+    put_mappings(&w, t);
+    put_functions(&w, t);
+    put_locations(&w, t);
+    put_stacks(&w, t);
+
+    pf_buf_putc(out, FORMAT_PLAIN);
+    size_t from = out->len;
+    for (int i = 0; i < PF_TABLES; i++) {
+        pf_buf_put_varint(out, t->base[i]);
+        pf_buf_put_varint(out, t->next[i] - t->base[i]);
+    }
+    bool failed = false;
+    for (int i = 0; i < STREAMS; i++) {
+        pf_buf_put_varint(out, w.s[i].len);
+        pf_buf_put_str(out, pf_buf_str(&w.s[i]));
+        failed |= w.s[i].failed;
+        pf_buf_free(&w.s[i]);
+    }
+    if (failed || out->failed)
+        return pf_fail_nomem(err, "symbols");
+    return zstd_level ? compress(out, from, zstd_level, err) : PF_OK;
+}
+
+typedef struct reader {
+    pf_tables *t;
+    uint32_t first[PF_TABLES], end[PF_TABLES]; /* the numbers that the chunk holds */
+    const uint8_t *p[STREAMS], *stop[STREAMS];
+    uint64_t last[STREAMS];
+    bool bad; /* sticky: a stream ended early, or a number refers to nothing */
+} reader;
+
+static uint64_t get(reader *r, int stream)
+{
+    uint64_t v = 0;
+    if (!pf_varint_get(&r->p[stream], r->stop[stream], &v))
+        r->bad = true;
+    return v;
+}
+
+static uint64_t get_delta(reader *r, int stream)
+{
+    return r->last[stream] += (uint64_t)pf_unzigzag(get(r, stream));
+}
+
+/* `v` as a number of a table that may be referred to: below `end`. */
+static uint32_t ref(reader *r, uint64_t v, uint32_t end)
+{
+    if (v >= end) {
+        r->bad = true;
+        return 0;
+    }
+    return (uint32_t)v;
+}
+
+/* True when entry n of the table is new to r->t, false when it is there already. */
+static bool is_new(const reader *r, pf_table table, uint32_t n)
+{
+    return n >= r->t->next[table];
+}
+
+static pf_code get_blobs(reader *r, pf_table table, pf_error *err)
+{
+    int lengths = S_BLOBS + 2 * (int)table, bytes = lengths + 1;
+    pf_code code = PF_OK;
+    for (uint32_t n = r->first[table]; n < r->end[table] && !code && !r->bad; n++) {
+        uint64_t len = get(r, lengths);
+        if (len > (uint64_t)(r->stop[bytes] - r->p[bytes])) {
+            r->bad = true;
+            break;
+        }
+        if (is_new(r, table, n))
+            code = pf_tables_add_blob(r->t, table, (pf_str){(const char *)r->p[bytes], len}, err);
+        r->p[bytes] += len;
+    }
+    return code;
+}
+
+static pf_code get_mappings(reader *r, pf_error *err)
+{
+    pf_code code = PF_OK;
+    uint32_t strings = r->end[PF_TABLE_STRING];
+    for (uint32_t n = r->first[PF_TABLE_MAPPING]; n < r->end[PF_TABLE_MAPPING] && !code && !r->bad;
+         n++) {
+        pf_sym_mapping m;
+        m.size = get(r, S_MAPPING);
+        m.offset = get(r, S_MAPPING);
+        m.file = ref(r, get(r, S_MAPPING), strings);
+        m.build_id = ref(r, get(r, S_MAPPING), strings);
+        m.flags = (uint32_t)get(r, S_MAPPING);
+        m.ordinal = (uint32_t)get(r, S_MAPPING);
+        if (!r->bad && is_new(r, PF_TABLE_MAPPING, n))
+            code = pf_tables_add_mapping(r->t, &m, err);
+    }
+    return code;
+}
+
+static pf_code get_functions(reader *r, pf_error *err)
+{
+    pf_code code = PF_OK;
+    uint32_t strings = r->end[PF_TABLE_STRING];
+    for (uint32_t n = r->first[PF_TABLE_FUNCTION];
+         n < r->end[PF_TABLE_FUNCTION] && !code && !r->bad; n++) {
+        pf_sym_function f;
+        f.name = ref(r, get_delta(r, S_FUNCTION_NAME), strings);
+        f.system_name =
+            ref(r, f.name + (uint64_t)pf_unzigzag(get(r, S_FUNCTION_SYSTEM_NAME)), strings);
+        f.filename = ref(r, get_delta(r, S_FUNCTION_FILENAME), strings);
+        f.start_line = pf_unzigzag(get(r, S_FUNCTION_START_LINE));
+        if (!r->bad && is_new(r, PF_TABLE_FUNCTION, n))
+            code = pf_tables_add_function(r->t, &f, err);
+    }
+    return code;
+}
+
+/* The lines of one location into *lines, a buffer that grows. */
+static pf_code get_lines(reader *r, uint64_t n, pf_sym_line **lines, uint64_t *cap, pf_error *err)
+{
+    if (n > (uint64_t)(r->stop[S_LINE_FUNCTION] - r->p[S_LINE_FUNCTION])) {
+        r->bad = true;
+        return PF_OK;
+    }
+    if (n > *cap) {
+        void *p = realloc(*lines, n * sizeof **lines);
+        if (!p)
+            return pf_fail_nomem(err, "symbols");
+        *lines = p;
+        *cap = n;
+    }
+    for (uint64_t i = 0; i < n; i++)
+        (*lines)[i] = (pf_sym_line){
+            .function = ref(r, get_delta(r, S_LINE_FUNCTION), r->end[PF_TABLE_FUNCTION]),
+            .line = (int64_t)get_delta(r, S_LINE_NUMBER),
+            .column = pf_unzigzag(get(r, S_LINE_COLUMN)),
+        };
+    return PF_OK;
+}
+
+static pf_code get_locations(reader *r, pf_error *err)
+{
+    pf_code code = PF_OK;
+    pf_sym_line *lines = NULL;
+    uint64_t cap = 0;
+    for (uint32_t n = r->first[PF_TABLE_LOCATION];
+         n < r->end[PF_TABLE_LOCATION] && !code && !r->bad; n++) {
+        pf_sym_location l = {0};
+        l.mapping = ref(r, get_delta(r, S_LOCATION_MAPPING), r->end[PF_TABLE_MAPPING]);
+        l.address = get_delta(r, S_LOCATION_ADDRESS);
+        uint64_t count = get(r, S_LOCATION_LINES);
+        l.folded = count & 1;
+        code = get_lines(r, count >> 1, &lines, &cap, err);
+        l.line_n = (uint32_t)(count >> 1);
+        if (!code && !r->bad && is_new(r, PF_TABLE_LOCATION, n))
+            code = pf_tables_add_location(r->t, &l, lines, err);
+    }
+    free(lines);
+    return code;
+}
+
+static pf_code get_stacks(reader *r, pf_error *err)
+{
+    pf_code code = PF_OK;
+    for (uint32_t n = r->first[PF_TABLE_NODE]; n < r->end[PF_TABLE_NODE] && !code && !r->bad; n++) {
+        uint64_t back = get(r, S_NODE_PARENT);
+        pf_sym_node node = {.location =
+                                ref(r, get_delta(r, S_NODE_LOCATION), r->end[PF_TABLE_LOCATION])};
+        if (!back || back > n) /* the parent stands before its child, so no walk up can go round */
+            r->bad = true;
+        node.parent = (uint32_t)(n - back);
+        if (!r->bad && is_new(r, PF_TABLE_NODE, n))
+            code = pf_tables_add_node(r->t, node, err);
+    }
+    for (uint32_t n = r->first[PF_TABLE_STACK]; n < r->end[PF_TABLE_STACK] && !code && !r->bad;
+         n++) {
+        uint32_t node = ref(r, get_delta(r, S_STACK), r->end[PF_TABLE_NODE]);
+        if (!r->bad && is_new(r, PF_TABLE_STACK, n))
+            code = pf_tables_add_stack(r->t, node, err);
+    }
+    return code;
+}
+
+/* First numbers, counts and the borders of the streams. */
+static bool open_chunk(reader *r, pf_str body)
+{
+    const uint8_t *p = (const uint8_t *)body.p, *end = p + body.n;
+    for (int i = 0; i < PF_TABLES; i++) {
+        uint64_t first, count;
+        /* Every entry takes a byte at least: a count beyond the bytes is a lie. */
+        if (!pf_varint_get(&p, end, &first) || !pf_varint_get(&p, end, &count) || !first ||
+            first > UINT32_MAX || count > body.n || first + count > UINT32_MAX ||
+            first > r->t->next[i] || first < r->t->base[i])
+            return false;
+        r->first[i] = (uint32_t)first;
+        r->end[i] = (uint32_t)(first + count);
+    }
+    for (int i = 0; i < STREAMS; i++) {
+        uint64_t n;
+        if (!pf_varint_get(&p, end, &n) || n > (uint64_t)(end - p))
+            return false;
+        r->p[i] = p;
+        r->stop[i] = p += n;
+    }
+    return p == end;
+}
+
+static pf_code decode_body(pf_tables *t, pf_str body, pf_error *err)
+{
+    reader r = {.t = t};
+    if (!open_chunk(&r, body))
+        return pf_fail(err, PF_INTERNAL, "damaged symbols: not a chunk, or one is missing");
+    pf_code code = PF_OK;
+    for (int i = 0; i < PF_BLOB_TABLES && !code; i++)
+        code = get_blobs(&r, (pf_table)i, err);
+    if (code || (code = get_mappings(&r, err)) || (code = get_functions(&r, err)) ||
+        (code = get_locations(&r, err)) || (code = get_stacks(&r, err)))
+        return code;
+    for (int i = 0; i < STREAMS; i++)
+        r.bad |= r.p[i] != r.stop[i];
+    if (r.bad)
+        return pf_fail(err, PF_INTERNAL, "damaged symbols: an entry can't be read");
+    return PF_OK;
+}
+
+static pf_code inflate(pf_str body, pf_buf *out, pf_error *err)
+{
+    unsigned long long n = ZSTD_getFrameContentSize(body.p, body.n);
+    if (n == ZSTD_CONTENTSIZE_ERROR || n == ZSTD_CONTENTSIZE_UNKNOWN || n > INFLATED_MAX)
+        return pf_fail(err, PF_INTERNAL, "damaged symbols: not a zstd frame");
+    char *room = pf_buf_reserve(out, n ? n : 1);
+    if (!room)
+        return pf_fail_nomem(err, "symbols");
+    size_t got = ZSTD_decompress(room, n, body.p, body.n);
+    if (ZSTD_isError(got) || got != n)
+        return pf_fail(err, PF_INTERNAL, "damaged symbols: %s",
+                       ZSTD_isError(got) ? ZSTD_getErrorName(got) : "a short frame");
+    out->len = n;
+    return PF_OK;
+}
+
+pf_code pf_chunk_decode(pf_tables *t, pf_str chunk, pf_error *err)
+{
+    if (!chunk.n)
+        return pf_fail(err, PF_INTERNAL, "damaged symbols: an empty chunk");
+    pf_str body = {chunk.p + 1, chunk.n - 1};
+    if (chunk.p[0] == FORMAT_PLAIN)
+        return decode_body(t, body, err);
+    if (chunk.p[0] != FORMAT_ZSTD)
+        return pf_fail(err, PF_INTERNAL, "damaged symbols: format %d", chunk.p[0]);
+    pf_buf plain = PF_BUF_INIT;
+    pf_code code = inflate(body, &plain, err);
+    if (!code)
+        code = decode_body(t, pf_buf_str(&plain), err);
+    pf_buf_free(&plain);
+    return code;
+}

@@ -1,0 +1,182 @@
+#include "storage/local/symbols/column.h"
+
+#include <string.h>
+
+enum { ALL_EQUAL = 0xff };
+
+static unsigned bit_length(uint64_t v)
+{
+    return v ? 64 - (unsigned)__builtin_clzll(v) : 0;
+}
+
+/* The order with the fewest bits, by how many values there are of each length. A value of b bits
+ * takes about 2 * (b - k) + k of them when b > k, and k + 1 else. */
+static unsigned choose_order(const uint64_t *v, size_t n, uint64_t base)
+{
+    size_t lengths[65] = {0};
+    unsigned longest = 0;
+    for (size_t i = 0; i < n; i++) {
+        unsigned b = bit_length(v[i] - base);
+        lengths[b]++;
+        longest = b > longest ? b : longest;
+    }
+    unsigned best = 0;
+    size_t least = SIZE_MAX;
+    /* At 64 bits (v >> 0) + 1 would not fit 64 bits any more. */
+    for (unsigned k = longest == 64; k <= longest && k < 64; k++) {
+        size_t bits = 0;
+        for (unsigned b = 0; b <= longest; b++)
+            bits += lengths[b] * (b > k ? 2 * (b - k) + k : k + 1);
+        if (bits < least) {
+            least = bits;
+            best = k;
+        }
+    }
+    return best;
+}
+
+typedef struct bit_writer {
+    uint8_t *at;
+    uint64_t acc; /* `have` bits, right-aligned */
+    unsigned have;
+} bit_writer;
+
+/* n <= 32 */
+static void put_bits(bit_writer *w, uint64_t bits, unsigned n)
+{
+    w->acc = w->acc << n | (bits & ((UINT64_C(1) << n) - 1));
+    w->have += n;
+    while (w->have >= 8) {
+        w->have -= 8;
+        *w->at++ = (uint8_t)(w->acc >> w->have);
+    }
+}
+
+static void put_long(bit_writer *w, uint64_t bits, unsigned n)
+{
+    if (n > 32) {
+        put_bits(w, bits >> 32, n - 32);
+        n = 32;
+    }
+    put_bits(w, bits, n);
+}
+
+void pf_column_put(pf_buf *out, const uint64_t *v, size_t n)
+{
+    if (!n)
+        return;
+    uint64_t base = v[0], max = v[0];
+    for (size_t i = 1; i < n; i++) {
+        base = v[i] < base ? v[i] : base;
+        max = v[i] > max ? v[i] : max;
+    }
+    if (base == max) {
+        pf_buf_putc(out, (char)ALL_EQUAL);
+        pf_buf_put_varint(out, base);
+        return;
+    }
+    unsigned k = choose_order(v, n, base);
+    pf_buf_putc(out, (char)k);
+    pf_buf_put_varint(out, base);
+    /* At most 63 zeros, 64 bits of x and 63 low bits: 24 bytes hold any value. */
+    char *room = n > SIZE_MAX / 32 ? NULL : pf_buf_reserve(out, n * 24 + 8);
+    if (!room) {
+        out->failed = true;
+        return;
+    }
+    bit_writer w = {.at = (uint8_t *)room};
+    for (size_t i = 0; i < n; i++) {
+        uint64_t d = v[i] - base, x = (d >> k) + 1;
+        unsigned len = bit_length(x);
+        put_long(&w, 0, len - 1);
+        put_long(&w, x, len);
+        put_long(&w, d, k);
+    }
+    if (w.have)
+        put_bits(&w, 0, 8 - w.have);
+    out->len += (size_t)((char *)w.at - room);
+}
+
+typedef struct bit_reader {
+    const uint8_t *p, *end;
+    uint64_t pos; /* bits from p */
+} bit_reader;
+
+/* The next 57 bits or more, left-aligned; zeros behind the end. */
+static uint64_t peek(const bit_reader *r)
+{
+    const uint8_t *at = r->p + (r->pos >> 3);
+    uint64_t v = 0;
+    if (r->end - at >= 8) {
+        memcpy(&v, at, 8);
+        v = __builtin_bswap64(v);
+    } else {
+        for (int i = 0; i < 8 && at + i < r->end; i++)
+            v |= (uint64_t)at[i] << (56 - 8 * i);
+    }
+    return v << (r->pos & 7);
+}
+
+/* n <= 64 */
+static uint64_t get_bits(bit_reader *r, unsigned n)
+{
+    uint64_t v = 0;
+    while (n) {
+        unsigned take = n < 32 ? n : 32;
+        v = v << take | peek(r) >> (64 - take);
+        r->pos += take;
+        n -= take;
+    }
+    return v;
+}
+
+/* A value whose code is longer than peek's 57 bits. False when there are 64 zeros or more. */
+static bool get_long(bit_reader *r, unsigned k, uint64_t *out)
+{
+    unsigned zeros = 0;
+    while (zeros < 64 && !get_bits(r, 1))
+        zeros++;
+    if (zeros == 64)
+        return false;
+    uint64_t x = UINT64_C(1) << zeros | get_bits(r, zeros);
+    *out = (x - 1) << k | get_bits(r, k);
+    return true;
+}
+
+bool pf_column_get(const uint8_t **p, const uint8_t *end, uint64_t *v, size_t n)
+{
+    if (!n)
+        return true;
+    if (*p >= end)
+        return false;
+    unsigned k = *(*p)++;
+    uint64_t base;
+    if ((k > 63 && k != ALL_EQUAL) || !pf_varint_get(p, end, &base))
+        return false;
+    if (k == ALL_EQUAL) {
+        for (size_t i = 0; i < n; i++)
+            v[i] = base;
+        return true;
+    }
+    bit_reader r = {.p = *p, .end = end};
+    const uint64_t bits = (uint64_t)(end - *p) * 8;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t window = peek(&r);
+        unsigned zeros = window ? (unsigned)__builtin_clzll(window) : 64;
+        unsigned len = 2 * zeros + 1 + k;
+        if (len <= 57) {
+            uint64_t x = (window << zeros) >> (63 - zeros);
+            uint64_t low = k ? (window << (2 * zeros + 1)) >> (64 - k) : 0;
+            v[i] = base + ((x - 1) << k | low);
+            r.pos += len;
+        } else if (get_long(&r, k, &v[i])) {
+            v[i] += base;
+        } else {
+            return false;
+        }
+        if (r.pos > bits)
+            return false;
+    }
+    *p += (r.pos + 7) / 8;
+    return true;
+}

@@ -1,0 +1,343 @@
+#include "storage/local/symbols/content.h"
+
+#include <string.h>
+
+pf_hash pf_content_string(const pf_hash_key *key, pf_str s)
+{
+    return pf_hash_bytes(key, s.p, s.n);
+}
+
+pf_hash pf_content_function(const pf_hash_key *key, pf_hash name, pf_hash system_name,
+                            pf_hash filename, int64_t start_line)
+{
+    const struct {
+        pf_hash name, system_name, filename;
+        int64_t start_line;
+    } f = {name, system_name, filename, start_line};
+    return pf_hash_bytes(key, &f, sizeof f);
+}
+
+pf_hash pf_content_mapping(const pf_hash_key *key, uint64_t size, uint64_t offset, pf_hash file,
+                           pf_hash build_id, uint32_t flags, uint32_t ordinal)
+{
+    const struct {
+        uint64_t size, offset;
+        pf_hash file, build_id;
+        uint32_t flags, ordinal;
+    } m = {size, offset, file, build_id, flags, ordinal};
+    return pf_hash_bytes(key, &m, sizeof m);
+}
+
+pf_hash pf_content_location(const pf_hash_key *key, pf_hash mapping, uint64_t address, bool folded,
+                            const pf_content_line *lines, size_t n, pf_buf *scratch)
+{
+    struct {
+        pf_hash mapping;
+        uint64_t address, folded;
+        pf_content_line line[4];
+    } few;
+    const size_t head = offsetof(__typeof__(few), line);
+    few.mapping = mapping;
+    few.address = address;
+    few.folded = folded;
+    if (n <= 4) {
+        if (n)
+            memcpy(few.line, lines, n * sizeof *lines);
+        return pf_hash_bytes(key, &few, head + n * sizeof *lines);
+    }
+    pf_buf_clear(scratch);
+    pf_buf_put(scratch, &few, head);
+    pf_buf_put(scratch, lines, n * sizeof *lines);
+    return pf_hash_bytes(key, scratch->data, scratch->len);
+}
+
+pf_hash pf_content_stack(const pf_hash_key *key, const pf_hash *locations, size_t n)
+{
+    return n ? pf_hash_bytes(key, locations, n * sizeof *locations) : (pf_hash){0, 0};
+}
+
+pf_hash pf_content_chain(const pf_hash_key *key, pf_hash caller, pf_hash location)
+{
+    const pf_hash pair[2] = {caller, location};
+    return pf_hash_bytes(key, pair, sizeof pair);
+}
+
+typedef struct work {
+    const pf_profile *p;
+    const pf_hash_key *key;
+    pf_arena *a;
+    pf_content *c;
+    bool *hashed; /* by string */
+} work;
+
+static pf_hash string_hash(work *w, uint32_t i)
+{
+    if (!w->hashed[i]) {
+        w->hashed[i] = true;
+        w->c->string[i] = pf_content_string(w->key, w->p->string[i]);
+    }
+    return w->c->string[i];
+}
+
+/* A small set of hashes, to find content that stands twice: as many slots as leave half of them
+ * free. */
+typedef struct seen {
+    const pf_hash *hash;
+    uint32_t *slot; /* index + 1, 0 for free */
+    uint32_t mask;
+} seen;
+
+static bool seen_init(seen *s, const pf_hash *hash, uint32_t n, pf_arena *a)
+{
+    uint64_t slots = 16;
+    while (slots < (uint64_t)n * 2)
+        slots *= 2;
+    if (slots > UINT32_MAX)
+        return false;
+    *s = (seen){hash, pf_arena_zalloc(a, slots * sizeof *s->slot), (uint32_t)(slots - 1)};
+    return s->slot != NULL;
+}
+
+/* True when an entry of equal content was there before i. */
+static bool seen_before(seen *s, uint32_t i)
+{
+    for (uint64_t at = s->hash[i].lo & s->mask;; at = (at + 1) & s->mask) {
+        if (!s->slot[at]) {
+            s->slot[at] = i + 1;
+            return false;
+        }
+        if (pf_hash_eq(s->hash[s->slot[at] - 1], s->hash[i]))
+            return true;
+    }
+}
+
+/* Mappings of equal content get different ordinals, so that a location's mapping is never in doubt.
+ */
+static bool hash_mappings(work *w)
+{
+    const pf_profile *p = w->p;
+    seen s;
+    if (!seen_init(&s, w->c->mapping, p->nmapping, w->a))
+        return false;
+    uint32_t *repeats = pf_arena_zalloc(w->a, (p->nmapping + (size_t)1) * sizeof *repeats);
+    if (!repeats)
+        return false;
+    for (uint32_t i = 0; i < p->nmapping; i++) {
+        const pf_mapping *m = &p->mapping[i];
+        pf_hash file = string_hash(w, m->file), build = string_hash(w, m->build_id);
+        uint32_t ordinal = 0;
+        do
+            w->c->mapping[i] = pf_content_mapping(w->key, m->limit - m->start, m->offset, file,
+                                                  build, m->flags, ordinal);
+        while (seen_before(&s, i) && ++ordinal < 4096);
+        if (ordinal == 4096) { /* a quadratic search is no way to spend an afternoon */
+            w->c->misfit = "thousands of equal mappings";
+            return true;
+        }
+        w->c->ordinal[i] = ordinal;
+    }
+    return true;
+}
+
+static bool hash_functions(work *w)
+{
+    const pf_profile *p = w->p;
+    seen s;
+    if (!seen_init(&s, w->c->function, p->nfunction, w->a))
+        return false;
+    for (uint32_t i = 0; i < p->nfunction; i++) {
+        const pf_function *f = &p->function[i];
+        w->c->function[i] =
+            pf_content_function(w->key, string_hash(w, f->name), string_hash(w, f->system_name),
+                                string_hash(w, f->filename), f->start_line);
+        if (seen_before(&s, i))
+            w->c->misfit = "two functions of equal content";
+    }
+    return true;
+}
+
+static bool hash_locations(work *w)
+{
+    const pf_profile *p = w->p;
+    seen s;
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < p->nlocation; i++)
+        most = p->location[i].line_n > most ? p->location[i].line_n : most;
+    pf_content_line *lines = pf_arena_array(w->a, most, sizeof *lines);
+    if (!lines || !seen_init(&s, w->c->location, p->nlocation, w->a))
+        return false;
+    pf_buf scratch = PF_BUF_INIT;
+    for (uint32_t i = 0; i < p->nlocation; i++) {
+        const pf_location *l = &p->location[i];
+        pf_hash mapping = {0, 0};
+        uint64_t address = l->address;
+        if (l->mapping != PF_NO_INDEX) {
+            mapping = w->c->mapping[l->mapping];
+            address -= p->mapping[l->mapping].start;
+        } else if (l->mapping_id) {
+            w->c->misfit = "a mapping id that exists nowhere";
+        }
+        for (uint32_t k = 0; k < l->line_n; k++) {
+            const pf_line *line = &p->line[l->line_off + k];
+            lines[k] = (pf_content_line){w->c->function[line->function], line->line, line->column};
+        }
+        w->c->location[i] =
+            pf_content_location(w->key, mapping, address, l->folded, lines, l->line_n, &scratch);
+        if (seen_before(&s, i))
+            w->c->misfit = "two locations of equal content";
+    }
+    bool ok = !scratch.failed;
+    pf_buf_free(&scratch);
+    return ok;
+}
+
+static bool hash_stacks(work *w)
+{
+    const pf_profile *p = w->p;
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < p->nsample; i++)
+        most = p->sample[i].loc_n > most ? p->sample[i].loc_n : most;
+    pf_hash *chain = pf_arena_array(w->a, most, sizeof *chain);
+    if (!chain)
+        return false;
+    for (uint32_t i = 0; i < p->nsample; i++) {
+        const uint32_t *at = p->sample_location + p->sample[i].loc_off;
+        uint32_t n = p->sample[i].loc_n;
+        for (uint32_t k = 0; k < n; k++)
+            chain[k] = w->c->location[at[k]];
+        w->c->stack[i] = pf_content_stack(w->key, chain, n);
+    }
+    return true;
+}
+
+static bool hash_labels(work *w)
+{
+    const pf_profile *p = w->p;
+    struct {
+        pf_hash key, str, unit;
+        int64_t num;
+        uint64_t kind;
+    } l;
+    pf_buf scratch = PF_BUF_INIT;
+    memset(w->c->labels, 0, p->nsample * sizeof *w->c->labels);
+    for (uint32_t i = 0; p->nlabel && i < p->nsample; i++) {
+        const pf_sample *s = &p->sample[i];
+        pf_buf_clear(&scratch);
+        for (uint32_t k = 0; k < s->label_n; k++) {
+            const pf_label *from = &p->label[s->label_off + k];
+            memset(&l, 0, sizeof l);
+            l.key = string_hash(w, from->key);
+            l.str = string_hash(w, from->str);
+            l.unit = string_hash(w, from->unit);
+            l.num = from->num;
+            pf_buf_put(&scratch, &l, sizeof l);
+            /* The tables know "not set" and "set to a text", not "set to an empty one". */
+            if ((from->str && !p->string[from->str].n) || (from->unit && !p->string[from->unit].n))
+                w->c->misfit = "a label that refers to an empty string";
+        }
+        if (s->label_n)
+            w->c->labels[i] = pf_hash_bytes(w->key, scratch.data, scratch.len);
+    }
+    bool ok = !scratch.failed;
+    pf_buf_free(&scratch);
+    return ok;
+}
+
+static bool hash_header(work *w)
+{
+    const pf_profile *p = w->p;
+    pf_buf b = PF_BUF_INIT;
+    const uint64_t numbers[] = {p->nsample_type, p->ncomment, p->has_period_type,
+                                (uint64_t)p->period};
+    pf_buf_put(&b, numbers, sizeof numbers);
+#define PUT(index)                                                                                 \
+    do {                                                                                           \
+        pf_hash h_ = string_hash(w, (index));                                                      \
+        pf_buf_put(&b, &h_, sizeof h_);                                                            \
+    } while (0)
+    for (uint32_t i = 0; i < p->nsample_type; i++) {
+        PUT(p->sample_type[i].type);
+        PUT(p->sample_type[i].unit);
+    }
+    PUT(p->period_type.type);
+    PUT(p->period_type.unit);
+    PUT(p->drop_frames);
+    PUT(p->keep_frames);
+    PUT(p->default_sample_type);
+    PUT(p->doc_url);
+    for (uint32_t i = 0; i < p->ncomment; i++)
+        PUT(p->comment[i]);
+#undef PUT
+    w->c->header = pf_hash_bytes(w->key, b.data, b.len);
+    pf_buf_clear(&b);
+    for (uint32_t i = 0; i < p->nmapping; i++) {
+        pf_buf_put(&b, &w->c->mapping[i], sizeof w->c->mapping[i]);
+        pf_buf_put(&b, &p->mapping[i].start, sizeof p->mapping[i].start);
+    }
+    w->c->maps = b.len ? pf_hash_bytes(w->key, b.data, b.len) : (pf_hash){0, 0};
+    bool ok = !b.failed;
+    pf_buf_free(&b);
+    return ok;
+}
+
+/* The indexes of [0, n) that are not marked. */
+static bool collect_lone(const bool *used, uint32_t n, pf_arena *a, uint32_t **out, uint32_t *count)
+{
+    *count = 0;
+    for (uint32_t i = 0; i < n; i++)
+        *count += !used[i];
+    *out = pf_arena_array(a, *count, sizeof **out);
+    if (!*out)
+        return false;
+    for (uint32_t i = 0, k = 0; i < n; i++)
+        if (!used[i])
+            (*out)[k++] = i;
+    return true;
+}
+
+static bool find_lone(work *w)
+{
+    const pf_profile *p = w->p;
+    bool *location = pf_arena_zalloc(w->a, p->nlocation);
+    bool *function = pf_arena_zalloc(w->a, p->nfunction);
+    if (!location || !function)
+        return false;
+    for (uint32_t i = 0; i < p->nsample_location; i++)
+        location[p->sample_location[i]] = true;
+    for (uint32_t i = 0; i < p->nline; i++)
+        function[p->line[i].function] = true;
+    return collect_lone(location, p->nlocation, w->a, &w->c->lone_location,
+                        &w->c->nlone_location) &&
+           collect_lone(function, p->nfunction, w->a, &w->c->lone_function, &w->c->nlone_function);
+}
+
+static bool allocate(work *w)
+{
+    const pf_profile *p = w->p;
+    pf_content *c = w->c;
+    c->string = pf_arena_array(w->a, p->nstring, sizeof *c->string);
+    c->mapping = pf_arena_array(w->a, p->nmapping, sizeof *c->mapping);
+    c->ordinal = pf_arena_array(w->a, p->nmapping, sizeof *c->ordinal);
+    c->function = pf_arena_array(w->a, p->nfunction, sizeof *c->function);
+    c->location = pf_arena_array(w->a, p->nlocation, sizeof *c->location);
+    c->stack = pf_arena_array(w->a, p->nsample, sizeof *c->stack);
+    c->labels = pf_arena_array(w->a, p->nsample, sizeof *c->labels);
+    w->hashed = pf_arena_zalloc(w->a, p->nstring);
+    return c->string && c->mapping && c->ordinal && c->function && c->location && c->stack &&
+           c->labels && w->hashed;
+}
+
+pf_code pf_content_of(const pf_profile *p, const pf_hash_key *key, pf_arena *a, pf_content *out,
+                      pf_error *err)
+{
+    memset(out, 0, sizeof *out);
+    if (p->has_unknown_fields)
+        out->misfit = "fields that profile.proto does not define";
+    if (out->misfit)
+        return PF_OK;
+    work w = {.p = p, .key = key, .a = a, .c = out};
+    bool ok = allocate(&w) && hash_mappings(&w);
+    ok = ok && (out->misfit || (hash_functions(&w) && hash_locations(&w) && hash_labels(&w)));
+    ok = ok && (out->misfit || (hash_stacks(&w) && hash_header(&w) && find_lone(&w)));
+    return ok ? PF_OK : pf_arena_fail(a, err, "a profile's symbols");
+}

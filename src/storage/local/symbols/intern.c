@@ -1,0 +1,391 @@
+#include "storage/local/symbols/intern.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void pf_space_init(pf_space *s, const uint32_t *next)
+{
+    pf_random(&s->salt, sizeof s->salt);
+    for (int i = 0; i < PF_TABLES; i++)
+        s->next[i] = next ? next[i] : 1;
+}
+
+static pf_hash key_of(const pf_space *s, pf_table table, pf_hash content)
+{
+    return (pf_hash){content.lo ^ s->salt.lo, content.hi ^ s->salt.hi ^ ((uint64_t)table + 1)};
+}
+
+typedef struct interning {
+    pf_numbers *known;
+    pf_space *s;
+    const pf_hash_key *key;
+    const pf_profile *p;
+    const pf_content *c;
+    pf_arena *a;
+    pf_tables *fresh;
+    pf_error *err;
+    uint32_t *location, *function, *mapping; /* numbers by index, 0 where not asked for yet */
+    pf_sym_line *lines;                      /* scratch: as many as the longest location has */
+    pf_hash *chain;                          /* scratch: as many as the deepest stack has */
+    pf_buf blob;                             /* scratch */
+    pf_code code;                            /* sticky */
+} interning;
+
+static bool find(interning *w, pf_table table, pf_hash content, uint32_t *number)
+{
+    return pf_numbers_get(w->known, key_of(w->s, table, content), number);
+}
+
+/* The number that the entry just added got, made known. */
+static uint32_t made(interning *w, pf_table table, pf_hash content, pf_code code)
+{
+    if (code) {
+        w->code = code;
+        return 0;
+    }
+    uint32_t number = w->fresh->next[table] - 1;
+    pf_numbers_put(w->known, key_of(w->s, table, content), number);
+    return number;
+}
+
+static uint32_t string_number(interning *w, uint32_t i)
+{
+    uint32_t n = 0;
+    if (w->p->string[i].n && !find(w, PF_TABLE_STRING, w->c->string[i], &n))
+        n = made(w, PF_TABLE_STRING, w->c->string[i],
+                 pf_tables_add_blob(w->fresh, PF_TABLE_STRING, w->p->string[i], w->err));
+    return n;
+}
+
+static uint32_t mapping_number(interning *w, uint32_t i)
+{
+    if (w->mapping[i])
+        return w->mapping[i];
+    uint32_t n = 0;
+    if (!find(w, PF_TABLE_MAPPING, w->c->mapping[i], &n)) {
+        const pf_mapping *m = &w->p->mapping[i];
+        pf_sym_mapping entry = {
+            .size = m->limit - m->start,
+            .offset = m->offset,
+            .file = string_number(w, m->file),
+            .build_id = string_number(w, m->build_id),
+            .flags = m->flags,
+            .ordinal = w->c->ordinal[i],
+        };
+        n = made(w, PF_TABLE_MAPPING, w->c->mapping[i],
+                 pf_tables_add_mapping(w->fresh, &entry, w->err));
+    }
+    return w->mapping[i] = n;
+}
+
+static uint32_t function_number(interning *w, uint32_t i)
+{
+    if (w->function[i])
+        return w->function[i];
+    uint32_t n = 0;
+    if (!find(w, PF_TABLE_FUNCTION, w->c->function[i], &n)) {
+        const pf_function *f = &w->p->function[i];
+        pf_sym_function entry = {
+            .name = string_number(w, f->name),
+            .system_name = string_number(w, f->system_name),
+            .filename = string_number(w, f->filename),
+            .start_line = f->start_line,
+        };
+        n = made(w, PF_TABLE_FUNCTION, w->c->function[i],
+                 pf_tables_add_function(w->fresh, &entry, w->err));
+    }
+    return w->function[i] = n;
+}
+
+static uint32_t new_location(interning *w, uint32_t i)
+{
+    const pf_location *l = &w->p->location[i];
+    pf_sym_location entry = {.address = l->address, .folded = l->folded, .line_n = l->line_n};
+    if (l->mapping != PF_NO_INDEX) {
+        entry.mapping = mapping_number(w, l->mapping);
+        entry.address -= w->p->mapping[l->mapping].start;
+    }
+    for (uint32_t k = 0; k < l->line_n; k++) {
+        const pf_line *line = &w->p->line[l->line_off + k];
+        w->lines[k] = (pf_sym_line){line->line, line->column, function_number(w, line->function)};
+    }
+    return made(w, PF_TABLE_LOCATION, w->c->location[i],
+                pf_tables_add_location(w->fresh, &entry, w->lines, w->err));
+}
+
+static uint32_t location_number(interning *w, uint32_t i)
+{
+    if (!w->location[i] && !find(w, PF_TABLE_LOCATION, w->c->location[i], &w->location[i]))
+        w->location[i] = new_location(w, i);
+    return w->location[i];
+}
+
+/* The node of a stack that is not known: up from the leaf to the first caller that is, then down
+ * again. */
+static uint32_t new_stack(interning *w, uint32_t sample)
+{
+    const pf_sample *s = &w->p->sample[sample];
+    const uint32_t *frame = w->p->sample_location + s->loc_off; /* leaf first */
+    pf_hash caller = {0, 0};
+    for (uint32_t i = s->loc_n; i-- > 0;)
+        caller = w->chain[i] = pf_content_chain(w->key, caller, w->c->location[frame[i]]);
+    uint32_t node = 0, i = 0;
+    while (i < s->loc_n && !find(w, PF_TABLE_NODE, w->chain[i], &node))
+        i++;
+    while (i-- > 0 && !w->code) {
+        pf_sym_node entry = {.parent = node, .location = location_number(w, frame[i])};
+        if (!w->code)
+            node = made(w, PF_TABLE_NODE, w->chain[i], pf_tables_add_node(w->fresh, entry, w->err));
+    }
+    if (w->code)
+        return 0;
+    return made(w, PF_TABLE_STACK, w->c->stack[sample],
+                pf_tables_add_stack(w->fresh, node, w->err));
+}
+
+static uint32_t stack_number(interning *w, uint32_t sample)
+{
+    uint32_t n = 0;
+    if (w->p->sample[sample].loc_n && !find(w, PF_TABLE_STACK, w->c->stack[sample], &n))
+        n = new_stack(w, sample);
+    return n;
+}
+
+static uint32_t add_blob(interning *w, pf_table table, pf_hash content)
+{
+    if (w->blob.failed)
+        w->code = pf_fail_nomem(w->err, "symbols");
+    if (w->code)
+        return 0;
+    return made(w, table, content,
+                pf_tables_add_blob(w->fresh, table, pf_buf_str(&w->blob), w->err));
+}
+
+/* A label set: per label key, number, text and unit, as they stood. */
+static uint32_t labels_number(interning *w, uint32_t sample)
+{
+    const pf_sample *s = &w->p->sample[sample];
+    uint32_t n = 0;
+    if (!s->label_n || find(w, PF_TABLE_LABELS, w->c->labels[sample], &n))
+        return n;
+    pf_buf_clear(&w->blob);
+    for (uint32_t i = 0; i < s->label_n; i++) {
+        const pf_label *l = &w->p->label[s->label_off + i];
+        pf_buf_put_varint(&w->blob, string_number(w, l->key));
+        pf_buf_put_varint(&w->blob, string_number(w, l->str));
+        pf_buf_put_varint(&w->blob, pf_zigzag(l->num));
+        pf_buf_put_varint(&w->blob, string_number(w, l->unit));
+    }
+    return add_blob(w, PF_TABLE_LABELS, w->c->labels[sample]);
+}
+
+static uint32_t header_number(interning *w)
+{
+    const pf_profile *p = w->p;
+    uint32_t n = 0;
+    if (find(w, PF_TABLE_HEADER, w->c->header, &n))
+        return n;
+    pf_buf_clear(&w->blob);
+    pf_buf_put_varint(&w->blob, p->nsample_type);
+    for (uint32_t i = 0; i < p->nsample_type; i++) {
+        pf_buf_put_varint(&w->blob, string_number(w, p->sample_type[i].type));
+        pf_buf_put_varint(&w->blob, string_number(w, p->sample_type[i].unit));
+    }
+    pf_buf_put_varint(&w->blob, p->has_period_type);
+    pf_buf_put_varint(&w->blob, string_number(w, p->period_type.type));
+    pf_buf_put_varint(&w->blob, string_number(w, p->period_type.unit));
+    pf_buf_put_varint(&w->blob, pf_zigzag(p->period));
+    pf_buf_put_varint(&w->blob, string_number(w, p->drop_frames));
+    pf_buf_put_varint(&w->blob, string_number(w, p->keep_frames));
+    pf_buf_put_varint(&w->blob, string_number(w, p->default_sample_type));
+    pf_buf_put_varint(&w->blob, string_number(w, p->doc_url));
+    pf_buf_put_varint(&w->blob, p->ncomment);
+    for (uint32_t i = 0; i < p->ncomment; i++)
+        pf_buf_put_varint(&w->blob, string_number(w, p->comment[i]));
+    return add_blob(w, PF_TABLE_HEADER, w->c->header);
+}
+
+static uint32_t maps_number(interning *w)
+{
+    const pf_profile *p = w->p;
+    uint32_t n = 0;
+    if (!p->nmapping || find(w, PF_TABLE_MAPS, w->c->maps, &n))
+        return n;
+    pf_buf_clear(&w->blob);
+    for (uint32_t i = 0; i < p->nmapping; i++) {
+        pf_buf_put_varint(&w->blob, mapping_number(w, i));
+        pf_buf_put_varint(&w->blob, p->mapping[i].start);
+    }
+    return add_blob(w, PF_TABLE_MAPS, w->c->maps);
+}
+
+static bool allocate(interning *w, pf_symrow *row)
+{
+    const pf_profile *p = w->p;
+    pf_arena *a = w->a;
+    uint32_t lines = 0, depth = 0;
+    for (uint32_t i = 0; i < p->nlocation; i++)
+        lines = p->location[i].line_n > lines ? p->location[i].line_n : lines;
+    for (uint32_t i = 0; i < p->nsample; i++)
+        depth = p->sample[i].loc_n > depth ? p->sample[i].loc_n : depth;
+    w->location = pf_arena_zalloc(a, p->nlocation * sizeof *w->location);
+    w->function = pf_arena_zalloc(a, p->nfunction * sizeof *w->function);
+    w->mapping = pf_arena_zalloc(a, p->nmapping * sizeof *w->mapping);
+    w->lines = pf_arena_array(a, lines, sizeof *w->lines);
+    w->chain = pf_arena_array(a, depth, sizeof *w->chain);
+    row->stack = pf_arena_array(a, p->nsample, sizeof *row->stack);
+    row->labels = p->nlabel ? pf_arena_array(a, p->nsample, sizeof *row->labels) : NULL;
+    row->value = pf_arena_array(a, (size_t)p->nsample * p->nsample_type, sizeof *row->value);
+    row->lone_location = pf_arena_array(a, w->c->nlone_location, sizeof *row->lone_location);
+    row->lone_function = pf_arena_array(a, w->c->nlone_function, sizeof *row->lone_function);
+    return w->location && w->function && w->mapping && w->lines && w->chain && row->stack &&
+           row->value && row->lone_location && row->lone_function && (row->labels || !p->nlabel);
+}
+
+static void fill_row(interning *w, pf_symrow *row)
+{
+    const pf_profile *p = w->p;
+    row->header = header_number(w);
+    row->maps = maps_number(w);
+    for (uint32_t i = 0; i < p->nsample && !w->code; i++) {
+        row->stack[i] = stack_number(w, i);
+        if (row->labels)
+            row->labels[i] = labels_number(w, i);
+        for (uint32_t t = 0; t < p->nsample_type; t++)
+            row->value[(size_t)t * p->nsample + i] = p->value[(size_t)i * p->nsample_type + t];
+    }
+    for (uint32_t i = 0; i < w->c->nlone_location && !w->code; i++)
+        row->lone_location[i] = location_number(w, w->c->lone_location[i]);
+    for (uint32_t i = 0; i < w->c->nlone_function && !w->code; i++)
+        row->lone_function[i] = function_number(w, w->c->lone_function[i]);
+    row->nlone_location = w->c->nlone_location;
+    row->nlone_function = w->c->nlone_function;
+}
+
+pf_code pf_intern(pf_numbers *known, pf_space *s, const pf_hash_key *key, const pf_profile *p,
+                  const pf_content *c, pf_arena *a, pf_tables *fresh, pf_symrow *row, pf_error *err)
+{
+    interning w = {known, s, key, p, c, a, fresh, err, .code = PF_OK};
+    pf_tables_clear(fresh, s->next);
+    *row = (pf_symrow){
+        .time_nanos = p->time_nanos,
+        .duration_nanos = p->duration_nanos,
+        .nsample = p->nsample,
+        .nsample_type = p->nsample_type,
+    };
+    if (!allocate(&w, row))
+        return pf_arena_fail(a, err, "a row");
+    fill_row(&w, row);
+    pf_buf_free(&w.blob);
+    if (!w.code)
+        memcpy(s->next, fresh->next, sizeof s->next);
+    return w.code;
+}
+
+/* The content hashes of tables that were read back, by number. */
+typedef struct recalled {
+    pf_hash *string, *mapping, *function, *location, *node;
+} recalled;
+
+static void recall_one(pf_numbers *known, const pf_space *s, pf_table table, pf_hash content,
+                       uint32_t number)
+{
+    pf_hash k = key_of(s, table, content);
+    uint32_t was;
+    if (!pf_numbers_get(known, k, &was))
+        pf_numbers_put(known, k, number);
+}
+
+static void hash_flat_tables(const pf_tables *t, const pf_hash_key *key, recalled *r)
+{
+    r->string[0] = pf_content_string(key, PF_STR(""));
+    for (uint32_t n = 1; n < t->next[PF_TABLE_STRING]; n++)
+        r->string[n] = pf_content_string(key, pf_tables_blob(t, PF_TABLE_STRING, n));
+    r->mapping[0] = (pf_hash){0, 0};
+    for (uint32_t n = 1; n < t->next[PF_TABLE_MAPPING]; n++) {
+        const pf_sym_mapping *m = pf_tables_mapping(t, n);
+        r->mapping[n] = pf_content_mapping(key, m->size, m->offset, r->string[m->file],
+                                           r->string[m->build_id], m->flags, m->ordinal);
+    }
+    r->function[0] = (pf_hash){0, 0};
+    for (uint32_t n = 1; n < t->next[PF_TABLE_FUNCTION]; n++) {
+        const pf_sym_function *f = pf_tables_function(t, n);
+        r->function[n] = pf_content_function(key, r->string[f->name], r->string[f->system_name],
+                                             r->string[f->filename], f->start_line);
+    }
+}
+
+static bool hash_locations(const pf_tables *t, const pf_hash_key *key, recalled *r)
+{
+    pf_buf lines = PF_BUF_INIT, scratch = PF_BUF_INIT;
+    r->location[0] = (pf_hash){0, 0};
+    for (uint32_t n = 1; n < t->next[PF_TABLE_LOCATION]; n++) {
+        const pf_sym_location *l = pf_tables_location(t, n);
+        pf_buf_clear(&lines);
+        for (uint32_t i = 0; i < l->line_n; i++) {
+            const pf_sym_line *line = &t->line[l->line_off + i];
+            pf_content_line to = {r->function[line->function], line->line, line->column};
+            pf_buf_put(&lines, &to, sizeof to);
+        }
+        r->location[n] =
+            pf_content_location(key, r->mapping[l->mapping], l->address, l->folded,
+                                (const pf_content_line *)lines.data, l->line_n, &scratch);
+    }
+    bool ok = !lines.failed && !scratch.failed;
+    pf_buf_free(&lines);
+    pf_buf_free(&scratch);
+    return ok;
+}
+
+static bool recall_stacks(pf_numbers *known, const pf_space *s, const pf_hash_key *key,
+                          const pf_tables *t, recalled *r)
+{
+    r->node[0] = (pf_hash){0, 0};
+    for (uint32_t n = 1; n < t->next[PF_TABLE_NODE]; n++) {
+        pf_sym_node node = pf_tables_node(t, n);
+        r->node[n] = pf_content_chain(key, r->node[node.parent], r->location[node.location]);
+        recall_one(known, s, PF_TABLE_NODE, r->node[n], n);
+    }
+    pf_buf frames = PF_BUF_INIT;
+    for (uint32_t n = 1; n < t->next[PF_TABLE_STACK]; n++) {
+        pf_buf_clear(&frames);
+        for (uint32_t at = pf_tables_stack(t, n); at; at = pf_tables_node(t, at).parent)
+            pf_buf_put(&frames, &r->location[pf_tables_node(t, at).location], sizeof(pf_hash));
+        if (frames.failed)
+            break;
+        recall_one(
+            known, s, PF_TABLE_STACK,
+            pf_content_stack(key, (const pf_hash *)frames.data, frames.len / sizeof(pf_hash)), n);
+    }
+    bool ok = !frames.failed;
+    pf_buf_free(&frames);
+    return ok;
+}
+
+pf_code pf_intern_recall(pf_numbers *known, pf_space *s, const pf_hash_key *key,
+                         const pf_tables *all, pf_error *err)
+{
+    static const pf_table flat[] = {PF_TABLE_STRING, PF_TABLE_MAPPING, PF_TABLE_FUNCTION,
+                                    PF_TABLE_LOCATION};
+    recalled r;
+    pf_hash **by_table[] = {&r.string, &r.mapping, &r.function, &r.location};
+    r.node = calloc(all->next[PF_TABLE_NODE], sizeof *r.node);
+    bool ok = r.node != NULL;
+    for (int i = 0; i < 4; i++) {
+        *by_table[i] = calloc(all->next[flat[i]], sizeof(pf_hash));
+        ok &= *by_table[i] != NULL;
+    }
+    if (ok) {
+        hash_flat_tables(all, key, &r);
+        ok = hash_locations(all, key, &r);
+    }
+    for (int i = 0; ok && i < 4; i++)
+        for (uint32_t n = 1; n < all->next[flat[i]]; n++)
+            recall_one(known, s, flat[i], (*by_table[i])[n], n);
+    ok = ok && recall_stacks(known, s, key, all, &r);
+    for (int i = 0; i < 4; i++)
+        free(*by_table[i]);
+    free(r.node);
+    memcpy(s->next, all->next, sizeof s->next);
+    return ok ? PF_OK : pf_fail_nomem(err, "symbols");
+}

@@ -1,0 +1,35 @@
+/* numbers.h: which number a content has: a cache from seeded hashes to symbol numbers with a
+ * ceiling.
+ *
+ *     young:  | hash, 96 bits | number |     what was added or looked up of late
+ *     old:    | hash, 96 bits | number |     the generation before; a hit moves the entry to young
+ *
+ * When young is full it becomes old, and what was old is forgotten. So the cache never holds more
+ * than its bytes, a lookup is one or two probes, and what is in use stays. What was forgotten is
+ * given a second number when it comes again; whoever reads joins by content.
+ *
+ * Not thread-safe: it belongs to the committer.
+ */
+#ifndef PF_STORAGE_LOCAL_SYMBOLS_NUMBERS_H
+#define PF_STORAGE_LOCAL_SYMBOLS_NUMBERS_H
+
+#include "base/hash.h"
+
+typedef struct pf_numbers pf_numbers;
+
+/* At most `bytes` for both generations, at least 128 KiB; memory is taken as it is used. NULL when
+ * out of memory. */
+pf_numbers *pf_numbers_new(size_t bytes);
+
+/* False: not known (any more). */
+bool pf_numbers_get(pf_numbers *n, pf_hash key, uint32_t *number);
+
+/* `key` must not be there. Forgets others when there is no room, and itself when there is no
+ * memory. */
+void pf_numbers_put(pf_numbers *n, pf_hash key, uint32_t number);
+
+size_t pf_numbers_bytes(const pf_numbers *n);
+uint64_t pf_numbers_turns(const pf_numbers *n); /* how often a generation was forgotten */
+void pf_numbers_free(pf_numbers *n);
+
+#endif

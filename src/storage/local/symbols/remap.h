@@ -1,0 +1,37 @@
+/* remap.h: a hash table from 64-bit keys that we made ourselves (numbers, pairs of numbers) to
+ * 32-bit values. For content from outside see base/map.h.
+ *
+ * Not thread-safe. Owns its slots (malloc).
+ */
+#ifndef PF_STORAGE_LOCAL_SYMBOLS_REMAP_H
+#define PF_STORAGE_LOCAL_SYMBOLS_REMAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PF_REMAP_NONE UINT32_MAX
+
+typedef struct pf_remap_slot {
+    uint64_t key;
+    uint32_t value; /* PF_REMAP_NONE: free, or just made */
+    uint32_t used;
+} pf_remap_slot;
+
+typedef struct pf_remap {
+    pf_remap_slot *slots;
+    size_t cap, len; /* cap: 0 or a power of two */
+} pf_remap;
+
+/* Where the value of `key` stands; a new one is PF_REMAP_NONE. NULL when out of memory. Valid until
+ * the next call. */
+uint32_t *pf_remap_at(pf_remap *m, uint64_t key);
+void pf_remap_clear(pf_remap *m);
+void pf_remap_free(pf_remap *m);
+
+static inline size_t pf_remap_bytes(const pf_remap *m)
+{
+    return m->cap * sizeof *m->slots;
+}
+
+#endif

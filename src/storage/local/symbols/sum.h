@@ -1,0 +1,36 @@
+/* sum.h: adds up rows number by number: the merge before anything is resolved.
+ *
+ *     (stack, labels) -> entry:  | stack | labels | value per sample type |
+ *
+ * Rows must share their tables (one service in one partition) and have equally many sample types. A
+ * sum that would leave int64 starts a second entry for the same stack instead, so that nothing is
+ * lost before the merge decides about the total. Memory grows with distinct stacks only. Not
+ * thread-safe.
+ */
+#ifndef PF_STORAGE_LOCAL_SYMBOLS_SUM_H
+#define PF_STORAGE_LOCAL_SYMBOLS_SUM_H
+
+#include "base/error.h"
+#include "storage/local/symbols/remap.h"
+#include "storage/local/symbols/symrow.h"
+
+typedef struct pf_sum {
+    uint32_t nsample_type;
+    uint32_t nstack;   /* one past the largest stack number that may come */
+    size_t max;        /* bytes; 0: no ceiling */
+    uint32_t *plain;   /* by stack number, for samples without labels: entry + 1, 0 for none */
+    pf_remap labelled; /* stack << 32 | labels to entry */
+    pf_buf stack, labels, value; /* by entry: uint64_t, uint64_t, int64_t[nsample_type] */
+} pf_sum;
+
+/* PF_INTERNAL out of memory. */
+pf_code pf_sum_init(pf_sum *s, uint32_t nsample_type, uint32_t nstack, size_t max, pf_error *err);
+
+/* PF_QUERY_LIMIT above `max` bytes; PF_INTERNAL for a stack number out of range. */
+pf_code pf_sum_add(pf_sum *s, const pf_symrow *row, pf_error *err);
+
+/* All entries as one sorted row in `a`, with neither header nor times. */
+pf_code pf_sum_row(const pf_sum *s, pf_arena *a, pf_symrow *row, pf_error *err);
+void pf_sum_free(pf_sum *s);
+
+#endif
