@@ -134,10 +134,19 @@ static uint64_t get_bits(bit_reader *r, unsigned n)
 static bool get_long(bit_reader *r, unsigned k, uint64_t *out)
 {
     unsigned zeros = 0;
-    while (zeros < 64 && !get_bits(r, 1))
-        zeros++;
-    if (zeros == 64)
-        return false;
+    for (;;) {
+        uint64_t window = peek(r);
+        unsigned run = window ? (unsigned)__builtin_clzll(window) : 56;
+        if (run > 56)
+            run = 56; /* what peek always holds */
+        zeros += run;
+        r->pos += run;
+        if (zeros > 63)
+            return false;
+        if (run < 56)
+            break;
+    }
+    r->pos++;
     uint64_t x = UINT64_C(1) << zeros | get_bits(r, zeros);
     *out = (x - 1) << k | get_bits(r, k);
     return true;
