@@ -1,0 +1,44 @@
+/* measure.h: what a server process uses, read from the kernel: CPU time, memory, disk.
+ *
+ * CPU time is that of all threads, also of those that have ended, user and system together, with
+ * the kernel's precision of nanoseconds (the process's CPU clock, clock_getcpuclockid(3); utime and
+ * stime of /proc/<pid>/stat, in ticks of 10 ms, where that is not allowed). The process must run on
+ * this machine; pid 0 stands for one that can't be looked into, and everything is 0 then.
+ * Thread-safe.
+ */
+#ifndef PF_CMD_BENCH_MEASURE_H
+#define PF_CMD_BENCH_MEASURE_H
+
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* Nanoseconds since the process started; -1 when there is no such process. */
+int64_t bench_cpu_ns(pid_t pid);
+
+/* Bytes of resident memory now (VmRSS) and at its highest (VmHWM); 0 when unknown. */
+int64_t bench_rss(pid_t pid);
+int64_t bench_rss_peak(pid_t pid);
+
+/* Makes the kernel begin anew with VmHWM; false where that is not allowed, so that the highest is
+ * that since the process started. */
+bool bench_rss_peak_reset(pid_t pid);
+
+typedef struct bench_disk {
+    int64_t allocated; /* st_blocks, in bytes: what du counts */
+    int64_t length;    /* st_size: what ls counts; Badger maps files larger than what is in them */
+    int64_t files;
+} bench_disk;
+
+/* All regular files below `dir`; zeros for NULL and "". Files that vanish meanwhile are left out.
+ */
+bench_disk bench_disk_usage(const char *dir);
+
+/* Waits until the process has used less than a twentieth of one core for a quarter of a second, so
+ * that work it has put off (compaction, checkpoints, garbage collection) is counted where it
+ * belongs; gives up after `limit` ns. */
+void bench_settle(pid_t pid, int64_t limit);
+
+#endif

@@ -1,0 +1,45 @@
+/* options.h: what profefe-bench is asked to do: its flags.
+ *
+ * Not thread-safe; read-only once parsed. Texts are borrowed from argv.
+ */
+#ifndef PF_CMD_BENCH_OPTIONS_H
+#define PF_CMD_BENCH_OPTIONS_H
+
+#include "base/error.h"
+#include "profile/type.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { BENCH_SIZES_MAX = 16 };
+
+/* One side of the comparison. */
+typedef struct bench_side {
+    const char *url, *command, *dir; /* "" when not given */
+    int64_t pid;
+} bench_side;
+
+typedef struct bench_options {
+    bench_side side[2]; /* A; B is there when one of its url and command is */
+    const char *scenarios, *profiles, *type_name, *json, *tmp, *merge_sizes;
+    bool keep, keep_times, list, help;
+    int64_t rounds, connections, seed, samples;
+    int64_t count, queries, ingest_services;
+    int64_t preload, services, hosts;
+    int64_t days;       /* that the stored profiles' times go back */
+    int64_t time_limit; /* ns a phase of queries may take */
+
+    /* Made of those above. */
+    int64_t span; /* ns */
+    pf_type type;
+    int64_t sizes[BENCH_SIZES_MAX];
+    unsigned nsizes;
+} bench_options;
+
+/* PF_INVALID names the flag. With *help set nothing else is of use: the flags were printed. */
+pf_code bench_options_parse(bench_options *o, int argc, char **argv, pf_error *err);
+
+/* True when the scenario is among those asked for ("all" asks for all). */
+bool bench_options_wants(const bench_options *o, const char *scenario);
+
+#endif

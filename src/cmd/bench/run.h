@@ -1,0 +1,91 @@
+/* run.h: what the scenarios share: options, servers, stored profiles, the report.
+ *
+ * A scenario is a function that runs one round on all servers in turn, A then B; the main program
+ * calls each of them once a round, so that the order over two rounds is A B A B.
+ */
+#ifndef PF_CMD_BENCH_RUN_H
+#define PF_CMD_BENCH_RUN_H
+
+#include "cmd/bench/fleet.h"
+#include "cmd/bench/options.h"
+#include "cmd/bench/report.h"
+
+#include <stdarg.h>
+
+typedef struct bench_run {
+    const bench_options *opt;
+    bench_target target[BENCH_TARGETS];
+    unsigned targets;
+    unsigned round; /* from 1 */
+    unsigned makers;
+    bench_report report;
+    bench_corpus corpus; /* the files of -profiles; n 0: the generator makes them */
+    bench_corpus cycled; /* what the merges of cycled files use without -profiles */
+    bench_batch batch;
+    int64_t now;           /* wall clock when the run began, whole seconds in ns */
+    bench_fleet *base;     /* stored before the first round: what get, find and mixed ask for */
+    bench_fleet *merge[2]; /* one service each: the long tail, and cycled files */
+} bench_run;
+
+typedef pf_code (*bench_scenario_fn)(bench_run *r, pf_error *err);
+
+typedef struct bench_scenario {
+    const char *name, *what;
+    bench_scenario_fn run;
+    bool needs_base;
+} bench_scenario;
+
+/* In the order in which they are run; the last one's name is NULL. */
+extern const bench_scenario bench_scenarios[];
+
+/* push.c */
+pf_code bench_scenario_ingest(bench_run *r, pf_error *err);
+pf_code bench_scenario_disk(bench_run *r, pf_error *err);
+
+/* Stores the base fleet on all servers. */
+pf_code bench_run_preload(bench_run *r, pf_error *err);
+
+/* A fleet over the last `span` ns before the run began, for `n` profiles; at least 2 s between two
+ * of one service, so that whole seconds tell them apart. */
+bench_fleet_config bench_run_fleet(const bench_run *r, const char *prefix, uint32_t services,
+                                   uint32_t hosts, int64_t span, size_t n);
+
+/* Makes and pushes the next `n` profiles of the fleet to all servers, and adds one row each called
+ * `name`; NULL: no row. */
+pf_code bench_run_push(bench_run *r, bench_fleet *f, size_t n, const char *name, pf_error *err);
+
+/* One profile, pushed: the call of a job whose ctx is a bench_push. */
+typedef struct bench_push {
+    bench_fleet *fleet;
+    const bench_batch *batch;
+} bench_push;
+pf_code bench_push_call(void *ctx, bench_caller *c, size_t i, pf_error *err);
+
+/* query.c */
+pf_code bench_scenario_get(bench_run *r, pf_error *err);
+pf_code bench_scenario_find(bench_run *r, pf_error *err);
+pf_code bench_scenario_services(bench_run *r, pf_error *err);
+pf_code bench_scenario_merge(bench_run *r, pf_error *err);
+
+/* Calls whose ctx is the bench_run: one random profile; one service's random hour. */
+pf_code bench_get_spread_call(void *ctx, bench_caller *c, size_t i, pf_error *err);
+pf_code bench_find_hour_call(void *ctx, bench_caller *c, size_t i, pf_error *err);
+
+/* Runs one job on all servers and adds a row each. The name is formatted. */
+pf_code bench_run_job(bench_run *r, const bench_job *job, pf_error *err, const char *name, ...)
+    __attribute__((format(printf, 4, 5)));
+
+/* Decodes a profile that was answered and adds its first values up; counts it as wrong when they
+ * are not `total`, or it is none. */
+void bench_check_total(bench_caller *c, pf_str profile, int64_t total, const char *what);
+
+/* mixed.c */
+pf_code bench_scenario_mixed(bench_run *r, pf_error *err);
+
+/* startup.c */
+pf_code bench_scenario_startup(bench_run *r, pf_error *err);
+
+/* A row with disk and memory filled in, for a phase on server `t`. */
+bench_row bench_run_row(const bench_run *r, unsigned t, const char *name);
+
+#endif
