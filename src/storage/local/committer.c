@@ -154,8 +154,28 @@ static void wait_for_work(pf_committer *c)
         pthread_cond_timedwait(&c->wanted, &c->lock, &ts);
 }
 
+/* While nothing can be stored, asks the disk with a transaction that adds no profile: a store that
+ * says it is not ready may get no writes from which it could learn that it is. */
+static void probe(pf_committer *c)
+{
+    pf_error err = {0};
+    if (!pf_committer_ready(c, NULL))
+        return;
+    pf_code code = choose_partition(c, pf_clock_wall(c->clock), &err);
+    if (!code)
+        code = pf_writer_begin(&c->writer, &err);
+    if (!code)
+        code = pf_writer_commit(&c->writer, &err);
+    if (code && c->writer.db) {
+        c->writer.suspect = true;
+        pf_writer_rollback(&c->writer);
+    }
+    note_result(c, code, &err);
+}
+
 static void tick(pf_committer *c)
 {
+    probe(c);
     c->tick(c->tick_ctx);
     c->last_tick = pf_clock_mono();
 }
