@@ -3,21 +3,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-void pf_space_init(pf_space *s, const uint32_t *next)
+void pf_numbering_init(pf_numbering *s, const uint32_t *next)
 {
     pf_random(&s->salt, sizeof s->salt);
     for (int i = 0; i < PF_TABLES; i++)
         s->next[i] = next ? next[i] : 1;
 }
 
-static pf_hash key_of(const pf_space *s, pf_table table, pf_hash content)
+static pf_hash key_of(const pf_numbering *s, pf_table table, pf_hash content)
 {
     return (pf_hash){content.lo ^ s->salt.lo, content.hi ^ s->salt.hi ^ ((uint64_t)table + 1)};
 }
 
 typedef struct interning {
     pf_numbers *known;
-    pf_space *s;
+    pf_numbering *s;
     const pf_hash_key *key;
     const pf_profile *p;
     const pf_content *c;
@@ -262,7 +262,7 @@ static void fill_row(interning *w, pf_symrow *row)
     row->nlone_function = w->c->nlone_function;
 }
 
-pf_code pf_intern(pf_numbers *known, pf_space *s, const pf_hash_key *key, const pf_profile *p,
+pf_code pf_intern(pf_numbers *known, pf_numbering *s, const pf_hash_key *key, const pf_profile *p,
                   const pf_content *c, pf_arena *a, pf_tables *fresh, pf_symrow *row, pf_error *err)
 {
     interning w = {known, s, key, p, c, a, fresh, err, .code = PF_OK};
@@ -287,7 +287,7 @@ typedef struct recalled {
     pf_hash *string, *mapping, *function, *location, *node;
 } recalled;
 
-static void recall_one(pf_numbers *known, const pf_space *s, pf_table table, pf_hash content,
+static void recall_one(pf_numbers *known, const pf_numbering *s, pf_table table, pf_hash content,
                        uint32_t number)
 {
     pf_hash k = key_of(s, table, content);
@@ -337,7 +337,7 @@ static bool hash_locations(const pf_tables *t, const pf_hash_key *key, recalled 
     return ok;
 }
 
-static bool recall_stacks(pf_numbers *known, const pf_space *s, const pf_hash_key *key,
+static bool recall_stacks(pf_numbers *known, const pf_numbering *s, const pf_hash_key *key,
                           const pf_tables *t, recalled *r)
 {
     r->node[0] = (pf_hash){0, 0};
@@ -362,7 +362,7 @@ static bool recall_stacks(pf_numbers *known, const pf_space *s, const pf_hash_ke
     return ok;
 }
 
-pf_code pf_intern_recall(pf_numbers *known, pf_space *s, const pf_hash_key *key,
+pf_code pf_intern_recall(pf_numbers *known, pf_numbering *s, const pf_hash_key *key,
                          const pf_tables *all, pf_error *err)
 {
     static const pf_table flat[] = {PF_TABLE_STRING, PF_TABLE_MAPPING, PF_TABLE_FUNCTION,

@@ -6,7 +6,7 @@
  * only their locations, functions and strings are looked up or added
  *
  * Belongs to the committer: not thread-safe. Numbers given out count as known at once. When what
- * they stand for does not reach the disk, forget them all with pf_space_init.
+ * they stand for does not reach the disk, forget them all with pf_numbering_init.
  */
 #ifndef PF_STORAGE_LOCAL_SYMBOLS_INTERN_H
 #define PF_STORAGE_LOCAL_SYMBOLS_INTERN_H
@@ -17,25 +17,25 @@
 #include "storage/local/symbols/tables.h"
 
 /* The tables of one service in one partition, as the committer knows them. */
-typedef struct pf_space {
+typedef struct pf_numbering {
     uint32_t next[PF_TABLES]; /* the numbers that are given out next */
     pf_hash salt;             /* sets its keys in the shared pf_numbers apart */
-} pf_space;
+} pf_numbering;
 
 /* A new random salt: nothing is known in this space any more. `next`: NULL for empty tables. */
-void pf_space_init(pf_space *s, const uint32_t *next);
+void pf_numbering_init(pf_numbering *s, const uint32_t *next);
 
 /* Numbers for all of `p`. New entries go to `fresh`, which is cleared first and begins at s->next;
  * s->next moves on. The row is not sorted yet; it lives in `a`. After an error the space must be
  * initialised anew. PF_TOO_LARGE: a table is full. */
-pf_code pf_intern(pf_numbers *known, pf_space *s, const pf_hash_key *key, const pf_profile *p,
+pf_code pf_intern(pf_numbers *known, pf_numbering *s, const pf_hash_key *key, const pf_profile *p,
                   const pf_content *c, pf_arena *a, pf_tables *fresh, pf_symrow *row,
                   pf_error *err);
 
 /* Makes known what stands in tables read back from disk, from number 1 on: the numbers of strings,
  * mappings, functions, locations, nodes and stacks. Label sets, headers and maps are few and get
  * second numbers. Sets s->next. PF_INTERNAL out of memory. */
-pf_code pf_intern_recall(pf_numbers *known, pf_space *s, const pf_hash_key *key,
+pf_code pf_intern_recall(pf_numbers *known, pf_numbering *s, const pf_hash_key *key,
                          const pf_tables *all, pf_error *err);
 
 #endif
