@@ -12,12 +12,6 @@
 #include "pprof/gzip.h"
 #include "pprof/merge.h"
 
-/* The merge is on its way; until then a merge of several is refused. */
-#pragma weak pf_merge_new
-#pragma weak pf_merge_add
-#pragma weak pf_merge_finish
-#pragma weak pf_merge_free
-
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -140,8 +134,6 @@ static pf_code add_blob(merging *m, const pf_blob *blob, pf_error *err)
 
 static pf_code add_first(merging *m, pf_error *err)
 {
-    if (!pf_merge_new)
-        return pf_fail(err, PF_INTERNAL, "merging is not there yet");
     m->merge = pf_merge_new(m->op ? m->op->budget : NULL, m->op ? m->op->max_memory : 0);
     if (!m->merge)
         return pf_fail_nomem(err, "merge");
