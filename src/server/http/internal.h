@@ -121,7 +121,8 @@ struct pf_conn {
         int64_t progress; /* when something moved */
         int64_t look;     /* when to look at the counters again */
         uint64_t bytes;   /* the counter at that time */
-        bool counted, trickling;
+        bool counted, trickling, ended;
+        unsigned looks;
     } watch;
 };
 

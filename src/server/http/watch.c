@@ -25,7 +25,7 @@
 #include <stddef.h>
 #include <sys/ioctl.h>
 
-enum { WRITE_STEP = 16 << 10, POLL_BATCH = 128, HALF_CLOSED_MS = 1000 };
+enum { WRITE_STEP = 16 << 10, POLL_BATCH = 128, HALF_CLOSED_MS = 1000, END_LOOKS = 4 };
 
 typedef struct batch {
     struct pollfd fds[POLL_BATCH];
@@ -46,12 +46,17 @@ static void give_up(pf_conn *c, pf_phase phase, const char *msg)
 }
 
 /* The client will send nothing more. libmicrohttpd overlooks that when it comes together with the
- * last bytes: it polls edge-triggered and reads once. */
+ * last bytes: it polls edge-triggered and reads once. What was read may be on its way through the
+ * HTTP thread just now, so this counts when it is seen a second time. */
 static void end_reading(pf_conn *c)
 {
     int phase = atomic_load(&c->phase), unread = 0;
-    if (phase > PF_PHASE_BODY || ioctl(c->fd, FIONREAD, &unread) < 0 || unread)
+    if (phase != c->watch.phase || ioctl(c->fd, FIONREAD, &unread) < 0 || unread)
         return;
+    if (!c->watch.ended) {
+        c->watch.ended = true;
+        return;
+    }
     if (phase != PF_PHASE_IDLE)
         pf_conn_answer_cut(c, c->req);
     shutdown(c->fd, SHUT_RDWR);
@@ -60,9 +65,10 @@ static void end_reading(pf_conn *c)
 static void hung_up(pf_conn *c)
 {
     pthread_mutex_lock(&c->lock);
-    if (c->req)
+    if (c->watch.phase <= PF_PHASE_BODY)
+        end_reading(c);
+    else if (c->req)
         atomic_store(&c->req->cancelled, true);
-    end_reading(c);
     pthread_mutex_unlock(&c->lock);
 }
 
@@ -105,6 +111,10 @@ static void watch_idle(pf_conn *c, int64_t now, batch *b)
 {
     const pf_http_config *cfg = &c->http->cfg;
     int64_t since = c->watch.since;
+    if (c->watch.looks < END_LOOKS) {
+        c->watch.looks++;
+        ask(b, c, true);
+    }
     if (!atomic_load_explicit(&c->used, memory_order_relaxed)) {
         if (now - since > cfg->header_timeout)
             give_up(c, PF_PHASE_IDLE,
@@ -122,7 +132,6 @@ static void watch_idle(pf_conn *c, int64_t now, batch *b)
     if (!c->watch.counted) {
         c->watch.counted = true;
         c->watch.bytes = bytes;
-        ask(b, c, true);
     } else if (!c->watch.trickling && bytes != c->watch.bytes) {
         c->watch.trickling = true;
         c->watch.progress = now;
@@ -157,7 +166,8 @@ static void watch_one(pf_conn *c, int64_t now, batch *b)
     if (phase != c->watch.phase || since != c->watch.since) {
         c->watch.phase = phase;
         c->watch.since = since;
-        c->watch.counted = c->watch.trickling = false;
+        c->watch.counted = c->watch.trickling = c->watch.ended = false;
+        c->watch.looks = 0;
         c->watch.look = now;
         c->watch.progress = now;
     }
