@@ -112,16 +112,21 @@ static pf_code add_comments(pf_merge *m, const pf_profile *p, pf_error *err)
     return PF_OK;
 }
 
+void pf_merge_add_times(pf_merge *m, int64_t time_nanos, int64_t duration_nanos)
+{
+    if (time_nanos != 0 && (m->time_nanos == 0 || time_nanos < m->time_nanos))
+        m->time_nanos = time_nanos;
+    m->duration += duration_nanos;
+}
+
 static pf_code add_header(pf_merge *m, const pf_profile *p, pf_error *err)
 {
     pf_code code = m->begun ? check_compatible(m, p, err) : begin(m, p, err);
     if (code)
         return code;
-    if (p->time_nanos != 0 && (m->time_nanos == 0 || p->time_nanos < m->time_nanos))
-        m->time_nanos = p->time_nanos;
+    pf_merge_add_times(m, p->time_nanos, p->duration_nanos);
     if (p->period > m->period)
         m->period = p->period;
-    m->duration += p->duration_nanos;
     if (own(m, m->default_sample_type).n == 0)
         code = own_text(m, p, p->default_sample_type, &m->default_sample_type, err);
     if (!code && own(m, m->doc_url).n == 0)
@@ -220,17 +225,26 @@ static pf_code add_sample(pf_merge *m, pf_merge_view *v, const pf_sample *s, con
     return new_sample(m, key + 1, s->loc_n, label_set, value, slot, err);
 }
 
-pf_code pf_merge_add(pf_merge *m, const pf_profile *p, pf_error *err)
+enum { KEPT_SCRATCH = 1 << 20 };
+
+pf_code pf_merge_add_header(pf_merge *m, const pf_profile *p, pf_error *err)
 {
-    enum { KEPT_SCRATCH = 1 << 20 };
-    pf_merge_view v;
     pf_code code = add_header(m, p, err);
+    if (code || m->mapping.n || !p->nmapping)
+        return code;
+    pf_merge_view v;
+    uint32_t main_binary;
+    code = pf_merge_view_make(m, p, &v, err);
     if (!code)
-        code = pf_merge_view_make(m, p, &v, err);
-    if (!code && m->mapping.n == 0 && p->nmapping > 0) {
-        uint32_t main_binary;
         code = pf_merge_mapping(m, &v, 0, &main_binary, err);
-    }
+    pf_arena_reset(&m->scratch, KEPT_SCRATCH);
+    return code;
+}
+
+pf_code pf_merge_add_samples(pf_merge *m, const pf_profile *p, pf_error *err)
+{
+    pf_merge_view v;
+    pf_code code = pf_merge_view_make(m, p, &v, err);
     for (uint32_t i = 0; i < p->nsample && !code; i++) {
         const int64_t *value = p->value + (size_t)i * p->nsample_type;
         if (!all_zero(value, p->nsample_type))
@@ -238,4 +252,10 @@ pf_code pf_merge_add(pf_merge *m, const pf_profile *p, pf_error *err)
     }
     pf_arena_reset(&m->scratch, KEPT_SCRATCH);
     return code;
+}
+
+pf_code pf_merge_add(pf_merge *m, const pf_profile *p, pf_error *err)
+{
+    pf_code code = pf_merge_add_header(m, p, err);
+    return code ? code : pf_merge_add_samples(m, p, err);
 }

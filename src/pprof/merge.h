@@ -29,6 +29,15 @@ pf_merge *pf_merge_new(pf_budget *budget, size_t limit); /* NULL when out of mem
  * pf_merge_free may be called. Copies what it keeps, texts too. */
 pf_code pf_merge_add(pf_merge *m, const pf_profile *p, pf_error *err);
 
+/* pf_merge_add in parts, for a caller that has added up samples of many profiles by itself: the header of
+ * each profile in order (its sample types, times, comments, frames, and its first mapping when it is the first
+ * to have one), in which pf_merge_add_times stands for a header equal to one that was added but for its
+ * times; then samples, whose profiles' headers are not looked at: they must have the sample types of those
+ * added. */
+pf_code pf_merge_add_header(pf_merge *m, const pf_profile *p, pf_error *err);
+void pf_merge_add_times(pf_merge *m, int64_t time_nanos, int64_t duration_nanos);
+pf_code pf_merge_add_samples(pf_merge *m, const pf_profile *p, pf_error *err);
+
 /* PF_INVALID when nothing was added ("no profiles to merge") or a sum leaves int64. */
 pf_code pf_merge_finish(pf_merge *m, pf_profile *result, pf_error *err);
 

@@ -446,7 +446,7 @@ static void test_merge_says_what_is_wrong(void **state)
     put(s, "svc", PF_TYPE_TRACE, "", T0, trace);
     strcpy(absent, id);
     absent[0] = absent[0] == '0' ? '1' : '0';
-    pf_str one_absent[] = {pf_str_c(id), pf_str_c(absent)};
+    pf_str one_absent[] = {pf_str_c(absent), pf_str_c(id)};
     pf_selection sel = {.ids = one_absent, .nids = 2};
     assert_int_equal(pf_store_merge(s, &sel, NULL, &blob, &err), PF_NOT_FOUND);
     assert_non_null(strstr(err.msg, absent));

@@ -50,7 +50,7 @@ static pf_code choose_partition(pf_committer *c, int64_t now, pf_error *err)
     pf_code code = pf_partitions_for(c->set, now, &p, err);
     if (!code && c->writer.partition != p) {
         pf_writer_close(&c->writer);
-        code = pf_writer_open(&c->writer, p, c->set->days, c->cache, err);
+        code = pf_writer_open(&c->writer, p, c->set->days, c->cache, c->known, c->key, err);
     }
     if (p)
         pf_partition_unref(p);
@@ -85,8 +85,10 @@ static pf_code try_batch(pf_committer *c, batch *b, int64_t seconds, bool *row_f
         code = pf_writer_commit(w, err);
     if (code && !*row_failed)
         w->suspect = w->suspect || pf_writer_disk_failed(w);
-    if (code || !taken)
+    if (code)
         pf_writer_rollback(w);
+    else if (!taken)
+        pf_writer_cancel(w);
     return code;
 }
 

@@ -7,12 +7,12 @@
 
 enum { WAIT_NS = 50000000 }; /* between looks at whether the operation still wants one */
 
-#define TIME_COLUMNS "SELECT created_at, xid, series FROM profile INDEXED BY "
+#define TIME_COLUMNS "SELECT created_at, xid, series, number FROM profile INDEXED BY "
 
 static const char *const sql[PF_STMT_COUNT] = {
     [PF_STMT_BEGIN] = "BEGIN",
     [PF_STMT_END] = "COMMIT",
-    [PF_STMT_SERVICE] = "SELECT number, symbols FROM service WHERE name = ?1",
+    [PF_STMT_SERVICE] = "SELECT number FROM service WHERE name = ?1",
     [PF_STMT_SERVICES] = "SELECT name FROM service ORDER BY name",
     [PF_STMT_POSTING] =
         "SELECT series FROM posting WHERE pair = ?1 AND series > ?2 ORDER BY series LIMIT 1",
@@ -31,8 +31,13 @@ static const char *const sql[PF_STMT_COUNT] = {
     "profile_series WHERE series = ?1 AND (created_at, xid) < (?2, ?3) AND created_at >= ?4"
     " ORDER BY created_at DESC, xid DESC",
     [PF_STMT_PROFILE] =
-        "SELECT number, service, type, created_at, series, totals, kind, checksum, row"
+        "SELECT number, xid, service, type, created_at, series, totals, kind, checksum, row"
         " FROM profile WHERE xid = ?1",
+    [PF_STMT_ROW] =
+        "SELECT number, xid, service, type, created_at, series, totals, kind, checksum, row"
+        " FROM profile WHERE number = ?1",
+    [PF_STMT_SYMBOLS] = "SELECT number, checksum, chunk FROM symbols"
+                        " WHERE number > ?1 AND number <= ?2 ORDER BY number",
 };
 
 void pf_conns_init(pf_conns *c, size_t max, size_t cache)

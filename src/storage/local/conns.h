@@ -15,7 +15,7 @@
 typedef enum pf_stmt {
     PF_STMT_BEGIN,
     PF_STMT_END,
-    PF_STMT_SERVICE,   /* (name) -> number, symbols */
+    PF_STMT_SERVICE,   /* (name) -> number */
     PF_STMT_SERVICES,  /* () -> name, in byte order */
     PF_STMT_POSTING,   /* (pair, after) -> series: the next one */
     PF_STMT_SERIES,    /* (number) -> service, type, labels, checksum, name of the service */
@@ -24,7 +24,9 @@ typedef enum pf_stmt {
     PF_STMT_TIME_DOWN, /* (service, type, created_at, xid, from): the same, newest first */
     PF_STMT_SERIES_UP, /* (series, created_at, xid, to) -> created_at, xid, series */
     PF_STMT_SERIES_DOWN, /* (series, created_at, xid, from) */
-    PF_STMT_PROFILE,     /* (xid) -> all columns of profile but xid */
+    PF_STMT_PROFILE,     /* (xid) -> all columns of profile, in the order of the schema */
+    PF_STMT_ROW,         /* (number) -> the same */
+    PF_STMT_SYMBOLS,     /* (after, to) -> number, checksum, chunk, in order */
     PF_STMT_COUNT
 } pf_stmt;
 

@@ -12,6 +12,7 @@
 
 typedef struct pf_entry {
     int64_t created_at, series;
+    int64_t number;     /* of the row in its partition */
     uint32_t partition; /* index in the finder's list */
     pf_xid xid;
 } pf_entry;

@@ -19,21 +19,8 @@ static pf_find_from position(const pf_find_pos *pos)
     return from;
 }
 
-static bool give(const pf_finder *f, const pf_entry *e, pf_find_pos *pos, pf_meta_fn fn, void *ctx)
-{
-    const pf_known_series *series = pf_finder_series(f, e);
-    pos->created_at = e->created_at;
-    pf_xid_format(e->xid, pos->id);
-    pf_meta meta = {.id = {pos->id, PF_XID_CHARS},
-                    .service = f->q->service,
-                    .labels = series->labels,
-                    .type = series->type,
-                    .created_at = e->created_at};
-    return fn(ctx, &meta);
-}
-
 /* Gives the entries in order, and leaves *pos behind the last one given. */
-static void give_page(const pf_finder *f, pf_find_pos *pos, bool last, pf_meta_fn fn, void *ctx)
+static void give_page(const pf_finder *f, pf_find_pos *pos, bool last, pf_entry_fn fn, void *ctx)
 {
     const pf_entries *e = &f->entries;
     bool limited = f->q->limit > 0;
@@ -42,7 +29,9 @@ static void give_page(const pf_finder *f, pf_find_pos *pos, bool last, pf_meta_f
         const pf_entry *entry = &e->heap[e->down ? e->n - 1 - given : given];
         if (limited)
             pos->remaining--;
-        more = give(f, entry, pos, fn, ctx);
+        pos->created_at = entry->created_at;
+        pf_xid_format(entry->xid, pos->id);
+        more = fn(ctx, f, entry);
     }
     pos->finished = (last && given == e->n) || (limited && pos->remaining <= 0);
 }
@@ -73,31 +62,53 @@ static pf_code seek_newest(pf_finder *f, pf_find_pos *pos, pf_error *err)
     return PF_OK;
 }
 
-static pf_code start(pf_finder *f, pf_find_pos *pos, size_t max, bool *whole, pf_error *err)
+static pf_code start(pf_finder *f, pf_find_pos *pos, size_t max, bool labels, bool *whole,
+                     pf_error *err)
 {
     const pf_query *q = f->q;
     *pos = (pf_find_pos){
         .started = true, .created_at = q->from, .remaining = q->limit > 0 ? q->limit : 0};
     *whole = q->limit > 0 && (uint64_t)q->limit <= max;
     if (*whole) /* max <= PAGE_MAX */
-        return pf_finder_page(f, (pf_find_from){.created_at = q->to}, (size_t)q->limit, true, true,
-                              err);
+        return pf_finder_page(f, (pf_find_from){.created_at = q->to}, (size_t)q->limit, true,
+                              labels, err);
     return q->limit > 0 ? seek_newest(f, pos, err) : PF_OK;
 }
 
-static pf_code find_page(pf_finder *f, pf_find_pos *pos, size_t max, pf_meta_fn fn, void *ctx,
-                         pf_error *err)
+pf_code pf_finder_next(pf_finder *f, pf_find_pos *pos, size_t max, bool labels, pf_entry_fn fn,
+                       void *ctx, pf_error *err)
 {
     bool whole = false;
-    pf_code code = pos->started ? PF_OK : start(f, pos, max, &whole, err);
+    if (max > PAGE_MAX)
+        max = PAGE_MAX;
+    pf_code code = pos->started ? PF_OK : start(f, pos, max, labels, &whole, err);
     if (!code && !whole) {
         if (f->q->limit > 0 && (uint64_t)pos->remaining < max)
             max = (size_t)pos->remaining;
-        code = pf_finder_page(f, position(pos), max, false, true, err);
+        code = pf_finder_page(f, position(pos), max, false, labels, err);
     }
     if (!code)
         give_page(f, pos, whole || f->entries.n < max, fn, ctx);
     return code;
+}
+
+typedef struct listing {
+    pf_meta_fn fn;
+    void *ctx;
+} listing;
+
+static bool give_meta(void *ctx, const pf_finder *f, const pf_entry *e)
+{
+    const listing *l = ctx;
+    const pf_known_series *series = pf_finder_series(f, e);
+    char id[PF_XID_CHARS + 1];
+    pf_xid_format(e->xid, id);
+    pf_meta meta = {.id = {id, PF_XID_CHARS},
+                    .service = f->q->service,
+                    .labels = series->labels,
+                    .type = series->type,
+                    .created_at = e->created_at};
+    return l->fn(l->ctx, &meta);
 }
 
 pf_code pf_local_find(pf_store *s, const pf_query *q, pf_find_pos *pos, size_t max, const pf_op *op,
@@ -107,9 +118,10 @@ pf_code pf_local_find(pf_store *s, const pf_query *q, pf_find_pos *pos, size_t m
     if (pos->finished || max == 0)
         return PF_OK;
     pf_finder f;
+    listing to = {fn, ctx};
     pf_code code = pf_finder_init(&f, &l->set, &l->conns, q, op, err);
     if (!code)
-        code = find_page(&f, pos, max < PAGE_MAX ? max : PAGE_MAX, fn, ctx, err);
+        code = pf_finder_next(&f, pos, max, true, give_meta, &to, err);
     pf_finder_free(&f);
     return code;
 }

@@ -144,6 +144,7 @@ static pf_code row_entry(const pf_finder *f, sqlite3_stmt *st, pf_entry *e, pf_e
     pf_str id = pf_db_blob(st, 1);
     *e = (pf_entry){.created_at = sqlite3_column_int64(st, 0),
                     .series = sqlite3_column_int64(st, 2),
+                    .number = sqlite3_column_int64(st, 3),
                     .partition = f->partition};
     if (id.n != sizeof e->xid.b)
         return pf_fail(err, PF_INTERNAL, "partition %s is damaged: bad id",

@@ -62,6 +62,13 @@ void pf_finder_free(pf_finder *f);
 pf_code pf_finder_page(pf_finder *f, pf_find_from from, size_t max, bool down, bool labels,
                        pf_error *err);
 
+/* Receives the entries of a page in order; false ends the page there (that entry counts as given). */
+typedef bool (*pf_entry_fn)(void *ctx, const pf_finder *f, const pf_entry *e);
+
+/* The next page of the query behind *pos, which moves on: pf_store_find without the metas (find.c). */
+pf_code pf_finder_next(pf_finder *f, pf_find_pos *pos, size_t max, bool labels, pf_entry_fn fn,
+                       void *ctx, pf_error *err);
+
 /* The series of an entry of the last page that wanted labels. */
 const pf_known_series *pf_finder_series(const pf_finder *f, const pf_entry *e);
 

@@ -1,5 +1,6 @@
 #include "storage/local/job.h"
 
+#include "base/log.h"
 #include "pprof/gzip.h"
 #include "storage/local/partition.h"
 #include "storage/local/row.h"
@@ -7,9 +8,28 @@
 #include <stdlib.h>
 
 enum { GZIP_LEVEL = 4 };
+/* Inflated bytes above which a profile stays as it came: making it anew for a reader would take a
+ * multiple of them in memory. */
+enum { COLUMNS_MAX = 16 << 20 };
 enum { ROW_MAX = 1000 * 1000 * 1000 - 4096 }; /* SQLite's longest row, less the other columns */
 
-static pf_code make_row(pf_job *job, pf_error *err)
+/* Hashes a profile for the symbol tables; *misfit says why it must be kept as raw bytes instead. */
+static pf_code make_content(pf_job *job, const pf_hash_key *key, const char **misfit, pf_error *err)
+{
+    const pf_write *w = job->write;
+    pf_content *c = pf_arena_alloc(w->arena, sizeof *c);
+    if (!c)
+        return pf_arena_fail(w->arena, err, "a profile's symbols");
+    pf_code code = pf_content_of(w->profile, key, w->arena, c, err);
+    *misfit = c->misfit;
+    if (code || c->misfit)
+        return code;
+    job->kind = PF_KIND_COLUMNS;
+    job->content = c;
+    return PF_OK;
+}
+
+static pf_code make_raw(pf_job *job, pf_error *err)
 {
     const pf_write *w = job->write;
     job->kind = PF_KIND_RAW;
@@ -24,6 +44,21 @@ static pf_code make_row(pf_job *job, pf_error *err)
         return pf_fail(err, PF_TOO_LARGE, "a profile of %zu bytes is more than the store can hold",
                        job->row.n);
     return PF_OK;
+}
+
+static pf_code make_row(pf_job *job, const pf_hash_key *key, pf_error *err)
+{
+    const pf_write *w = job->write;
+    const char *misfit = "an execution trace";
+    if (w->profile && w->inflated.n > COLUMNS_MAX) {
+        misfit = "large";
+    } else if (w->profile) {
+        pf_code code = make_content(job, key, &misfit, err);
+        if (code || job->content)
+            return code;
+    }
+    PF_LOG_DEBUG("kept as raw bytes", PF_V("service", w->meta.service), PF_S("why", misfit));
+    return make_raw(job, err);
 }
 
 static void hash_keys(pf_job *job, const pf_hash_key *key, pf_str series)
@@ -65,7 +100,7 @@ pf_code pf_job_new(pf_write *w, const pf_hash_key *key, pf_job **out, pf_error *
     if (!job)
         return pf_fail_nomem(err, "write");
     job->write = w;
-    pf_code code = make_row(job, err);
+    pf_code code = make_row(job, key, err);
     if (!code)
         code = encode(job, key, err);
     if (code)
@@ -86,5 +121,5 @@ void pf_job_free(pf_job *job)
 
 size_t pf_job_bytes(const pf_job *job)
 {
-    return job->row.n + job->text.len;
+    return (job->content ? job->write->inflated.n : job->row.n) + job->text.len;
 }

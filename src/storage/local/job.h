@@ -10,13 +10,15 @@
 
 #include "base/hash.h"
 #include "base/xid.h"
+#include "storage/local/symbols/content.h"
 #include "storage/storage.h"
 
 typedef struct pf_job {
     pf_write *write;
-    pf_str row;  /* the bytes to store: the pushed ones, or those in `gzip` */
-    pf_buf gzip; /* of bare protobuf */
-    pf_buf text; /* holds what labels, types and sums point to */
+    const pf_content *content; /* for a row of columns: the writer makes its bytes */
+    pf_str row;                /* of a raw row: the pushed bytes, or those in `gzip` */
+    pf_buf gzip;               /* of bare protobuf */
+    pf_buf text;               /* holds what labels, types and sums point to */
     pf_str labels, types, sums;
     pf_hash service_hash, series_hash, types_hash;
     int kind;

@@ -5,8 +5,8 @@
  * second find, read, services (caller's threads): a snapshot of the set -> a pooled connection per
  * partition
  *
- * The page cache is shared out once: a quarter for the committer, the rest over the readers'
- * connections.
+ * -local.cache-size is shared out once: a quarter for the committer's connection, a quarter over those of
+ * the readers, half for the symbol tables that readers have in memory (views.h).
  */
 #include "storage/local/store.h"
 
@@ -55,6 +55,12 @@ static pf_code ready(pf_store *s, pf_error *err)
     return code ? code : pf_committer_ready(&l->committer, err);
 }
 
+static void free_caches(pf_local *l)
+{
+    pf_views_free(&l->views);
+    pf_numbers_free(l->known);
+}
+
 static void close_store(pf_store *s)
 {
     pf_local *l = (pf_local *)s;
@@ -63,6 +69,7 @@ static void close_store(pf_store *s)
     pf_partitions_close(&l->set);
     pf_conns_free(&l->conns);
     pf_dir_close(&l->dir);
+    free_caches(l);
     free(l);
 }
 
@@ -71,6 +78,7 @@ static const pf_store_ops ops = {
     .write = write_profile,
     .find = pf_local_find,
     .read = pf_local_read,
+    .merge = pf_local_merge,
     .services = pf_local_services,
     .ready = ready,
     .close = close_store,
@@ -79,7 +87,10 @@ static const pf_store_ops ops = {
 static pf_code start(pf_local *l, pf_error *err)
 {
     size_t quarter = l->cfg.cache_size / 4;
-    pf_conns_init(&l->conns, CONNS_MAX, 3 * quarter / CONNS_MAX);
+    l->known = pf_numbers_new(l->cfg.symbols_memory);
+    if (!l->known)
+        return pf_fail_nomem(err, "store");
+    pf_conns_init(&l->conns, CONNS_MAX, quarter / CONNS_MAX);
     pf_code code = pf_partitions_open(&l->set, l->dir.partitions,
                                       pf_partitions_days(l->cfg.data_ttl), &l->conns, err);
     if (code) {
@@ -93,6 +104,8 @@ static pf_code start(pf_local *l, pf_error *err)
                                   .clock = l->cfg.clock,
                                   .queue_max = l->cfg.queue_max,
                                   .cache = quarter,
+                                  .known = l->known,
+                                  .key = &l->key,
                                   .tick = pf_local_upkeep,
                                   .tick_ctx = l};
     code = pf_committer_start(&l->committer, err);
@@ -110,10 +123,12 @@ pf_code pf_local_open(const pf_local_config *cfg, pf_store **out, pf_error *err)
         return pf_fail_nomem(err, "store");
     pf_db_setup();
     pf_hash_key_random(&l->key);
+    pf_views_init(&l->views, cfg->cache_size / 2);
     l->base.ops = &ops;
     l->cfg = *cfg;
     pf_code code = pf_dir_open(&l->dir, cfg->dir, err);
     if (code) {
+        free_caches(l);
         free(l);
         return code;
     }
@@ -121,6 +136,7 @@ pf_code pf_local_open(const pf_local_config *cfg, pf_store **out, pf_error *err)
     code = start(l, err);
     if (code) {
         pf_dir_close(&l->dir);
+        free_caches(l);
         free(l);
         return code;
     }

@@ -162,12 +162,14 @@ static void free_partition(pf_partition *p)
 pf_code pf_partition_open(const char *dir, int64_t day, bool create, pf_partition **out,
                           pf_error *err)
 {
+    static atomic_uint_fast64_t serials;
     pf_partition *p = calloc(1, sizeof *p);
     if (!p)
         return pf_fail_nomem(err, "partition");
     pthread_mutex_init(&p->lock, NULL);
     atomic_init(&p->refs, 1);
     p->day = day;
+    p->serial = atomic_fetch_add(&serials, 1);
     pf_partition_name(day, p->name);
     p->dir = strdup(dir);
     pf_code code = PF_OK;

@@ -26,7 +26,8 @@ typedef struct pf_extent {
 
 typedef struct pf_partition {
     char name[PF_PARTITION_NAME + 1];
-    int64_t day; /* days since the epoch of its name */
+    int64_t day;     /* days since the epoch of its name */
+    uint64_t serial; /* no other partition of this process has it */
     char *path, *dir;
     atomic_int refs;
     pthread_mutex_t lock;

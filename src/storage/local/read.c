@@ -4,62 +4,44 @@
  * The others follow: after a clock that jumped, or with partitions of another length, it may be in
  * any.
  */
-#include "storage/local/row.h"
+#include "storage/local/rows.h"
 #include "storage/local/store.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static pf_code damaged(pf_local *l, pf_str id, pf_error *err)
-{
-    pf_metric_add(l->metrics.damaged, 1);
-    return pf_fail(err, PF_INTERNAL, "profile %.*s is damaged on disk", PF_FMT(id));
-}
+enum { ID_SHOWN = 100 };
 
-/* Copies the row that the statement stands on, if its checksum holds. */
-static pf_code take_row(pf_local *l, sqlite3_stmt *st, pf_str id, pf_xid xid, const pf_op *op,
-                        pf_blob *out, pf_error *err)
-{
-    pf_row row = {.number = sqlite3_column_int64(st, 0),
-                  .service = sqlite3_column_int64(st, 1),
-                  .type = sqlite3_column_int64(st, 2),
-                  .created_at = sqlite3_column_int64(st, 3),
-                  .series = sqlite3_column_int64(st, 4),
-                  .totals = pf_db_blob(st, 5),
-                  .kind = sqlite3_column_int64(st, 6),
-                  .xid = xid,
-                  .bytes = pf_db_blob(st, 8)};
-    if (pf_row_checksum(&row) != sqlite3_column_int64(st, 7) || row.kind != PF_KIND_RAW)
-        return damaged(l, id, err);
-    if (op && op->max_memory && row.bytes.n > op->max_memory)
-        return pf_fail(err, PF_QUERY_LIMIT,
-                       "profile %.*s of %zu bytes is more than a query may hold", PF_FMT(id),
-                       row.bytes.n);
-    out->type = (pf_type)row.type;
-    pf_buf_put_str(&out->bytes, row.bytes);
-    return out->bytes.failed ? pf_fail_nomem(err, "profile") : PF_OK;
-}
+typedef struct locating {
+    pf_local *l;
+    pf_xid xid;
+    const pf_op *op;
+    pf_located_fn fn;
+    void *ctx;
+} locating;
 
-static pf_code read_from(pf_local *l, pf_partition *p, pf_str id, pf_xid xid, const pf_op *op,
-                         pf_blob *out, pf_error *err)
+static pf_code look_in(const locating *w, pf_partition *p, pf_error *err)
 {
     pf_conn *conn = NULL;
-    pf_code code = pf_conns_take(&l->conns, p, op, &conn, err);
+    pf_code code = pf_conns_take(&w->l->conns, p, w->op, &conn, err);
     if (code)
         return code;
+    pf_row row;
     sqlite3_stmt *st = pf_conn_stmt(conn, PF_STMT_PROFILE, err);
     int rc = SQLITE_ERROR;
     if (st) {
-        sqlite3_bind_blob(st, 1, xid.b, sizeof xid.b, SQLITE_STATIC);
+        sqlite3_bind_blob(st, 1, w->xid.b, sizeof w->xid.b, SQLITE_STATIC);
         rc = sqlite3_step(st);
     }
     if (rc == SQLITE_ROW)
-        code = take_row(l, st, id, xid, op, out, err);
+        code = pf_rows_take(w->l, st, &row, err);
     else if (rc == SQLITE_DONE)
         code = pf_fail(err, PF_NOT_FOUND, "nothing found");
     else
         code = pf_db_fail(conn->db, err);
-    pf_conns_give(&l->conns, conn);
+    if (!code)
+        code = w->fn(w->ctx, conn, &row, err);
+    pf_conns_give(&w->l->conns, conn);
     return code;
 }
 
@@ -69,19 +51,19 @@ static bool spans(pf_partition *p, int64_t seconds)
     return pf_extent_rows(&e) && seconds >= e.first_arrival && seconds <= e.last_arrival;
 }
 
-pf_code pf_local_read(pf_store *s, pf_str id, const pf_op *op, pf_blob *out, pf_error *err)
+pf_code pf_local_locate(pf_local *l, pf_str id, const pf_op *op, pf_located_fn fn, void *ctx,
+                        pf_error *err)
 {
-    pf_local *l = (pf_local *)s;
-    pf_xid xid;
-    *out = (pf_blob){.bytes = PF_BUF_INIT};
-    if (!pf_xid_parse(id, &xid))
-        return pf_fail(err, PF_INVALID, "bad id \"%.*s\"", PF_FMT(id));
+    locating w = {.l = l, .op = op, .fn = fn, .ctx = ctx};
+    if (!pf_xid_parse(id, &w.xid))
+        return pf_fail(err, PF_INVALID, "bad profile id \"%.*s\"",
+                       PF_FMT(((pf_str){id.p, id.n < ID_SHOWN ? id.n : ID_SHOWN})));
     pf_partition **list = NULL;
     size_t n = 0;
     pf_code code = pf_partitions_all(&l->set, &list, &n, err);
     if (code)
         return code;
-    int64_t seconds = pf_xid_seconds(xid);
+    int64_t seconds = pf_xid_seconds(w.xid);
     code = pf_fail(err, PF_NOT_FOUND, "nothing found");
     for (int likely = 1; likely >= 0 && code == PF_NOT_FOUND; likely--)
         for (size_t i = n; i-- > 0 && code == PF_NOT_FOUND;) {
@@ -89,9 +71,29 @@ pf_code pf_local_read(pf_store *s, pf_str id, const pf_op *op, pf_blob *out, pf_
                 continue;
             code = pf_op_check(op, err);
             if (!code)
-                code = read_from(l, list[i], id, xid, op, out, err);
+                code = look_in(&w, list[i], err);
         }
     pf_partitions_release(list, n);
+    return code;
+}
+
+typedef struct reading {
+    pf_local *l;
+    const pf_op *op;
+    pf_blob *out;
+} reading;
+
+static pf_code read_row(void *ctx, pf_conn *conn, const pf_row *row, pf_error *err)
+{
+    reading *r = ctx;
+    return pf_rows_profile(r->l, conn, row, r->op, r->out, err);
+}
+
+pf_code pf_local_read(pf_store *s, pf_str id, const pf_op *op, pf_blob *out, pf_error *err)
+{
+    *out = (pf_blob){.bytes = PF_BUF_INIT};
+    reading r = {(pf_local *)s, op, out};
+    pf_code code = pf_local_locate((pf_local *)s, id, op, read_row, &r, err);
     if (code)
         pf_buf_free(&out->bytes);
     return code;

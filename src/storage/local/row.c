@@ -48,14 +48,12 @@ int64_t pf_series_checksum(int64_t number, pf_str service, int64_t type, pf_str 
     return (int64_t)XXH3_64bits_digest(&h);
 }
 
-int64_t pf_symbols_checksum(int64_t number, int64_t service, int64_t previous, pf_str chunk)
+int64_t pf_symbols_checksum(int64_t number, pf_str chunk)
 {
     XXH3_state_t h;
     XXH3_INITSTATE(&h);
     XXH3_64bits_reset(&h);
     add_number(&h, number);
-    add_number(&h, service);
-    add_number(&h, previous);
     add_bytes(&h, chunk);
     return (int64_t)XXH3_64bits_digest(&h);
 }

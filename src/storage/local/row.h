@@ -19,7 +19,13 @@ typedef struct pf_row {
 
 int64_t pf_row_checksum(const pf_row *row);
 int64_t pf_series_checksum(int64_t number, pf_str service, int64_t type, pf_str labels);
-int64_t pf_symbols_checksum(int64_t number, int64_t service, int64_t previous, pf_str chunk);
+int64_t pf_symbols_checksum(int64_t number, pf_str chunk);
+
+/* The key of a chunk of symbols: all of a service stand together, in order. */
+static inline int64_t pf_symbols_number(int64_t service, uint32_t sequence)
+{
+    return (int64_t)((uint64_t)service << 32 | sequence);
+}
 
 /* The value of posting.pair: a bucket for the series of `service` that carry the pair. */
 int64_t pf_posting_pair(int64_t service, pf_str key, pf_str value);

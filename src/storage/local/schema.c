@@ -8,19 +8,18 @@
  * without reading a row; both are in the order in which listings are given, so a page of a listing
  * is one seek.
  * - posting finds the series that carry a label without looking at those that do not.
- * - symbols is appended to, one row a service and batch; each row names the one before it, and the
- * service its newest, so that no index of it has to be kept. */
+ * - symbols holds a service's chunks side by side (symwriter.h), so that reading them back is one
+ * run, and so that the short ones can be replaced by a long one where they stand. */
 static const char tables[] =
-    "CREATE TABLE service(number INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE,"
-    "  symbols INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "CREATE TABLE service(number INTEGER PRIMARY KEY, name BLOB NOT NULL UNIQUE) STRICT;"
     "CREATE TABLE series(number INTEGER PRIMARY KEY, service INTEGER NOT NULL, type INTEGER NOT "
     "NULL,"
     "  labels BLOB NOT NULL, checksum INTEGER NOT NULL, UNIQUE(service, type, labels)) STRICT;"
     "CREATE TABLE posting(pair INTEGER NOT NULL, series INTEGER NOT NULL,"
     "  PRIMARY KEY(pair, series)) STRICT, WITHOUT ROWID;"
     "CREATE TABLE sample_types(number INTEGER PRIMARY KEY, types BLOB NOT NULL UNIQUE) STRICT;"
-    "CREATE TABLE symbols(number INTEGER PRIMARY KEY, service INTEGER NOT NULL,"
-    "  previous INTEGER NOT NULL, checksum INTEGER NOT NULL, chunk BLOB NOT NULL) STRICT;"
+    "CREATE TABLE symbols(number INTEGER PRIMARY KEY, checksum INTEGER NOT NULL,"
+    "  chunk BLOB NOT NULL) STRICT;"
     "CREATE TABLE profile(number INTEGER PRIMARY KEY, xid BLOB NOT NULL, service INTEGER NOT NULL,"
     "  type INTEGER NOT NULL, created_at INTEGER NOT NULL, series INTEGER NOT NULL,"
     "  totals BLOB NOT NULL, kind INTEGER NOT NULL, checksum INTEGER NOT NULL, row BLOB NOT NULL) "

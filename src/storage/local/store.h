@@ -7,6 +7,7 @@
 #include "storage/local/local.h"
 #include "storage/local/retention.h"
 #include "storage/local/space.h"
+#include "storage/local/views.h"
 
 typedef struct pf_local {
     pf_store base;
@@ -18,12 +19,16 @@ typedef struct pf_local {
     pf_trust trust; /* the committer's thread only */
     pf_space space;
     pf_local_metrics metrics;
-    pf_hash_key key; /* of the content hashes; random, never stored */
+    pf_views views;
+    pf_numbers *known; /* the committer's */
+    pf_hash_key key;   /* of the content hashes; random, never stored */
 } pf_local;
 
 pf_code pf_local_find(pf_store *s, const pf_query *q, pf_find_pos *pos, size_t max, const pf_op *op,
                       pf_meta_fn fn, void *ctx, pf_error *err);
 pf_code pf_local_read(pf_store *s, pf_str id, const pf_op *op, pf_blob *out, pf_error *err);
+pf_code pf_local_merge(pf_store *s, const pf_selection *sel, const pf_op *op, pf_blob *out,
+                       pf_error *err);
 pf_code pf_local_services(pf_store *s, const pf_op *op, bool (*fn)(void *ctx, pf_str service),
                           void *ctx, pf_error *err);
 

@@ -91,6 +91,7 @@ static void forget_numbers(pf_writer *w)
     pf_map_clear(&w->services);
     pf_map_clear(&w->series);
     pf_map_clear(&w->types);
+    pf_symwriter_forget(&w->symbols);
 }
 
 static pf_code connect(pf_writer *w, pf_error *err)
@@ -103,11 +104,14 @@ static pf_code connect(pf_writer *w, pf_error *err)
     sqlite3_wal_hook(w->db, after_commit, w);
     for (int i = 0; !code && i < STATEMENTS; i++)
         code = pf_db_prepare(w->db, sql[i], &w->stmt[i], err);
+    if (!code)
+        code = pf_symwriter_open(&w->symbols, w->db, w->known, w->key, err);
     return code ? code : read_numbers(w, err);
 }
 
 static void disconnect(pf_writer *w)
 {
+    pf_symwriter_close(&w->symbols);
     for (int i = 0; i < STATEMENTS; i++) {
         sqlite3_finalize(w->stmt[i]);
         w->stmt[i] = NULL;
@@ -116,9 +120,14 @@ static void disconnect(pf_writer *w)
     w->db = NULL;
 }
 
-pf_code pf_writer_open(pf_writer *w, pf_partition *p, int64_t days, size_t cache, pf_error *err)
+pf_code pf_writer_open(pf_writer *w, pf_partition *p, int64_t days, size_t cache, pf_numbers *known,
+                       const pf_hash_key *key, pf_error *err)
 {
-    *w = (pf_writer){.partition = p, .cache = cache, .series_max = days * PF_SERIES_PER_DAY};
+    *w = (pf_writer){.partition = p,
+                     .cache = cache,
+                     .series_max = days * PF_SERIES_PER_DAY,
+                     .known = known,
+                     .key = key};
     pf_partition_ref(p);
     pf_map_init(&w->services, NULL);
     pf_map_init(&w->series, NULL);
@@ -361,6 +370,9 @@ pf_code pf_writer_add(pf_writer *w, pf_job *job, int64_t seconds, bool *clean, p
         if (!code && totals.failed)
             code = pf_fail_nomem(err, "totals");
     }
+    if (!code && job->content)
+        code = pf_symwriter_add(&w->symbols, row.service, row.created_at, job->write->profile,
+                                job->content, job->write->arena, &row.bytes, err);
     if (!code) {
         row.number = ++w->nprofiles;
         row.totals = pf_buf_str(&totals);
@@ -415,6 +427,12 @@ void pf_writer_rollback(pf_writer *w)
                      PF_S("error", err.msg));
         w->suspect = true;
     }
+}
+
+void pf_writer_cancel(pf_writer *w)
+{
+    if (run(w, ROLLBACK, NULL))
+        pf_writer_rollback(w);
 }
 
 void pf_writer_checkpoint(pf_writer *w)

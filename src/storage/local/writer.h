@@ -12,6 +12,7 @@
 #include "base/map.h"
 #include "storage/local/job.h"
 #include "storage/local/partition.h"
+#include "storage/local/symwriter.h"
 
 enum { PF_SERIES_PER_DAY = 100000 };
 
@@ -24,12 +25,16 @@ typedef struct pf_writer {
     int64_t series_max;
     pf_extent extent; /* as it will be after the commit */
     int wal_pages;    /* in the log after the last commit */
+    pf_symwriter symbols;
+    pf_numbers *known;      /* the committer's, for all partitions in turn */
+    const pf_hash_key *key; /* the store's */
     size_t cache;
     bool suspect; /* the disk failed: see pf_writer_recover */
 } pf_writer;
 
-/* `days` that the partition spans, `cache` bytes of page cache. */
-pf_code pf_writer_open(pf_writer *w, pf_partition *p, int64_t days, size_t cache, pf_error *err);
+/* `days` that the partition spans, `cache` bytes of page cache; `known` and `key` must outlive the writer. */
+pf_code pf_writer_open(pf_writer *w, pf_partition *p, int64_t days, size_t cache, pf_numbers *known,
+                       const pf_hash_key *key, pf_error *err);
 
 /* Moves the log into the file and closes. A writer that is zeroed may be closed. */
 void pf_writer_close(pf_writer *w);
@@ -43,6 +48,9 @@ pf_code pf_writer_add(pf_writer *w, pf_job *job, int64_t seconds, bool *clean, p
 /* Durable when PF_OK; else rolled back. Shows the new extent to readers. */
 pf_code pf_writer_commit(pf_writer *w, pf_error *err);
 void pf_writer_rollback(pf_writer *w);
+
+/* Ends a transaction in which nothing was written: nothing needs to be forgotten. */
+void pf_writer_cancel(pf_writer *w);
 
 /* True when the last error was the disk's (full or failing), not the row's. */
 bool pf_writer_disk_failed(const pf_writer *w);

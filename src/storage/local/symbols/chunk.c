@@ -318,12 +318,16 @@ static bool open_chunk(reader *r, pf_str body)
         uint64_t first, count;
         /* Every entry takes a byte at least: a count beyond the bytes is a lie. */
         if (!pf_varint_get(&p, end, &first) || !pf_varint_get(&p, end, &count) || !first ||
-            first > UINT32_MAX || count > body.n || first + count > UINT32_MAX ||
-            first > r->t->next[i] || first < r->t->base[i])
+            first > UINT32_MAX || count > body.n || first + count > UINT32_MAX)
+            return false;
+        if (r->t->floating)
+            r->t->base[i] = r->t->next[i] = (uint32_t)first;
+        if (first > r->t->next[i] || first < r->t->base[i])
             return false;
         r->first[i] = (uint32_t)first;
         r->end[i] = (uint32_t)(first + count);
     }
+    r->t->floating = false;
     for (int i = 0; i < STREAMS; i++) {
         uint64_t n;
         if (!pf_varint_get(&p, end, &n) || n > (uint64_t)(end - p))
@@ -366,6 +370,11 @@ static pf_code inflate(pf_str body, pf_buf *out, pf_error *err)
                        ZSTD_isError(got) ? ZSTD_getErrorName(got) : "a short frame");
     out->len = n;
     return PF_OK;
+}
+
+bool pf_chunk_is_compressed(pf_str chunk)
+{
+    return chunk.n && chunk.p[0] == FORMAT_ZSTD;
 }
 
 pf_code pf_chunk_decode(pf_tables *t, pf_str chunk, pf_error *err)

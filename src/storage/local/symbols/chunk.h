@@ -20,4 +20,7 @@ pf_code pf_chunk_encode(const pf_tables *t, int zstd_level, pf_buf *out, pf_erro
  * a part of it then and is of no more use. */
 pf_code pf_chunk_decode(pf_tables *t, pf_str chunk, pf_error *err);
 
+/* True for a chunk of format 1. */
+bool pf_chunk_is_compressed(pf_str chunk);
+
 #endif

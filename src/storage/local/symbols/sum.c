@@ -10,6 +10,19 @@ pf_code pf_sum_init(pf_sum *s, uint32_t nsample_type, uint32_t nstack, size_t ma
     return s->plain ? PF_OK : pf_fail_nomem(err, "a merge");
 }
 
+pf_code pf_sum_reach(pf_sum *s, uint32_t nstack, pf_error *err)
+{
+    if (nstack <= s->nstack)
+        return PF_OK;
+    uint32_t *bigger = realloc(s->plain, nstack * sizeof *bigger);
+    if (!bigger)
+        return pf_fail_nomem(err, "a merge");
+    memset(bigger + s->nstack, 0, (nstack - s->nstack) * sizeof *bigger);
+    s->plain = bigger;
+    s->nstack = nstack;
+    return PF_OK;
+}
+
 void pf_sum_free(pf_sum *s)
 {
     free(s->plain);
@@ -20,7 +33,7 @@ void pf_sum_free(pf_sum *s)
     *s = (pf_sum){0};
 }
 
-static size_t bytes_held(const pf_sum *s)
+size_t pf_sum_bytes(const pf_sum *s)
 {
     return s->nstack * sizeof *s->plain + pf_remap_bytes(&s->labelled) + s->stack.cap +
            s->labels.cap + s->value.cap;
@@ -57,7 +70,7 @@ static pf_code check_memory(const pf_sum *s, pf_error *err)
 {
     if (s->stack.failed || s->labels.failed || s->value.failed)
         return pf_fail_nomem(err, "a merge");
-    if (s->max && bytes_held(s) > s->max)
+    if (s->max && pf_sum_bytes(s) > s->max)
         return pf_fail(err, PF_QUERY_LIMIT, "the merge needs more than %zu bytes", s->max);
     return PF_OK;
 }

@@ -26,11 +26,15 @@ typedef struct pf_sum {
 /* PF_INTERNAL out of memory. */
 pf_code pf_sum_init(pf_sum *s, uint32_t nsample_type, uint32_t nstack, size_t max, pf_error *err);
 
+/* Room for stack numbers below `nstack`. */
+pf_code pf_sum_reach(pf_sum *s, uint32_t nstack, pf_error *err);
+
 /* PF_QUERY_LIMIT above `max` bytes; PF_INTERNAL for a stack number out of range. */
 pf_code pf_sum_add(pf_sum *s, const pf_symrow *row, pf_error *err);
 
 /* All entries as one sorted row in `a`, with neither header nor times. */
 pf_code pf_sum_row(const pf_sum *s, pf_arena *a, pf_symrow *row, pf_error *err);
+size_t pf_sum_bytes(const pf_sum *s); /* memory held */
 void pf_sum_free(pf_sum *s);
 
 #endif

@@ -9,8 +9,15 @@ void pf_tables_init(pf_tables *t, const uint32_t *base)
     pf_tables_clear(t, base);
 }
 
+void pf_tables_init_floating(pf_tables *t)
+{
+    pf_tables_init(t, NULL);
+    t->floating = true;
+}
+
 void pf_tables_clear(pf_tables *t, const uint32_t *base)
 {
+    t->floating = false;
     for (int i = 0; i < PF_TABLES; i++)
         t->base[i] = t->next[i] = base ? base[i] : 1;
     for (int i = 0; i < PF_BLOB_TABLES; i++)

@@ -76,10 +76,15 @@ typedef struct pf_tables {
     pf_sym_line *line;
     uint32_t nline;
     uint32_t cap[PF_TABLES], cap_line;
+    bool
+        floating; /* empty, and its bases will be the first numbers of the first chunk read into it */
 } pf_tables;
 
 /* Empty, to be filled from the numbers of `base` on (NULL: from 1). Allocates nothing. */
 void pf_tables_init(pf_tables *t, const uint32_t *base);
+
+/* Empty, to be filled from wherever the first chunk begins (chunk.h). */
+void pf_tables_init_floating(pf_tables *t);
 
 /* Forgets the entries, keeps the memory. */
 void pf_tables_clear(pf_tables *t, const uint32_t *base);

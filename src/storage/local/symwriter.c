@@ -1,0 +1,184 @@
+#include "storage/local/symwriter.h"
+
+#include "storage/local/row.h"
+#include "storage/local/symbols/chunk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { TAIL_BYTES = 32 << 10, TAIL_LEVEL = 3 };
+
+pf_code pf_symwriter_open(pf_symwriter *s, sqlite3 *db, pf_numbers *known, const pf_hash_key *key,
+                          pf_error *err)
+{
+    *s = (pf_symwriter){.db = db, .known = known, .key = key};
+    pf_tables_init(&s->fresh, NULL);
+    pf_code code = pf_db_prepare(db,
+                                 "SELECT number, checksum, chunk FROM symbols"
+                                 " WHERE number BETWEEN ?1 AND ?2 ORDER BY number",
+                                 &s->read, err);
+    if (!code)
+        code = pf_db_prepare(db, "INSERT INTO symbols(number, checksum, chunk) VALUES(?1, ?2, ?3)",
+                             &s->add, err);
+    if (!code)
+        code = pf_db_prepare(db, "DELETE FROM symbols WHERE number BETWEEN ?1 AND ?2", &s->remove,
+                             err);
+    return code;
+}
+
+void pf_symwriter_close(pf_symwriter *s)
+{
+    sqlite3_finalize(s->read);
+    sqlite3_finalize(s->add);
+    sqlite3_finalize(s->remove);
+    free(s->service);
+    pf_tables_free(&s->fresh);
+    pf_buf_free(&s->row);
+    pf_buf_free(&s->chunk);
+    *s = (pf_symwriter){0};
+}
+
+void pf_symwriter_forget(pf_symwriter *s)
+{
+    for (size_t i = 0; i < s->nservice; i++)
+        s->service[i].known = false;
+}
+
+/* Adds the chunks from `first` on to `t`; for each, `seen` gets its sequence and bytes. */
+static pf_code read_chunks(pf_symwriter *s, int64_t service, uint32_t first, pf_tables *t,
+                           void (*seen)(pf_symservice *, uint32_t, pf_str), pf_symservice *to,
+                           pf_error *err)
+{
+    pf_code code = PF_OK;
+    int rc = SQLITE_DONE;
+    sqlite3_bind_int64(s->read, 1, pf_symbols_number(service, first));
+    sqlite3_bind_int64(s->read, 2, pf_symbols_number(service, UINT32_MAX));
+    while (!code && (rc = sqlite3_step(s->read)) == SQLITE_ROW) {
+        int64_t number = sqlite3_column_int64(s->read, 0);
+        pf_str chunk = pf_db_blob(s->read, 2);
+        if (pf_symbols_checksum(number, chunk) != sqlite3_column_int64(s->read, 1))
+            code = pf_fail(err, PF_INTERNAL, "symbols of service %lld are damaged on disk",
+                           (long long)service);
+        if (!code)
+            code = pf_chunk_decode(t, chunk, err);
+        if (!code && seen)
+            seen(to, (uint32_t)number, chunk);
+    }
+    if (!code && rc != SQLITE_DONE)
+        code = pf_db_fail(s->db, err);
+    sqlite3_reset(s->read);
+    return code;
+}
+
+static void note_chunk(pf_symservice *to, uint32_t sequence, pf_str chunk)
+{
+    to->sequence = sequence;
+    if (pf_chunk_is_compressed(chunk)) {
+        to->tail_bytes = 0;
+        to->tail_first = sequence + 1;
+    } else {
+        to->tail_bytes += (uint32_t)chunk.n;
+    }
+}
+
+static pf_code recall(pf_symwriter *s, int64_t service, pf_symservice *to, pf_error *err)
+{
+    pf_tables all;
+    pf_tables_init(&all, NULL);
+    *to = (pf_symservice){.tail_first = 1};
+    pf_numbering_init(&to->numbering, NULL);
+    pf_code code = read_chunks(s, service, 1, &all, note_chunk, to, err);
+    if (!code && !pf_tables_is_empty(&all))
+        code = pf_intern_recall(s->known, &to->numbering, s->key, &all, err);
+    pf_tables_free(&all);
+    to->known = code == PF_OK;
+    return code;
+}
+
+static pf_code find_service(pf_symwriter *s, int64_t number, pf_symservice **out, pf_error *err)
+{
+    if ((uint64_t)number >= s->nservice) {
+        size_t n = (size_t)number + (size_t)number / 2 + 16;
+        pf_symservice *bigger = realloc(s->service, n * sizeof *bigger);
+        if (!bigger)
+            return pf_fail_nomem(err, "symbols");
+        memset(bigger + s->nservice, 0, (n - s->nservice) * sizeof *bigger);
+        s->service = bigger;
+        s->nservice = n;
+    }
+    *out = &s->service[number];
+    return (*out)->known ? PF_OK : recall(s, number, *out, err);
+}
+
+static pf_code write_chunk(pf_symwriter *s, int64_t number, const pf_tables *t, int level,
+                           pf_error *err)
+{
+    pf_buf_clear(&s->chunk);
+    pf_code code = pf_chunk_encode(t, level, &s->chunk, err);
+    if (code)
+        return code;
+    sqlite3_bind_int64(s->add, 1, number);
+    sqlite3_bind_int64(s->add, 2, pf_symbols_checksum(number, pf_buf_str(&s->chunk)));
+    pf_db_bind(s->add, 3, pf_buf_str(&s->chunk));
+    if (sqlite3_step(s->add) != SQLITE_DONE)
+        code = pf_db_fail(s->db, err);
+    sqlite3_reset(s->add);
+    return code;
+}
+
+/* The tail becomes one compressed chunk under the number of its last. */
+static pf_code compress_tail(pf_symwriter *s, int64_t service, pf_symservice *of, pf_error *err)
+{
+    pf_tables tail;
+    pf_tables_init_floating(&tail);
+    pf_code code = read_chunks(s, service, of->tail_first, &tail, NULL, NULL, err);
+    if (!code) {
+        sqlite3_bind_int64(s->remove, 1, pf_symbols_number(service, of->tail_first));
+        sqlite3_bind_int64(s->remove, 2, pf_symbols_number(service, of->sequence));
+        if (sqlite3_step(s->remove) != SQLITE_DONE)
+            code = pf_db_fail(s->db, err);
+        sqlite3_reset(s->remove);
+    }
+    if (!code)
+        code = write_chunk(s, pf_symbols_number(service, of->sequence), &tail, TAIL_LEVEL, err);
+    pf_tables_free(&tail);
+    of->tail_first = of->sequence + 1;
+    of->tail_bytes = 0;
+    return code;
+}
+
+static pf_code add_fresh(pf_symwriter *s, int64_t service, pf_symservice *to, pf_error *err)
+{
+    if (pf_tables_is_empty(&s->fresh))
+        return PF_OK;
+    if (to->sequence == UINT32_MAX - 1)
+        return pf_fail(err, PF_UNAVAILABLE, "a partition's symbols are used up");
+    pf_code code = write_chunk(s, pf_symbols_number(service, to->sequence + 1), &s->fresh, 0, err);
+    if (code)
+        return code;
+    to->sequence++;
+    to->tail_bytes += (uint32_t)s->chunk.len;
+    return to->tail_bytes >= TAIL_BYTES ? compress_tail(s, service, to, err) : PF_OK;
+}
+
+pf_code pf_symwriter_add(pf_symwriter *s, int64_t service, int64_t created_at, const pf_profile *p,
+                         const pf_content *content, pf_arena *a, pf_str *row, pf_error *err)
+{
+    pf_symservice *to = NULL;
+    pf_symrow numbers;
+    pf_code code = find_service(s, service, &to, err);
+    if (code)
+        return code;
+    pf_buf_clear(&s->row);
+    code = pf_intern(s->known, &to->numbering, s->key, p, content, a, &s->fresh, &numbers, err);
+    if (!code)
+        code = pf_symrow_sort(&numbers, a, err);
+    if (!code)
+        code = pf_symrow_encode(&numbers, created_at, a, &s->row, err);
+    if (!code)
+        code = add_fresh(s, service, to, err);
+    if (code)
+        to->known = false;
+    *row = pf_buf_str(&s->row);
+    return code;
+}

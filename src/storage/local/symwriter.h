@@ -1,0 +1,52 @@
+/* symwriter.h: the committer's side of the symbol tables: numbers for a profile, chunks for the disk.
+ *
+ *     symbols:  number = service << 32 | sequence     1, 2, 3 ... a service, in the order of the numbers
+ *
+ *     | chunk 1 | chunk 2 | ... | chunk 40 |    one for each write that brought something new
+ *     \------ when they come to 32 KB ------/-> one compressed chunk, numbered as the last of them
+ *
+ * So what is read back of a service is few, large, compressed pieces and a short tail. The tables
+ * themselves are not kept in memory, only the hash-to-number cache that all services share; on a
+ * service's first write it is filled from what the partition holds.
+ *
+ * Belongs to the committer: not thread-safe.
+ */
+#ifndef PF_STORAGE_LOCAL_SYMWRITER_H
+#define PF_STORAGE_LOCAL_SYMWRITER_H
+
+#include "storage/local/db.h"
+#include "storage/local/symbols/intern.h"
+
+typedef struct pf_symservice {
+    pf_numbering numbering;
+    uint32_t sequence;   /* of its newest chunk */
+    uint32_t tail_first; /* the oldest chunk that is not compressed yet */
+    uint32_t tail_bytes; /* of those */
+    bool known;          /* read from the partition since it was opened */
+} pf_symservice;
+
+typedef struct pf_symwriter {
+    sqlite3 *db; /* the writer's connection; not owned */
+    sqlite3_stmt *read, *add, *remove;
+    pf_symservice *service; /* by number */
+    size_t nservice;
+    pf_numbers *known;      /* shared with other partitions; not owned */
+    const pf_hash_key *key; /* not owned */
+    pf_tables fresh;        /* scratch */
+    pf_buf row, chunk;      /* scratch */
+} pf_symwriter;
+
+/* Prepares for one connection. pf_symwriter_close is right after an error, too. */
+pf_code pf_symwriter_open(pf_symwriter *s, sqlite3 *db, pf_numbers *known, const pf_hash_key *key,
+                          pf_error *err);
+void pf_symwriter_close(pf_symwriter *s);
+
+/* Inside a transaction: numbers for `p`, its new symbols written, its row's bytes in *row (valid until the
+ * next call). After an error the transaction must be rolled back. */
+pf_code pf_symwriter_add(pf_symwriter *s, int64_t service, int64_t created_at, const pf_profile *p,
+                         const pf_content *content, pf_arena *a, pf_str *row, pf_error *err);
+
+/* After a rollback: all numbers are read again from the partition. */
+void pf_symwriter_forget(pf_symwriter *s);
+
+#endif

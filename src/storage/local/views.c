@@ -1,0 +1,180 @@
+#include "storage/local/views.h"
+
+#include "storage/local/row.h"
+#include "storage/local/symbols/chunk.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void pf_views_init(pf_views *v, size_t max)
+{
+    *v = (pf_views){.max = max};
+    pthread_mutex_init(&v->lock, NULL);
+}
+
+static void unlink_view(pf_views *v, pf_view *view)
+{
+    *(view->newer ? &view->newer->older : &v->newest) = view->older;
+    *(view->older ? &view->older->newer : &v->oldest) = view->newer;
+    view->newer = view->older = NULL;
+}
+
+static void put_newest(pf_views *v, pf_view *view)
+{
+    view->older = v->newest;
+    *(v->newest ? &v->newest->newer : &v->oldest) = view;
+    v->newest = view;
+}
+
+static void free_view(pf_view *view)
+{
+    pf_tables_free(&view->tables);
+    pthread_rwlock_destroy(&view->lock);
+    free(view);
+}
+
+void pf_views_free(pf_views *v)
+{
+    while (v->newest) {
+        pf_view *view = v->newest;
+        unlink_view(v, view);
+        free_view(view);
+    }
+    pthread_mutex_destroy(&v->lock);
+}
+
+static pf_view *find(pf_views *v, uint64_t partition, int64_t service)
+{
+    pf_view *view = v->newest;
+    while (view && (view->partition != partition || view->service != service))
+        view = view->older;
+    return view;
+}
+
+static pf_view *new_view(uint64_t partition, int64_t service)
+{
+    pf_view *view = calloc(1, sizeof *view);
+    if (!view)
+        return NULL;
+    pthread_rwlock_init(&view->lock, NULL);
+    pf_tables_init(&view->tables, NULL);
+    view->partition = partition;
+    view->service = service;
+    return view;
+}
+
+pf_code pf_views_take(pf_views *v, const pf_partition *p, int64_t service, pf_view **out,
+                      pf_error *err)
+{
+    pthread_mutex_lock(&v->lock);
+    pf_view *view = find(v, p->serial, service);
+    if (view)
+        unlink_view(v, view);
+    else
+        view = new_view(p->serial, service);
+    if (view) {
+        view->users++;
+        put_newest(v, view);
+    }
+    pthread_mutex_unlock(&v->lock);
+    *out = view;
+    return view ? PF_OK : pf_fail_nomem(err, "symbols");
+}
+
+/* Takes out what is too much, oldest first; the caller frees the list that is returned, by `older`. */
+static pf_view *shrink(pf_views *v)
+{
+    pf_view *gone = NULL;
+    for (pf_view *at = v->oldest; at && v->bytes > v->max;) {
+        pf_view *newer = at->newer;
+        if (!at->users) {
+            unlink_view(v, at);
+            v->bytes -= at->counted;
+            at->older = gone;
+            gone = at;
+        }
+        at = newer;
+    }
+    return gone;
+}
+
+void pf_views_give(pf_views *v, pf_view *view)
+{
+    if (!view)
+        return;
+    pthread_rwlock_rdlock(&view->lock);
+    size_t bytes = sizeof *view + pf_tables_bytes(&view->tables);
+    pthread_rwlock_unlock(&view->lock);
+    pthread_mutex_lock(&v->lock);
+    v->bytes += bytes - view->counted;
+    view->counted = bytes;
+    view->users--;
+    pf_view *gone = shrink(v);
+    pthread_mutex_unlock(&v->lock);
+    while (gone) {
+        pf_view *next = gone->older;
+        free_view(gone);
+        gone = next;
+    }
+}
+
+static bool reaches(const pf_tables *t, const uint32_t next[PF_TABLES])
+{
+    for (int i = 0; i < PF_TABLES; i++)
+        if (t->next[i] < next[i])
+            return false;
+    return true;
+}
+
+static pf_code read_on(pf_view *view, pf_conn *conn, pf_error *err)
+{
+    sqlite3_stmt *st = pf_conn_stmt(conn, PF_STMT_SYMBOLS, err);
+    if (!st)
+        return pf_db_fail(conn->db, err);
+    sqlite3_bind_int64(st, 1, pf_symbols_number(view->service, view->sequence));
+    sqlite3_bind_int64(st, 2, pf_symbols_number(view->service, UINT32_MAX));
+    pf_code code = PF_OK;
+    int rc = SQLITE_DONE;
+    while (!code && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+        int64_t number = sqlite3_column_int64(st, 0);
+        pf_str chunk = pf_db_blob(st, 2);
+        if (pf_symbols_checksum(number, chunk) != sqlite3_column_int64(st, 1))
+            code = pf_fail(err, PF_INTERNAL, "symbols of partition %s are damaged on disk",
+                           conn->partition->name);
+        if (!code)
+            code = pf_chunk_decode(&view->tables, chunk, err);
+        if (!code)
+            view->sequence = (uint32_t)number;
+    }
+    if (!code && rc != SQLITE_DONE)
+        code = pf_db_fail(conn->db, err);
+    sqlite3_reset(st);
+    if (code) { /* half a chunk may stand in it: the next reader starts anew */
+        pf_tables_clear(&view->tables, NULL);
+        view->sequence = 0;
+    }
+    return code;
+}
+
+pf_code pf_view_reach(pf_view *view, pf_conn *conn, const uint32_t next[PF_TABLES],
+                      uint32_t reached[PF_TABLES], pf_error *err)
+{
+    pf_code code = PF_OK;
+    pthread_rwlock_rdlock(&view->lock);
+    bool there = reaches(&view->tables, next);
+    if (there && reached)
+        memcpy(reached, view->tables.next, sizeof view->tables.next);
+    pthread_rwlock_unlock(&view->lock);
+    if (there)
+        return PF_OK;
+    pthread_rwlock_wrlock(&view->lock);
+    if (!reaches(&view->tables, next))
+        code = read_on(view, conn, err);
+    if (!code && !reaches(&view->tables, next))
+        code = pf_fail(err, PF_INTERNAL, "partition %s is damaged: symbols are missing",
+                       conn->partition->name);
+    if (!code && reached)
+        memcpy(reached, view->tables.next, sizeof view->tables.next);
+    pthread_rwlock_unlock(&view->lock);
+    return code;
+}

@@ -1,0 +1,54 @@
+/* views.h: the symbol tables that readers have in memory: a cache with a ceiling.
+ *
+ * A view holds the tables of one service in one partition, from number 1 to wherever they were read. It
+ * only grows: when a row refers to more than it has, the chunks behind what it has are read.
+ *
+ *     view = pf_views_take(views, conn->partition, service, &err)
+ *     pf_view_reach(view, conn, next, &err)           reads on until the numbers below `next` are there
+ *     pthread_rwlock_rdlock(&view->lock); ... view->tables ...; pthread_rwlock_unlock
+ *     pf_views_give(views, view)
+ *
+ * Those least recently used go first when all together hold more than the ceiling; one in use stays, so
+ * the ceiling may be passed by what is in use. Thread-safe.
+ */
+#ifndef PF_STORAGE_LOCAL_VIEWS_H
+#define PF_STORAGE_LOCAL_VIEWS_H
+
+#include "storage/local/conns.h"
+#include "storage/local/symbols/tables.h"
+
+typedef struct pf_view pf_view;
+struct pf_view {
+    /* Guarded by the cache's lock. */
+    pf_view *newer, *older; /* by last use */
+    unsigned users;
+    size_t counted; /* bytes that stand in the cache's sum */
+
+    /* Guarded by `lock`. */
+    pthread_rwlock_t lock;
+    pf_tables tables;
+    uint32_t sequence; /* of the newest chunk in it */
+
+    uint64_t partition; /* pf_partition.serial */
+    int64_t service;
+};
+
+typedef struct pf_views {
+    pthread_mutex_t lock; /* guards all below */
+    pf_view *newest, *oldest;
+    size_t bytes, max;
+} pf_views;
+
+void pf_views_init(pf_views *v, size_t max);
+void pf_views_free(pf_views *v); /* all must have been given back */
+
+pf_code pf_views_take(pf_views *v, const pf_partition *p, int64_t service, pf_view **out,
+                      pf_error *err);
+void pf_views_give(pf_views *v, pf_view *view);
+
+/* Reads what chunks there are until every table reaches `next`. *reached, when not NULL, gets where they
+ * end. PF_INTERNAL when the partition has no more: what refers to more is damaged. */
+pf_code pf_view_reach(pf_view *view, pf_conn *conn, const uint32_t next[PF_TABLES],
+                      uint32_t reached[PF_TABLES], pf_error *err);
+
+#endif
