@@ -100,6 +100,7 @@ pf_code pf_client_push(pf_client *c, const pf_push *push, pf_arena *a, pf_meta *
 
 pf_code pf_client_find(pf_client *c, const pf_query *q, pf_arena *a, pf_metas *out, pf_error *err)
 {
+    *out = (pf_metas){0};
     url_begin(c, "/api/0/profiles");
     put_query(c, q);
     pf_code code = pf_client_call_do(c, "find", NULL, err);
@@ -145,6 +146,7 @@ pf_code pf_client_merge(pf_client *c, const pf_query *q, pf_str *body, pf_error 
 
 pf_code pf_client_services(pf_client *c, pf_arena *a, pf_strs *out, pf_error *err)
 {
+    *out = (pf_strs){0};
     url_begin(c, "/api/0/services");
     pf_code code = pf_client_call_do(c, "services", NULL, err);
     json_t *root, *body;

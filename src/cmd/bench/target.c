@@ -129,6 +129,22 @@ static void become(char **argv, const char *log, pid_t parent)
     _exit(127);
 }
 
+/* What the server said last, for the message: its log goes with its directory. */
+static void last_words(const bench_target *t, char *out, size_t n)
+{
+    char path[BENCH_PATH + 16], line[512];
+    snprintf(path, sizeof path, "%s/server.log", t->home);
+    snprintf(out, n, "it said nothing");
+    FILE *f = fopen(path, "re");
+    while (f && fgets(line, sizeof line, f)) {
+        pf_str text = pf_str_trim(pf_str_c(line));
+        if (text.n)
+            snprintf(out, n, "%.*s", PF_FMT(text));
+    }
+    if (f)
+        fclose(f);
+}
+
 /* Waits until it answers a question about what it stores, so that one which listens before it has
  * opened its store does not count as ready. */
 static pf_code wait_ready(bench_target *t, int64_t began, int64_t *took, pf_error *err)
@@ -147,9 +163,11 @@ static pf_code wait_ready(bench_target *t, int64_t began, int64_t *took, pf_erro
         if (!code || code == PF_NOT_FOUND)
             break;
         if (waitpid(t->pid, NULL, WNOHANG) == t->pid) {
+            char words[256];
             t->pid = 0;
-            code = pf_fail(err, PF_UNAVAILABLE, "server %s ended; see %s/server.log",
-                           bench_target_name(t), t->home);
+            last_words(t, words, sizeof words);
+            code = pf_fail(err, PF_UNAVAILABLE, "server %s ended as it was started: %s",
+                           bench_target_name(t), words);
             break;
         }
         if (*took > ready_limit) {

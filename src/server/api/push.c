@@ -75,6 +75,16 @@ static pf_code decode(pf_api *api, pf_req *req, pf_write *w, pf_error *err)
     return PF_OK;
 }
 
+/* `curl -d @file` drops the line ends from what it sends and calls the rest a form. */
+#define FORM_HINT "; it was sent as a form: curl needs --data-binary instead of -d"
+
+static bool was_sent_as_form(pf_req *req)
+{
+    pf_str type = PF_STR("application/x-www-form-urlencoded");
+    pf_str sent = pf_req_header(req, "Content-Type");
+    return sent.n >= type.n && pf_str_eq_nocase((pf_str){sent.p, type.n}, type);
+}
+
 static pf_code prepare(pf_api *api, pf_req *req, pf_write *w, pf_error *err)
 {
     pf_code code = pf_params_push(req, pf_clock_wall(NULL), &w->meta, err);
@@ -86,7 +96,8 @@ static pf_code prepare(pf_api *api, pf_req *req, pf_write *w, pf_error *err)
     else
         code = decode(api, req, w, &why);
     if (code == PF_INVALID)
-        return pf_fail(err, code, "malformed profile (%s)", why.msg);
+        return pf_fail(err, code, "malformed profile (%s%s)", why.msg,
+                       was_sent_as_form(req) ? FORM_HINT : "");
     return code ? pf_fail(err, code, "%s", why.msg) : PF_OK;
 }
 

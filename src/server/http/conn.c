@@ -161,6 +161,14 @@ void pf_conn_answer(pf_conn *c, const pf_req *req, int status, const char *msg)
     shutdown(c->fd, SHUT_WR);
 }
 
+void pf_conn_answer_cut(pf_conn *c, const pf_req *req)
+{
+    if (atomic_load(&c->http->stopping))
+        pf_conn_answer(c, req, 503, "the server is shutting down");
+    else
+        pf_conn_answer(c, req, 400, "the request ended before it was complete");
+}
+
 void pf_answer_refused(pf_http *h, int fd, int status, const char *msg)
 {
     pf_buf out = PF_BUF_INIT;

@@ -206,8 +206,6 @@ static void *run(void *arg)
     while (!atomic_load(&d->stop)) {
         int n = epoll_wait(d->epoll, events, EVENTS, timeout_ms(d));
         int64_t now = pf_clock_mono();
-        if (atomic_load(&d->listening) && atomic_load(&d->shut))
-            close_listeners(d);
         for (int i = 0; i < n; i++) {
             uint64_t count;
             if (events[i].data.fd == d->wake && read(d->wake, &count, sizeof count) < 0)
@@ -215,6 +213,9 @@ static void *run(void *arg)
             if (atomic_load(&d->listening) && is_listener(&d->http->listener, events[i].data.fd))
                 accept_from(d, events[i].data.fd, now);
         }
+        /* Flags are read after the wake-up is: one that is set later brings another. */
+        if (atomic_load(&d->listening) && atomic_load(&d->shut))
+            close_listeners(d);
         serve_lingering(d, now);
         if (now >= next) {
             next = now + d->tick;

@@ -105,6 +105,7 @@ struct pf_conn {
     atomic_llong since; /* pf_clock_mono when the phase began */
     atomic_bool used;   /* a request has been finished: silence now is keep-alive */
 
+    atomic_bool deaf;   /* we have shut its reading side */
     atomic_bool linger; /* input may still come that nobody will read: close politely */
 
     pthread_mutex_t lock; /* guards the rest but `watch` */
@@ -120,7 +121,8 @@ struct pf_conn {
         int64_t progress; /* when something moved */
         int64_t look;     /* when to look at the counters again */
         uint64_t bytes;   /* the counter at that time */
-        bool counted, trickling;
+        bool counted, trickling, ended;
+        unsigned looks;
     } watch;
 };
 
@@ -132,6 +134,9 @@ void pf_conn_phase(pf_conn *c, pf_phase phase);
  * sending side. For the moments in which MHD takes no answer: the middle of a body, a deadline.
  * The caller holds c->lock. Does nothing the second time. */
 void pf_conn_answer(pf_conn *c, const pf_req *req, int status, const char *msg);
+
+/* The same to a request that stopped half-way: 400, or 503 when it was us who stopped it. */
+void pf_conn_answer_cut(pf_conn *c, const pf_req *req);
 
 /* The same for a socket that has not become a connection. */
 void pf_answer_refused(pf_http *h, int fd, int status, const char *msg);
@@ -296,12 +301,12 @@ struct pf_http {
 
     atomic_uint live;      /* requests */
     atomic_uint suspended; /* requests whose connection is, or may be about to be, suspended */
-    atomic_uint resuming;  /* threads inside MHD_resume_connection */
+    atomic_uint resuming;  /* threads inside MHD_resume_connection; the application's, too */
     atomic_bool stopping;  /* answers carry Connection: close */
     atomic_bool closed;    /* nothing may be suspended any more */
 
     pthread_mutex_t idle_lock;
-    pthread_cond_t idle; /* live, suspended or resuming went down */
+    pthread_cond_t idle; /* live or suspended went down */
 };
 
 void pf_http_poke(pf_http *h); /* wakes pf_http_stop when it waits */

@@ -67,11 +67,11 @@ void pf_req_release(pf_req *req)
 void pf_req_resume(pf_req *req)
 {
     pf_http *h = req->http;
-    atomic_fetch_add(&h->resuming,
-                     1); /* libmicrohttpd is still in there after the request is gone */
+    /* libmicrohttpd is still in there after the request is gone; when the count is down, so may be
+     * the server. */
+    atomic_fetch_add(&h->resuming, 1);
     MHD_resume_connection(req->mhd);
     atomic_fetch_sub(&h->resuming, 1);
-    pf_http_poke(h);
 }
 
 void pf_req_finish(pf_req *req)
@@ -342,7 +342,7 @@ static void settle(pf_req *req, struct MHD_Connection *mhd, enum MHD_RequestTerm
         req->sent = 0;
     } else if (phase <= PF_PHASE_BODY && toe == MHD_REQUEST_TERMINATED_CLIENT_ABORT) {
         /* The body broke off. A client that has only shut its sending side gets to read why. */
-        pf_conn_answer(c, req, 400, "the request ended before it was complete");
+        pf_conn_answer_cut(c, req);
     }
     if (c->answered) {
         req->status = c->answer_status;

@@ -174,8 +174,10 @@ static void close_idle(pf_http *h)
 {
     pthread_mutex_lock(&h->conns_lock);
     for (pf_conn *c = h->conns; c; c = c->next)
-        if (atomic_load(&c->phase) == PF_PHASE_IDLE)
+        if (atomic_load(&c->phase) == PF_PHASE_IDLE) {
+            atomic_store(&c->deaf, true);
             shutdown(c->fd, SHUT_RD);
+        }
     pthread_mutex_unlock(&h->conns_lock);
 }
 

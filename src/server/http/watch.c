@@ -9,7 +9,8 @@
  *              header_timeout from when bytes were first seen to come (the kernel's count tells)
  *     HEAD     header_timeout after the request line
  *     BODY     body_timeout after the headers
- *     HANDLE   never; but a client that has hung up makes the request cancelled
+ *     HANDLE   never; but a client that has hung up makes the request cancelled (one that has shut
+ *              its sending side, after HALF_CLOSED_MS: it may be waiting for a quick answer)
  *     WRITE    write_timeout in which the client has not taken WRITE_STEP bytes (or what there
  *              was, if less): a byte now and then is not progress
  *
@@ -24,7 +25,7 @@
 #include <stddef.h>
 #include <sys/ioctl.h>
 
-enum { WRITE_STEP = 16 << 10, POLL_BATCH = 128 };
+enum { WRITE_STEP = 16 << 10, POLL_BATCH = 128, HALF_CLOSED_MS = 1000, END_LOOKS = 4 };
 
 typedef struct batch {
     struct pollfd fds[POLL_BATCH];
@@ -45,39 +46,47 @@ static void give_up(pf_conn *c, pf_phase phase, const char *msg)
 }
 
 /* The client will send nothing more. libmicrohttpd overlooks that when it comes together with the
- * last bytes: it polls edge-triggered and reads once. */
+ * last bytes: it polls edge-triggered and reads once. What was read may be on its way through the
+ * HTTP thread just now, so this counts when it is seen a second time. */
 static void end_reading(pf_conn *c)
 {
     int phase = atomic_load(&c->phase), unread = 0;
-    if (phase > PF_PHASE_BODY || ioctl(c->fd, FIONREAD, &unread) < 0 || unread)
+    if (phase != c->watch.phase || ioctl(c->fd, FIONREAD, &unread) < 0 || unread)
         return;
+    if (!c->watch.ended) {
+        c->watch.ended = true;
+        return;
+    }
     if (phase != PF_PHASE_IDLE)
-        pf_conn_answer(c, c->req, 400, "the request ended before it was complete");
+        pf_conn_answer_cut(c, c->req);
     shutdown(c->fd, SHUT_RDWR);
 }
 
-/* Who has hung up? A client that has only shut its sending side looks the same from here, as it
- * does to other servers. */
+static void hung_up(pf_conn *c)
+{
+    pthread_mutex_lock(&c->lock);
+    if (c->watch.phase <= PF_PHASE_BODY)
+        end_reading(c);
+    else if (c->req)
+        atomic_store(&c->req->cancelled, true);
+    pthread_mutex_unlock(&c->lock);
+}
+
 static void flush(batch *b)
 {
-    if (b->n && poll(b->fds, b->n, 0) > 0) {
-        for (unsigned i = 0; i < b->n; i++) {
-            if (!(b->fds[i].revents & (POLLRDHUP | POLLHUP | POLLERR)))
-                continue;
-            pf_conn *c = b->conns[i];
-            pthread_mutex_lock(&c->lock);
-            if (c->req)
-                atomic_store(&c->req->cancelled, true);
-            end_reading(c);
-            pthread_mutex_unlock(&c->lock);
-        }
-    }
+    if (b->n && poll(b->fds, b->n, 0) > 0)
+        for (unsigned i = 0; i < b->n; i++)
+            if (b->fds[i].revents & (POLLRDHUP | POLLHUP | POLLERR))
+                hung_up(b->conns[i]);
     b->n = 0;
 }
 
-static void add(batch *b, pf_conn *c)
+/* Asks whether the client has hung up. One that has closed and one that has only shut its sending
+ * side look the same until something is sent, so `half` says whether that much counts. */
+static void ask(batch *b, pf_conn *c, bool half)
 {
-    b->fds[b->n] = (struct pollfd){.fd = c->fd, .events = POLLRDHUP};
+    short events = half && !atomic_load_explicit(&c->deaf, memory_order_relaxed) ? POLLRDHUP : 0;
+    b->fds[b->n] = (struct pollfd){.fd = c->fd, .events = events};
     b->conns[b->n++] = c;
     if (b->n == POLL_BATCH)
         flush(b);
@@ -102,6 +111,10 @@ static void watch_idle(pf_conn *c, int64_t now, batch *b)
 {
     const pf_http_config *cfg = &c->http->cfg;
     int64_t since = c->watch.since;
+    if (c->watch.looks < END_LOOKS) {
+        c->watch.looks++;
+        ask(b, c, true);
+    }
     if (!atomic_load_explicit(&c->used, memory_order_relaxed)) {
         if (now - since > cfg->header_timeout)
             give_up(c, PF_PHASE_IDLE,
@@ -119,7 +132,6 @@ static void watch_idle(pf_conn *c, int64_t now, batch *b)
     if (!c->watch.counted) {
         c->watch.counted = true;
         c->watch.bytes = bytes;
-        add(b, c);
     } else if (!c->watch.trickling && bytes != c->watch.bytes) {
         c->watch.trickling = true;
         c->watch.progress = now;
@@ -154,7 +166,8 @@ static void watch_one(pf_conn *c, int64_t now, batch *b)
     if (phase != c->watch.phase || since != c->watch.since) {
         c->watch.phase = phase;
         c->watch.since = since;
-        c->watch.counted = c->watch.trickling = false;
+        c->watch.counted = c->watch.trickling = c->watch.ended = false;
+        c->watch.looks = 0;
         c->watch.look = now;
         c->watch.progress = now;
     }
@@ -165,19 +178,19 @@ static void watch_one(pf_conn *c, int64_t now, batch *b)
     case PF_PHASE_HEAD:
         if (now - since > cfg->header_timeout)
             give_up(c, PF_PHASE_HEAD, "the request headers took too long");
-        add(b, c);
+        ask(b, c, true);
         break;
     case PF_PHASE_BODY:
         if (now - since > cfg->body_timeout)
             give_up(c, PF_PHASE_BODY, "the request body took too long");
-        add(b, c);
+        ask(b, c, true);
         break;
     case PF_PHASE_HANDLE:
-        add(b, c);
+        ask(b, c, now - since > HALF_CLOSED_MS * PF_NS_PER_MS);
         break;
     case PF_PHASE_WRITE:
         watch_write(c, now);
-        add(b, c);
+        ask(b, c, false);
         break;
     }
 }

@@ -1,0 +1,162 @@
+"""Fixtures that the tests share: servers, the corpus of real profiles, the Go and C programs."""
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from server import BINARY, BUILD, ROOT, Server
+
+CORPUS = Path(os.environ.get("PROFEFE_CORPUS", ROOT / "../shared/corpus")).resolve()
+FIXTURES = ROOT / "tests/fixtures"
+ALL_SKIPPED = 77  # ctest shows such a run as skipped
+
+
+def pytest_sessionstart(session):
+    if not BINARY.exists():
+        pytest.exit(f"{BINARY} is not built", returncode=1)
+
+
+def pytest_sessionfinish(session, exitstatus):
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if exitstatus == 0 and reporter.stats.get("skipped") and not reporter.stats.get("passed"):
+        session.exitstatus = ALL_SKIPPED
+
+
+@pytest.fixture
+def start(tmp_path):
+    """start(*flags, …) -> a running Server with a data directory of its own, stopped after the test."""
+    servers = []
+
+    def launch(*flags, **how):
+        directory = tmp_path / f"server{len(servers)}"
+        directory.mkdir()
+        servers.append(Server(directory, *flags, **how))
+        return servers[-1].start()
+
+    yield launch
+    for one in servers:
+        one.stop()
+
+
+@pytest.fixture
+def server(start):
+    """A server with its defaults and nothing in it."""
+    return start()
+
+
+@pytest.fixture(scope="module")
+def shared_server(tmp_path_factory):
+    """One server for all tests of a file: for those that only add services of their own, or only read."""
+    one = Server(tmp_path_factory.mktemp("shared")).start()
+    yield one
+    one.stop()
+
+
+def corpus_files(*patterns):
+    """The corpus' files as parameters, named after themselves; one that skips when there is no corpus."""
+    files = sorted(path for pattern in patterns for path in CORPUS.glob(pattern))
+    if not files:
+        reason = f"THERE ARE NO REAL PROFILES IN {CORPUS} (set PROFEFE_CORPUS)"
+        return [pytest.param(None, marks=pytest.mark.skip(reason=reason), id="no-corpus")]
+    return [pytest.param(path, id=str(path.relative_to(CORPUS))) for path in files]
+
+
+@pytest.fixture(scope="session")
+def corpus():
+    if not CORPUS.is_dir():
+        pytest.skip(f"THERE ARE NO REAL PROFILES IN {CORPUS} (set PROFEFE_CORPUS)")
+    return CORPUS
+
+
+def tool_environment(home):
+    """Tools keep their caches with the tests, and none asks a network for anything."""
+    return {
+        **os.environ,
+        "HOME": str(home),
+        "GOCACHE": str(BUILD / "go-cache"),
+        "GOFLAGS": "-mod=mod",
+        "GOPROXY": "off",
+        "GO111MODULE": "on",
+        "CGO_ENABLED": "0",
+        "PPROF_TMPDIR": str(home),
+    }
+
+
+@pytest.fixture(scope="session")
+def go_profiles(tmp_path_factory):
+    """What tests/fixtures/go leaves when it is run: {"cpu": bytes, …, "trace": bytes}."""
+    work = tmp_path_factory.mktemp("go")
+    program = work / "workload"
+    environment = tool_environment(work)
+    subprocess.run(["go", "build", "-o", program, "."], cwd=FIXTURES / "go", env=environment, check=True)
+    out = work / "profiles"
+    subprocess.run([program, out], check=True, timeout=120)
+    return {path.name: path.read_bytes() for path in out.iterdir()}
+
+
+@pytest.fixture(scope="session")
+def pie_program(tmp_path_factory):
+    """The position-independent C program, which writes a profile of itself to the file it is given."""
+    program = tmp_path_factory.mktemp("pie") / "pie"
+    compiler = os.environ.get("CC", "cc")
+    subprocess.run([compiler, "-O1", "-g", "-fPIE", "-pie", "-o", program, FIXTURES / "pie.c"], check=True)
+    return program
+
+
+@pytest.fixture(scope="session")
+def disk_shim():
+    """The library that makes disks fail; see tests/support/disk_shim.c."""
+    return BUILD / "tests/libdisk_shim.so"
+
+
+@pytest.fixture
+def curl(tmp_path):
+    """curl(*arguments) -> what it printed, as the README's reader would see it."""
+
+    def run(*arguments, check=True):
+        done = subprocess.run(["curl", "-sS", *map(str, arguments)], capture_output=True, timeout=60, cwd=tmp_path)
+        assert done.returncode == 0 or not check, done.stderr.decode()
+        return done.stdout
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def pprof_top(tmp_path_factory):
+    """pprof_top(*sources, unit="ns") -> {function: [(flat, cum)]} by Debian's `go tool pprof -top`, exact."""
+    home = tmp_path_factory.mktemp("pprof")
+    if not shutil.which("go"):
+        pytest.fail("go is missing: scripts/setup test installs it")
+
+    def run(*sources, unit="ns", index=None):
+        command = ["go", "tool", "pprof", "-top", "-nodecount=0", "-nodefraction=0", "-edgefraction=0"]
+        command += ["-symbolize=none", f"-unit={unit}"]
+        command += [f"-sample_index={index}"] if index is not None else []
+        done = subprocess.run(
+            [*command, *map(str, sources)],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            cwd=home,
+            env=tool_environment(home),
+        )
+        assert done.returncode == 0, done.stderr
+        return parse_top(done.stdout)
+
+    return run
+
+
+def parse_top(text):
+    """The lines behind `flat  flat%   sum%        cum   cum%`; a name may stand there more than once."""
+    lines = iter(text.splitlines())
+    for line in lines:
+        if line.split() == ["flat", "flat%", "sum%", "cum", "cum%"]:
+            break
+    nodes = {}
+    for line in lines:
+        flat, _, _, cum, _, name = line.split(None, 5)
+        nodes.setdefault(name, []).append((flat, cum))
+    assert nodes, text
+    return {name: sorted(values) for name, values in nodes.items()}

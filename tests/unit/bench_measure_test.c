@@ -1,0 +1,108 @@
+/* What the kernel says of a process and a directory, held against what is known of this one. */
+#include "cmd/bench/measure.h"
+
+#include "base/clock.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static void test_cpu_of_this_process(void **state)
+{
+    (void)state;
+    int64_t before = bench_cpu_ns(getpid()), used;
+    assert_true(before > 0);
+    volatile unsigned work = 0;
+    do {
+        for (unsigned i = 0; i < 1000000; i++)
+            work += i;
+        used = bench_cpu_ns(getpid()) - before;
+    } while (used < 20 * PF_NS_PER_MS); /* ends, since this is what uses it */
+    assert_true(bench_rss(getpid()) > 0);
+    assert_true(bench_rss_peak(getpid()) >= bench_rss(getpid()) / 2);
+}
+
+static void test_unknown_process(void **state)
+{
+    (void)state;
+    assert_int_equal(bench_cpu_ns(0), 0);
+    assert_int_equal(bench_rss(0), 0);
+    assert_false(bench_rss_peak_reset(0));
+    bench_settle(0, 3600 * PF_NS_PER_SEC); /* returns at once */
+}
+
+static void test_a_process_that_is_gone(void **state)
+{
+    (void)state;
+    pid_t pid = fork();
+    if (pid == 0)
+        _exit(0);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
+    assert_int_equal(bench_cpu_ns(pid), -1);
+    assert_int_equal(bench_rss_peak(pid), 0);
+}
+
+static void test_settled_process(void **state)
+{
+    (void)state;
+    pid_t pid = fork();
+    if (pid == 0) {
+        pause();
+        _exit(0);
+    }
+    bench_settle(pid, 3600 * PF_NS_PER_SEC); /* sees that the child idles */
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+}
+
+static void write_file(const char *dir, const char *name, size_t n)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *f = fopen(path, "w");
+    assert_non_null(f);
+    for (size_t i = 0; i < n; i++)
+        fputc('x', f);
+    fclose(f);
+}
+
+static void test_disk(void **state)
+{
+    (void)state;
+    char dir[] = "/tmp/bench-measure.XXXXXX", below[64], command[128];
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(bench_disk_usage(dir).files, 0);
+    snprintf(below, sizeof below, "%s/below", dir);
+    assert_int_equal(mkdir(below, 0755), 0);
+    write_file(dir, "a", 5000);
+    write_file(below, "b", 100);
+    bench_disk d = bench_disk_usage(dir);
+    assert_int_equal(d.files, 2);
+    assert_int_equal(d.length, 5100);
+    assert_int_equal(bench_disk_usage("").files, 0);
+    assert_int_equal(bench_disk_usage(NULL).files, 0);
+    assert_int_equal(bench_disk_usage("/nonexistent/directory").files, 0);
+    snprintf(command, sizeof command, "rm -r %s", dir);
+    assert_int_equal(system(command), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_cpu_of_this_process),
+        cmocka_unit_test(test_unknown_process),
+        cmocka_unit_test(test_a_process_that_is_gone),
+        cmocka_unit_test(test_settled_process),
+        cmocka_unit_test(test_disk),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

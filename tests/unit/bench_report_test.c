@@ -1,0 +1,144 @@
+/* The table and the JSON: rows of several rounds put together, and the ratio's direction. */
+#include "cmd/bench/report.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+/* `calls` calls of `ms` each, one after another, at half that CPU time. */
+static void add(bench_report *r, const char *name, unsigned target, unsigned round, int calls,
+                int ms)
+{
+    bench_row row = {.target = target, .round = round};
+    snprintf(row.name, sizeof row.name, "%s", name);
+    row.phase.calls = (size_t)calls;
+    row.phase.wall_ns = (int64_t)calls * ms * 1000000;
+    row.phase.cpu_ns = row.phase.wall_ns / 2;
+    row.phase.rss_peak = 1000000 * (int64_t)round;
+    for (int i = 0; i < calls; i++)
+        bench_latency_add(&row.phase.latency[0], ms * INT64_C(1000000));
+    assert_int_equal(bench_report_add_take(r, &row, NULL), PF_OK);
+}
+
+static json_t *json_of(const bench_report *r)
+{
+    pf_buf out = PF_BUF_INIT;
+    json_error_t why;
+    bench_report_json(r, PF_STR("\"seed\":1"), &out);
+    assert_false(out.failed);
+    json_t *root = json_loadb(out.data, out.len, 0, &why);
+    if (!root)
+        fail_msg("%s at byte %d", why.text, why.position);
+    pf_buf_free(&out);
+    return root;
+}
+
+static double number(json_t *object, const char *name)
+{
+    json_t *v = json_object_get(object, name);
+    assert_true(json_is_number(v));
+    return json_number_value(v);
+}
+
+static void test_rounds_are_put_together(void **state)
+{
+    (void)state;
+    bench_report r = {.targets = 1};
+    add(&r, "get", 0, 1, 10, 2);
+    add(&r, "find", 0, 1, 10, 1);
+    add(&r, "get", 0, 2, 30, 6);
+    json_t *root = json_of(&r), *summary = json_object_get(root, "summary");
+    assert_int_equal(json_array_size(json_object_get(root, "rows")), 3);
+    assert_int_equal(json_array_size(summary), 2);
+    json_t *get = json_array_get(summary, 0);
+    assert_string_equal(json_string_value(json_object_get(get, "scenario")), "get");
+    assert_int_equal(number(get, "rounds"), 2);
+    assert_int_equal(number(get, "calls"), 40);
+    assert_int_equal(number(get, "calls_per_second"), 200); /* 40 in 0.02 + 0.18 s */
+    assert_int_equal(number(get, "p50_ns"), 6000000);
+    assert_int_equal(number(get, "cpu_ns_per_call"), 2500000);
+    assert_int_equal(number(get, "rss_peak_bytes"), 2000000);
+    assert_int_equal(number(json_object_get(root, "setting"), "seed"), 1);
+    json_decref(root);
+    bench_report_free(&r);
+}
+
+/* A is 3 times as fast as B: the ratio's line says 3 in all columns that it has. */
+static void test_ratio_says_how_much_better_a_is(void **state)
+{
+    (void)state;
+    bench_report r = {.targets = 2};
+    pf_buf out = PF_BUF_INIT;
+    add(&r, "get", 0, 1, 10, 2);
+    add(&r, "get", 1, 1, 10, 6);
+    bench_report_table(&r, &out);
+    pf_buf_putc(&out, '\0');
+    const char *line = strstr(out.data, "B/A");
+    double speed, p50, p99, cpu, rss;
+    assert_non_null(line);
+    assert_int_equal(sscanf(line + 3, "%lf %lf %lf %lf %lf", &speed, &p50, &p99, &cpu, &rss), 5);
+    assert_true(speed > 2.99 && speed < 3.01 && p50 == speed && p99 == speed && cpu == speed);
+    assert_true(rss > 0.99 && rss < 1.01);
+    pf_buf_free(&out);
+    bench_report_free(&r);
+}
+
+static void test_a_scenario_of_one_server_has_no_ratio(void **state)
+{
+    (void)state;
+    bench_report r = {.targets = 2};
+    pf_buf out = PF_BUF_INIT;
+    add(&r, "start after stop", 1, 1, 1, 2);
+    bench_report_table(&r, &out);
+    pf_buf_putc(&out, '\0');
+    assert_null(strstr(out.data, "B/A"));
+    assert_non_null(strstr(out.data, "start after stop           B "));
+    pf_buf_free(&out);
+    bench_report_free(&r);
+}
+
+static void test_disk_line(void **state)
+{
+    (void)state;
+    bench_report r = {.targets = 1};
+    pf_buf out = PF_BUF_INIT;
+    bench_row row = {.name = "disk", .disk_bytes = 20000, .pushed_bytes = 180000, .profiles = 10};
+    assert_int_equal(bench_report_add_take(&r, &row, NULL), PF_OK);
+    bench_report_table(&r, &out);
+    pf_buf_putc(&out, '\0');
+    assert_non_null(strstr(out.data, "2000 bytes on disk a profile, 18000 as pushed: 1/9.0"));
+    pf_buf_free(&out);
+    bench_report_free(&r);
+}
+
+static void test_wrong_answers_are_counted_by_server(void **state)
+{
+    (void)state;
+    bench_report r = {.targets = 2};
+    pf_error why = {0};
+    bench_row row = {.target = 1, .name = "find", .phase = {.calls = 9, .wrong = 4}};
+    pf_fail(&row.phase.first_wrong, PF_INTERNAL, "3 instead of 5");
+    assert_int_equal(bench_report_add_take(&r, &row, NULL), PF_OK);
+    add(&r, "get", 1, 1, 5, 1);
+    assert_int_equal(bench_report_wrong(&r, 0, &why), 0);
+    assert_int_equal(bench_report_wrong(&r, 1, &why), 4);
+    assert_string_equal(why.msg, "find: 3 instead of 5");
+    bench_report_free(&r);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_rounds_are_put_together),
+        cmocka_unit_test(test_ratio_says_how_much_better_a_is),
+        cmocka_unit_test(test_a_scenario_of_one_server_has_no_ratio),
+        cmocka_unit_test(test_disk_line),
+        cmocka_unit_test(test_wrong_answers_are_counted_by_server),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
