@@ -96,6 +96,7 @@ static bool sum_of(const pf_profile *p, uint32_t type, int64_t *sum)
 
 void pf_row_put_sums(const pf_profile *p, pf_buf *out)
 {
+    pf_buf_put_varint(out, pf_zigzag(p->duration_nanos));
     size_t map = out->len, nmap = ((size_t)p->nsample_type + 7) / 8;
     for (size_t i = 0; i < nmap; i++)
         pf_buf_putc(out, 0);

@@ -33,8 +33,9 @@ int64_t pf_posting_pair(int64_t service, pf_str key, pf_str value);
 /* The list of sample types: per type varint length and bytes of its name, then of its unit. */
 void pf_row_put_types(const pf_profile *p, pf_buf *out);
 
-/* The sums of the samples' values, a sample type at a time: a bit map of those that fit in int64
- * (bit i of byte i / 8), then those as zig-zag varints. */
+/* What time lines need of a profile without reading it: its duration (zig-zag varint, ns), then the sums of
+ * the samples' values, a sample type at a time: a bit map of those that fit in int64 (bit i of byte i / 8),
+ * then those as zig-zag varints. */
 void pf_row_put_sums(const pf_profile *p, pf_buf *out);
 
 #endif
