@@ -101,7 +101,7 @@ static void defaults(bench_options *o)
         .services = 200,
         .hosts = 50,
         .days = 5,
-        .time_limit = 3 * PF_NS_PER_SEC,
+        .time_limit = 2 * PF_NS_PER_SEC,
     };
 }
 
