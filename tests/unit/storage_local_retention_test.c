@@ -3,6 +3,7 @@
 #include "storage/local/store.h"
 #include "support/store_fixture.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -340,6 +341,56 @@ static void test_queries_under_way_finish(void **state)
     assert_true(fx_reads_back(store, e.id, "again"));
 }
 
+typedef struct crowd {
+    atomic_bool stop;
+    atomic_int faults;
+} crowd;
+
+static void *read_what_is_there(void *ctx)
+{
+    crowd *c = ctx;
+    while (!atomic_load(&c->stop)) {
+        fx_found f = fx_find(store, "svc", PF_TYPE_CPU, "k=v", INT64_MIN, INT64_MAX, 20, 7);
+        for (size_t i = 0; i < f.n; i++) {
+            pf_blob blob;
+            pf_error err;
+            pf_code code = pf_store_read(store, pf_str_c(f.list[i].id), NULL, &blob, &err);
+            if (code == PF_OK)
+                pf_buf_free(&blob.bytes);
+            else if (code != PF_NOT_FOUND) /* it may expire in between */
+                atomic_fetch_add(&c->faults, 1);
+        }
+        fx_found_free(&f);
+    }
+    return NULL;
+}
+
+/* Partitions come and go under readers: nothing but "not found" may come of it. */
+static void test_expiry_under_readers(void **state)
+{
+    (void)state;
+    enum { READERS = 3, DAYS = 40 };
+    pthread_t threads[READERS];
+    crowd c = {.stop = false};
+    char id[PF_ID_MAX + 1];
+    open_store(2 * DAY, 0);
+    for (int i = 0; i < READERS; i++)
+        assert_int_equal(pthread_create(&threads[i], NULL, read_what_is_there, &c), 0);
+    for (int day = 0; day < DAYS; day++) {
+        for (int i = 0; i < 10; i++)
+            put("svc", "x", id);
+        pass(DAY);
+        assert_true(fx_reads_back(store, id, "x"));
+    }
+    atomic_store(&c.stop, true);
+    for (int i = 0; i < READERS; i++)
+        pthread_join(threads[i], NULL);
+    assert_int_equal(atomic_load(&c.faults), 0);
+    tick();
+    assert_false(on_disk(20000 + DAYS - 4));
+    assert_true(on_disk(20000 + DAYS - 1));
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -358,6 +409,7 @@ int main(void)
         CASE(test_another_ttl_finds_all),
         CASE(test_max_size_drops_the_oldest),
         CASE(test_queries_under_way_finish),
+        CASE(test_expiry_under_readers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

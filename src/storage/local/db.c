@@ -5,7 +5,7 @@
 #include <string.h>
 #include <time.h>
 
-enum { BUSY_TRIES = 5000, BUSY_SLEEP_NS = 1000000 };
+enum { NS_PER_MS = 1000000 };
 
 static void setup(void)
 {
@@ -25,10 +25,14 @@ void pf_db_setup(void)
  * closes the file as the last one, or still reads what a checkpoint wants to overwrite. */
 static int wait_while_busy(void *ctx, int tries)
 {
-    (void)ctx;
-    struct timespec pause = {.tv_nsec = BUSY_SLEEP_NS};
+    struct timespec pause = {.tv_nsec = NS_PER_MS};
     nanosleep(&pause, NULL);
-    return tries < BUSY_TRIES;
+    return tries < (int)(intptr_t)ctx;
+}
+
+void pf_db_set_patience(sqlite3 *db, int ms)
+{
+    sqlite3_busy_handler(db, wait_while_busy, (void *)(intptr_t)ms);
 }
 
 pf_code pf_db_fail(sqlite3 *db, pf_error *err)
@@ -103,7 +107,7 @@ pf_code pf_db_open(const char *path, int flags, size_t cache, sqlite3 **out, pf_
         sqlite3_close(db);
         return code;
     }
-    sqlite3_busy_handler(db, wait_while_busy, NULL);
+    pf_db_set_patience(db, PF_DB_PATIENCE);
     char sql[256];
     snprintf(sql, sizeof sql,
              "PRAGMA cache_size=-%zu; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"

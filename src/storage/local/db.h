@@ -18,8 +18,13 @@ enum {
 /* Once a process, before SQLite is used. Thread-safe, repeatable. */
 void pf_db_setup(void);
 
-/* Opens with synchronous=FULL, no automatic checkpoints, no mmap, a page cache of `cache` bytes. */
+/* Opens with synchronous=FULL, no automatic checkpoints, no mmap, a page cache of `cache` bytes,
+ * PF_DB_PATIENCE. */
 pf_code pf_db_open(const char *path, int flags, size_t cache, sqlite3 **out, pf_error *err);
+
+/* How long operations on a busy file wait for it, ms. */
+enum { PF_DB_PATIENCE = 5000 };
+void pf_db_set_patience(sqlite3 *db, int ms);
 
 /* Runs SQL that gives no rows; several statements may stand in it. */
 pf_code pf_db_exec(sqlite3 *db, const char *sql, pf_error *err);

@@ -25,6 +25,7 @@
 #include <string.h>
 
 enum { WAL_PAGES = 2000, WAL_PAGES_MAX = 8000 }; /* 8 MB, 32 MB */
+enum { READERS_MS = 200 };                       /* that a checkpoint waits for readers */
 enum { ID_TRIES = 64 };
 enum { CACHED_NUMBERS = 200000 }; /* a map's entries before it starts anew */
 
@@ -69,7 +70,10 @@ static int after_commit(void *ctx, sqlite3 *db, const char *name, int pages)
 {
     (void)db;
     (void)name;
-    ((pf_writer *)ctx)->wal_pages = pages;
+    pf_writer *w = ctx;
+    if (pages < w->wal_pages) /* it begins anew */
+        w->checkpoint_at = 0;
+    w->wal_pages = pages;
     return SQLITE_OK;
 }
 
@@ -142,7 +146,7 @@ static int truncate_log(pf_writer *w)
 {
     int rc = sqlite3_wal_checkpoint_v2(w->db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
     if (rc == SQLITE_OK)
-        w->wal_pages = 0;
+        w->wal_pages = w->checkpoint_at = 0;
     return rc;
 }
 
@@ -437,12 +441,17 @@ void pf_writer_cancel(pf_writer *w)
 
 void pf_writer_checkpoint(pf_writer *w)
 {
-    if (!w->db || w->suspect || w->wal_pages < WAL_PAGES)
+    if (!w->db || w->suspect || w->wal_pages < WAL_PAGES || w->wal_pages < w->checkpoint_at)
         return;
-    int pages = 0, done = 0;
-    int rc = sqlite3_wal_checkpoint_v2(w->db, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &done);
-    if (rc == SQLITE_OK && w->wal_pages >= WAL_PAGES_MAX)
+    /* PASSIVE does not wait for readers. The log begins anew after it if none of them is in it just then; if that
+     * does not come about for long, TRUNCATE has them wait for their turn. */
+    int rc = sqlite3_wal_checkpoint_v2(w->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
+    if (rc == SQLITE_OK && w->wal_pages >= WAL_PAGES_MAX) {
+        pf_db_set_patience(w->db, READERS_MS);
         rc = truncate_log(w);
+        pf_db_set_patience(w->db, PF_DB_PATIENCE);
+    }
+    w->checkpoint_at = w->wal_pages + WAL_PAGES / 2;
     if (rc != SQLITE_OK && rc != SQLITE_BUSY)
         PF_LOG_WARN("can't checkpoint a partition", PF_S("partition", w->partition->name),
                     PF_S("error", sqlite3_errmsg(w->db)));

@@ -23,8 +23,9 @@ typedef struct pf_writer {
     pf_map services, series, types;                /* content hash -> number; caches */
     int64_t nservices, nseries, ntypes, nprofiles; /* the highest numbers given out */
     int64_t series_max;
-    pf_extent extent; /* as it will be after the commit */
-    int wal_pages;    /* in the log after the last commit */
+    pf_extent extent;  /* as it will be after the commit */
+    int wal_pages;     /* in the log after the last commit */
+    int checkpoint_at; /* of them, where the next checkpoint is worth a try */
     pf_symwriter symbols;
     pf_numbers *known;      /* the committer's, for all partitions in turn */
     const pf_hash_key *key; /* the store's */
