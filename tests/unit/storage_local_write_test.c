@@ -318,14 +318,16 @@ static void test_totals(void **state)
                     .nsample_type = 3,
                     .sample = samples,
                     .nsample = 3,
-                    .value = values};
+                    .value = values,
+                    .duration_nanos = 60};
     pf_buf b = PF_BUF_INIT;
     pf_row_put_sums(&p, &b);
     /* 5 - 8 + 1; the second leaves int64; the third does so on the way and comes back to -1. */
-    assert_int_equal(b.len, 3);
-    assert_int_equal(b.data[0], 1 | 4);
-    assert_int_equal(b.data[1], pf_zigzag(-2));
-    assert_int_equal(b.data[2], pf_zigzag(-1));
+    assert_int_equal(b.len, 4);
+    assert_int_equal(b.data[0], pf_zigzag(60));
+    assert_int_equal(b.data[1], 1 | 4);
+    assert_int_equal(b.data[2], pf_zigzag(-2));
+    assert_int_equal(b.data[3], pf_zigzag(-1));
     pf_buf_clear(&b);
     pf_row_put_types(&p, &b);
     assert_int_equal(b.len, 16 + 14 + 10);
