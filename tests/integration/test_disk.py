@@ -25,7 +25,12 @@ def pushes_until_refused(server, make, first=0):
 def goes_on(server, make, first):
     """A push is taken again, soon and without a restart, and then all of many."""
     body = encode(make(first))
-    one = wait_for(lambda: server.post(body).status == 200 and server.find().result[0]["id"], "a push is taken again")
+
+    def taken():
+        answer = server.post(body)
+        return answer.result["id"] if answer.status == 200 else None
+
+    one = wait_for(taken, "a push is taken again")
     assert differences(make(first), parse(server.fetch(one))) == []
     pushers = Pushers(server, threads=4, make=make, first=first + 1)
     wait_for(lambda: len(pushers.acknowledged) > 30, "pushes are acknowledged")
