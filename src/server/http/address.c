@@ -155,7 +155,7 @@ static pf_code open_named(pf_listener *l, const char *addr, const char *host, co
 pf_code pf_listener_open(pf_listener *l, const char *addr, pf_error *err)
 {
     *l = (pf_listener){0};
-    char host[HOST_MAX + 1];
+    char host[HOST_MAX + 1] = "";
     const char *port = "";
     pf_code code = split(addr, host, &port, err);
     if (code)

@@ -102,8 +102,8 @@ static void attach(pf_conn *c, pf_req *req)
  * buffer is its own and writable. */
 static void cut_query(const char *uri)
 {
-    char *mark = strchr((char *)(uintptr_t)uri, '?');
-    if (mark && mark[1])
+    char *mark = uri ? strchr((char *)uri, '?') : NULL;
+    if (mark)
         mark[1] = 0;
 }
 

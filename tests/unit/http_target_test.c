@@ -1,0 +1,79 @@
+/* How a raw request target is cut up, and what is refused as one. */
+#include "server/http/internal.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void assert_str(pf_str s, const char *expected)
+{
+    assert_int_equal(s.n, strlen(expected));
+    assert_memory_equal(s.p ? s.p : "", expected, s.n);
+}
+
+static void test_good(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *method, *target, *path, *query;
+    } cases[] = {
+        {"GET", "/", "/", ""},
+        {"GET", "/a/b", "/a/b", ""},
+        {"GET", "/a?", "/a", ""},
+        {"GET", "/a?b=c&d", "/a", "b=c&d"},
+        {"GET", "/a?b?c", "/a", "b?c"},
+        {"GET", "/a%3Fb%00%2f", "/a%3Fb%00%2f", ""},
+        {"GET", "//host/a", "//host/a", ""},
+        {"GET", "/\xc3\xa4?\xff", "/\xc3\xa4", "\xff"},
+        {"GET", "http://host/a?b", "/a", "b"},
+        {"GET", "HTTP://[::1]:80/a", "/a", ""},
+        {"GET", "http://host", "/", ""},
+        {"GET", "http://host?b", "/", "b"},
+        {"GET", "http:///a", "/a", ""},
+        {"OPTIONS", "*", "*", ""},
+        {"CONNECT", "host:443", "host:443", ""},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        pf_str path, query;
+        assert_null(
+            pf_target_split(pf_str_c(cases[i].method), pf_str_c(cases[i].target), &path, &query));
+        assert_str(path, cases[i].path);
+        assert_str(query, cases[i].query);
+    }
+}
+
+static void test_bad(void **state)
+{
+    (void)state;
+    static const char *const bad[] = {"",       "a",      "a/b",      "http:/a", "http:a",
+                                      "://a",   "**",     "host:443", "/a b",    "/a\tb",
+                                      "/a\x7f", "/a\x01", "/a#b",     "?a"};
+    pf_str path, query;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_non_null(pf_target_split(PF_STR("GET"), pf_str_c(bad[i]), &path, &query));
+    assert_non_null(pf_target_split(PF_STR("GET"), (pf_str){"/a\0b", 4}, &path, &query));
+}
+
+static void test_tokens(void **state)
+{
+    (void)state;
+    assert_true(pf_is_token(PF_STR("GET")));
+    assert_true(pf_is_token(PF_STR("X-Test_1!#$%&'*+.^`|~")));
+    static const char *const bad[] = {"", " GET", "GET ", "a:b", "a(b", "a\tb", "\xc3\xa4", "a/b"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(pf_is_token(pf_str_c(bad[i])));
+    assert_false(pf_is_token((pf_str){"a\0b", 3}));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_good),
+        cmocka_unit_test(test_bad),
+        cmocka_unit_test(test_tokens),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
