@@ -226,6 +226,8 @@ pf_code pf_committer_start(pf_committer *c, pf_error *err)
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &was);
     int rc = pthread_create(&c->thread, NULL, run, c);
+    if (rc == 0)
+        pthread_setname_np(c->thread, "committer");
     pthread_sigmask(SIG_SETMASK, &was, NULL);
     if (rc != 0)
         return pf_fail(err, PF_INTERNAL, "can't start a thread: %s", strerror(rc));

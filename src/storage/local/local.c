@@ -19,7 +19,7 @@ enum { CONNS_MAX = 24 };
 pf_local_config pf_local_config_default(void)
 {
     return (pf_local_config){
-        .data_ttl = 5 * 86400 * PF_NS_PER_SEC,
+        .data_ttl = 15 * 86400 * PF_NS_PER_SEC,
         .min_free = INT64_C(256) * 1024 * 1024,
         .cache_size = (size_t)64 * 1024 * 1024,
         .symbols_memory = (size_t)64 * 1024 * 1024,
