@@ -26,6 +26,7 @@
 #include <sys/socket.h>
 
 enum {
+    PF_REPLY_FREE = 16 << 10,   /* bytes of an answer that are not charged to the budget */
     PF_DRAIN_MAX = 64 << 10,    /* bytes of an unwanted body that are read for politeness */
     PF_BODY_FIRST = 64 << 10,   /* first allocation for a body, whatever Content-Length says */
     PF_STREAM_BLOCK = 32 << 10, /* what one call of the content reader copies at most */
@@ -187,6 +188,7 @@ typedef struct pf_reply {
     const char *content_type;
     pf_buf body;
     pf_buf headers; /* name NUL value NUL ... */
+    size_t charged; /* bytes of body or piece that the budget was charged with */
     pf_stream stream;
 } pf_reply;
 
@@ -275,7 +277,11 @@ void pf_body_free(pf_req *req);
 bool pf_reply_queue(pf_req *req);
 void pf_reply_publish(pf_req *req); /* the reply is complete: wakes the HTTP thread */
 void pf_reply_set_error(pf_req *req, int status, const char *msg);
-void pf_reply_free(pf_reply *r);
+void pf_reply_free(pf_req *req);
+
+/* Charges the budget with a body or piece of `cap` bytes; small ones are free, so that errors and
+ * probes are answered when memory is short. A failure becomes the answer. */
+pf_code pf_reply_charge(pf_req *req, size_t cap, pf_error *err);
 bool pf_reply_claim(pf_req *req); /* false: replied before */
 
 /* ---- stream.c */

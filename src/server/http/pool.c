@@ -50,7 +50,7 @@ pf_req *pf_pool_get(pf_http *h)
 void pf_pool_put(pf_http *h, pf_req *req)
 {
     pf_body_free(req);
-    pf_reply_free(&req->reply);
+    pf_reply_free(req);
     pf_arena_reset(&req->arena, PF_ARENA_KEEP);
     pf_pool *p = &h->pool;
     pthread_mutex_lock(&p->lock);

@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 bool pf_reply_claim(pf_req *req)
@@ -19,8 +20,25 @@ void pf_reply_publish(pf_req *req)
         pf_req_resume(req);
 }
 
-void pf_reply_free(pf_reply *r)
+pf_code pf_reply_charge(pf_req *req, size_t cap, pf_error *err)
 {
+    pf_reply *r = &req->reply;
+    pf_budget *budget = req->http->cfg.budget;
+    if (!budget || cap <= PF_REPLY_FREE || cap <= r->charged)
+        return PF_OK;
+    if (cap > budget->limit)
+        return pf_fail(err, PF_QUERY_LIMIT, "the answer needs more memory than there is");
+    if (!pf_budget_take(budget, cap - r->charged))
+        return pf_fail(err, PF_UNAVAILABLE, "the memory for requests in flight is used up");
+    r->charged = cap;
+    return PF_OK;
+}
+
+void pf_reply_free(pf_req *req)
+{
+    pf_reply *r = &req->reply;
+    if (r->charged)
+        pf_budget_give(req->http->cfg.budget, r->charged);
     pf_buf_free(&r->body);
     pf_buf_free(&r->headers);
     pf_buf_free(&r->stream.piece);
@@ -57,6 +75,18 @@ void pf_req_reply_error(pf_req *req, pf_code code, const pf_error *err)
     pf_req_reply_status(req, pf_code_status(code), err ? err->msg : "");
 }
 
+/* Gives the slack of a large buffer back: it may be held as long as the client takes to read. */
+static void trim(pf_buf *b)
+{
+    if (b->cap <= PF_REPLY_FREE || !b->len)
+        return;
+    char *data = realloc(b->data, b->len);
+    if (data) {
+        b->data = data;
+        b->cap = b->len;
+    }
+}
+
 void pf_req_reply_take(pf_req *req, int status, const char *content_type, pf_buf *body)
 {
     if (!pf_reply_claim(req)) {
@@ -64,9 +94,13 @@ void pf_req_reply_take(pf_req *req, int status, const char *content_type, pf_buf
         return;
     }
     pf_reply *r = &req->reply;
-    if (body->failed) {
+    pf_error err = {0};
+    trim(body);
+    pf_code code = body->failed ? pf_fail(&err, PF_UNAVAILABLE, "out of memory")
+                                : pf_reply_charge(req, body->cap, &err);
+    if (code) {
         pf_buf_free(body);
-        pf_reply_set_error(req, 503, "out of memory");
+        pf_reply_set_error(req, pf_code_status(code), err.msg);
     } else {
         r->status = status;
         r->content_type = content_type;

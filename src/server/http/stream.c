@@ -33,8 +33,9 @@ static pf_code produce(pf_req *req, pf_error *err)
         if (atomic_load_explicit(&req->cancelled, memory_order_relaxed))
             return pf_fail(err, PF_CANCELLED, "the client is gone");
         code = s->produce(s->ctx, &s->piece, &s->end, err);
-        if (!code && s->piece.failed)
-            code = pf_fail(err, PF_UNAVAILABLE, "out of memory");
+        if (!code)
+            code = s->piece.failed ? pf_fail(err, PF_UNAVAILABLE, "out of memory")
+                                   : pf_reply_charge(req, s->piece.cap, err);
     }
     return code;
 }
