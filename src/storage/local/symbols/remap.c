@@ -6,8 +6,9 @@
 static pf_remap_slot *probe(const pf_remap *m, uint64_t key)
 {
     size_t mask = m->cap - 1;
-    /* Fibonacci hashing: the keys are consecutive numbers more often than not. */
-    size_t i = (size_t)((key * UINT64_C(0x9e3779b97f4a7c15)) >> 20) & mask;
+    /* Fibonacci hashing: the keys are consecutive numbers, or pairs of such, more often than not.
+     * Only the top bits of the product depend on all bits of the key. */
+    size_t i = key * UINT64_C(0x9e3779b97f4a7c15) >> m->shift;
     while (m->slots[i].used && m->slots[i].key != key)
         i = (i + 1) & mask;
     return &m->slots[i];
@@ -16,6 +17,7 @@ static pf_remap_slot *probe(const pf_remap *m, uint64_t key)
 static bool grow(pf_remap *m)
 {
     pf_remap bigger = {.cap = m->cap ? m->cap * 2 : 64, .len = m->len};
+    bigger.shift = 64 - (unsigned)__builtin_ctzll(bigger.cap);
     bigger.slots = calloc(bigger.cap, sizeof *bigger.slots);
     if (!bigger.slots)
         return false;

@@ -21,6 +21,7 @@ typedef struct pf_remap_slot {
 typedef struct pf_remap {
     pf_remap_slot *slots;
     size_t cap, len; /* cap: 0 or a power of two */
+    unsigned shift;  /* leaves the bits that number the slots */
 } pf_remap;
 
 /* Where the value of `key` stands; a new one is PF_REMAP_NONE. NULL when out of memory. Valid until
