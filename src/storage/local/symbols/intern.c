@@ -235,11 +235,20 @@ static bool allocate(interning *w, pf_symrow *row)
     w->chain = pf_arena_array(a, depth, sizeof *w->chain);
     row->stack = pf_arena_array(a, p->nsample, sizeof *row->stack);
     row->labels = p->nlabel ? pf_arena_array(a, p->nsample, sizeof *row->labels) : NULL;
+    row->size = p->nlabel ? pf_arena_array(a, p->nsample, sizeof *row->size) : NULL;
     row->value = pf_arena_array(a, (size_t)p->nsample * p->nsample_type, sizeof *row->value);
     row->lone_location = pf_arena_array(a, w->c->nlone_location, sizeof *row->lone_location);
     row->lone_function = pf_arena_array(a, w->c->nlone_function, sizeof *row->lone_function);
     return w->location && w->function && w->mapping && w->lines && w->chain && row->stack &&
-           row->value && row->lone_location && row->lone_function && (row->labels || !p->nlabel);
+           row->value && row->lone_location && row->lone_function && (row->labels || !p->nlabel) &&
+           (row->size || !p->nlabel);
+}
+
+/* What a heap profile of Go says of a sample: its one label is the size of its allocations. */
+static uint64_t allocation_size(const pf_profile *p, const pf_sample *s)
+{
+    const pf_label *l = &p->label[s->label_off];
+    return s->label_n == 1 && !l->str && l->num > 0 ? (uint64_t)l->num : 0;
 }
 
 static void fill_row(interning *w, pf_symrow *row)
@@ -251,6 +260,10 @@ static void fill_row(interning *w, pf_symrow *row)
         row->stack[i] = stack_number(w, i);
         if (row->labels)
             row->labels[i] = labels_number(w, i);
+        if (row->size)
+            row->size[i] = allocation_size(p, &p->sample[i]);
+        if (row->size && row->size[i] && p->period > 1)
+            row->rate = (uint64_t)p->period;
         for (uint32_t t = 0; t < p->nsample_type; t++)
             row->value[(size_t)t * p->nsample + i] = p->value[(size_t)i * p->nsample_type + t];
     }

@@ -1,10 +1,13 @@
 #include "storage/local/symbols/symrow.h"
 
 #include "storage/local/symbols/column.h"
+#include "storage/local/symbols/sampled.h"
 
 #include <string.h>
 
 enum { FORMAT = 1 };
+
+enum { ALL_ZERO, MULTIPLES, AS_BEFORE, ESTIMATES };
 
 typedef struct ranked {
     uint64_t key; /* stack << 32 | labels */
@@ -43,8 +46,9 @@ pf_code pf_symrow_sort(pf_symrow *r, pf_arena *a, pf_error *err)
     ranked *order = pf_arena_array(a, (size_t)n * 2, sizeof *order);
     uint64_t *stack = pf_arena_array(a, n, sizeof *stack);
     uint64_t *labels = r->labels ? pf_arena_array(a, n, sizeof *labels) : NULL;
+    uint64_t *size = r->size ? pf_arena_array(a, n, sizeof *size) : NULL;
     int64_t *value = pf_arena_array(a, (size_t)n * r->nsample_type, sizeof *value);
-    if (!order || !stack || !value || (r->labels && !labels))
+    if (!order || !stack || !value || (r->labels && !labels) || (r->size && !size))
         return pf_arena_fail(a, err, "a row");
     for (uint32_t i = 0; i < n; i++)
         order[i] = (ranked){r->stack[i] << 32 | (r->labels ? r->labels[i] : 0), i};
@@ -53,12 +57,15 @@ pf_code pf_symrow_sort(pf_symrow *r, pf_arena *a, pf_error *err)
         stack[i] = r->stack[order[i].at];
         if (labels)
             labels[i] = r->labels[order[i].at];
+        if (size)
+            size[i] = r->size[order[i].at];
     }
     for (uint32_t t = 0; t < r->nsample_type; t++)
         for (uint32_t i = 0; i < n; i++)
             value[(size_t)t * n + i] = r->value[(size_t)t * n + order[i].at];
     r->stack = stack;
     r->labels = labels;
+    r->size = size;
     r->value = value;
     return PF_OK;
 }
@@ -81,51 +88,171 @@ static uint64_t gcd(uint64_t a, uint64_t b)
 /* What all values are multiples of: 10 ms in a CPU profile. 0 when all are 0. */
 static uint64_t common_factor(const int64_t *v, uint32_t n)
 {
-    uint64_t g = 0;
+    uint64_t g = 0, last = 0;
     for (uint32_t i = 0; i < n && g != 1; i++) {
         uint64_t m = magnitude(v[i]);
-        if (m && (!g || m % g))
+        if (m == last || !m)
+            continue;
+        last = m;
+        if (!g || m % g)
             g = gcd(m, g);
     }
     return g > INT64_MAX ? 1 : g; /* 2^63 is no int64: INT64_MIN alone */
 }
 
-/* One value column:
- *
- *     | factor, varint | 0: all values are 0
- *     | factor, varint | column + 1, varint |            the same multiples as an earlier column
- *     | factor, varint | 0 | sign | column of multiples | sign 1: zig-zag
- */
-static void put_values(pf_buf *out, const pf_symrow *r, uint32_t type, uint64_t *factors,
-                       uint64_t *scratch)
+/* The label sets of a row, each once. */
+typedef struct sets {
+    uint32_t n;
+    uint64_t *number;    /* ascending */
+    pf_sampled *sampled; /* NULL when there is no rate */
+    uint32_t *place;     /* by sample */
+} sets;
+
+typedef struct encoding {
+    const pf_symrow *r;
+    pf_arena *a;
+    pf_buf *out;
+    sets sets;
+    uint64_t *factor;  /* by sample type; 0 where the column is not one of multiples */
+    int64_t *multiple; /* like r->value */
+    uint64_t *scratch;
+} encoding;
+
+static void put_numbers(encoding *e, const int64_t *v)
 {
-    uint32_t n = r->nsample;
-    const int64_t *v = r->value + (size_t)type * n;
-    uint64_t factor = factors[type] = common_factor(v, n);
-    pf_buf_put_varint(out, factor);
-    if (!factor)
-        return;
-    for (uint32_t earlier = 0; earlier < type; earlier++) {
-        const int64_t *w = r->value + (size_t)earlier * n;
-        uint32_t i = 0;
-        while (factors[earlier] && i < n &&
-               v[i] / (int64_t)factor == w[i] / (int64_t)factors[earlier])
-            i++;
-        if (factors[earlier] && i == n) {
-            pf_buf_put_varint(out, earlier + UINT64_C(1));
-            return;
-        }
-    }
     bool negative = false;
-    for (uint32_t i = 0; i < n; i++)
+    for (uint32_t i = 0; i < e->r->nsample; i++)
         negative |= v[i] < 0;
-    for (uint32_t i = 0; i < n; i++) {
-        int64_t m = v[i] / (int64_t)factor;
-        scratch[i] = negative ? pf_zigzag(m) : (uint64_t)m;
+    for (uint32_t i = 0; i < e->r->nsample; i++)
+        e->scratch[i] = negative ? pf_zigzag(v[i]) : (uint64_t)v[i];
+    pf_buf_putc(e->out, negative);
+    pf_column_put(e->out, e->scratch, e->r->nsample);
+}
+
+/* The earlier column of the same multiples; `type` when there is none. */
+static uint32_t same_multiples(const encoding *e, uint32_t type)
+{
+    size_t n = e->r->nsample;
+    uint32_t i = 0;
+    while (i < type && (!e->factor[i] || memcmp(e->multiple + i * n, e->multiple + type * n,
+                                                n * sizeof *e->multiple) != 0))
+        i++;
+    return i;
+}
+
+static void put_multiples(encoding *e, uint32_t type)
+{
+    uint32_t n = e->r->nsample;
+    const int64_t *v = e->r->value + (size_t)type * n;
+    int64_t *m = e->multiple + (size_t)type * n;
+    uint64_t factor = e->factor[type] = common_factor(v, n);
+    if (!factor) {
+        pf_buf_putc(e->out, ALL_ZERO);
+        return;
     }
-    pf_buf_putc(out, 0);
-    pf_buf_putc(out, negative);
-    pf_column_put(out, scratch, n);
+    for (uint32_t i = 0; i < n; i++)
+        m[i] = factor == 1 ? v[i] : v[i] / (int64_t)factor;
+    uint32_t earlier = same_multiples(e, type);
+    pf_buf_putc(e->out, earlier < type ? AS_BEFORE : MULTIPLES);
+    if (earlier < type)
+        pf_buf_put_varint(e->out, earlier);
+    pf_buf_put_varint(e->out, factor);
+    if (earlier == type)
+        put_numbers(e, m);
+}
+
+/* Columns `type` and the next as estimates, if that is what most of them are and not all are 0. */
+static bool put_estimates(encoding *e, uint32_t type)
+{
+    uint32_t n = e->r->nsample, exact = 0, zero = 0;
+    const int64_t *objects = e->r->value + (size_t)type * n, *bytes = objects + n;
+    int64_t *count = pf_arena_array(e->a, (size_t)n * 3, sizeof *count);
+    if (!count)
+        return false;
+    int64_t *objects_lack = count + n, *bytes_lack = count + 2 * (size_t)n;
+    for (uint32_t i = 0; i < n; i++) {
+        pf_sampled s = e->sets.sampled[e->sets.place[i]];
+        int64_t o, b;
+        count[i] = pf_sampled_count(s, bytes[i]);
+        pf_sampled_estimate(s, count[i], &o, &b);
+        objects_lack[i] = (int64_t)((uint64_t)objects[i] - (uint64_t)o);
+        bytes_lack[i] = (int64_t)((uint64_t)bytes[i] - (uint64_t)b);
+        zero += !objects[i] && !bytes[i];
+        exact += count[i] && !objects_lack[i] && !bytes_lack[i];
+    }
+    if (exact <= (n - zero) / 2)
+        return false;
+    pf_buf_putc(e->out, ESTIMATES);
+    put_numbers(e, count);
+    put_numbers(e, objects_lack);
+    put_numbers(e, bytes_lack);
+    e->factor[type] = e->factor[type + 1] = 0;
+    return true;
+}
+
+static void put_values(encoding *e)
+{
+    for (uint32_t t = 0; t < e->r->nsample_type; t++) {
+        if (e->sets.sampled && t + 1 < e->r->nsample_type && put_estimates(e, t))
+            t++;
+        else
+            put_multiples(e, t);
+    }
+}
+
+/* Fills e->sets; with `size`, the bytes of each set's allocations too. */
+static bool collect_sets(encoding *e, uint64_t *size)
+{
+    const pf_symrow *r = e->r;
+    ranked *order = pf_arena_array(e->a, (size_t)r->nsample * 2, sizeof *order);
+    if (!order)
+        return false;
+    for (uint32_t i = 0; i < r->nsample; i++)
+        order[i] = (ranked){r->labels[i], i};
+    order = radix_sort(order, order + r->nsample, r->nsample);
+    sets *s = &e->sets;
+    for (uint32_t i = 0; i < r->nsample; i++) {
+        if (!i || order[i].key != order[i - 1].key) {
+            if (size)
+                size[s->n] = r->size[order[i].at];
+            s->number[s->n++] = order[i].key;
+        }
+        s->place[order[i].at] = s->n - 1;
+    }
+    return true;
+}
+
+static bool put_labels(encoding *e)
+{
+    const pf_symrow *r = e->r;
+    sets *s = &e->sets;
+    if (!r->labels || !r->nsample) {
+        pf_buf_put_varint(e->out, 0); /* no sets */
+        pf_buf_put_varint(e->out, 0); /* no rate */
+        return true;
+    }
+    s->number = pf_arena_array(e->a, r->nsample, sizeof *s->number);
+    s->place = pf_arena_array(e->a, r->nsample, sizeof *s->place);
+    uint64_t *size = r->rate && r->size ? pf_arena_array(e->a, r->nsample, sizeof *size) : NULL;
+    if (!s->number || !s->place || (r->rate && r->size && !size) || !collect_sets(e, size))
+        return false;
+    pf_buf_put_varint(e->out, s->n);
+    for (uint32_t i = 0; i < s->n; i++)
+        e->scratch[i] = s->number[i] - (i ? s->number[i - 1] : 0);
+    pf_column_put(e->out, e->scratch, s->n);
+    for (uint32_t i = 0; i < r->nsample; i++) {
+        bool same_stack = i && r->stack[i] == r->stack[i - 1];
+        e->scratch[i] = (uint64_t)s->place[i] - (same_stack ? s->place[i - 1] : 0);
+    }
+    pf_column_put(e->out, e->scratch, r->nsample);
+    pf_buf_put_varint(e->out, size ? r->rate : 0);
+    if (!size)
+        return true;
+    pf_column_put(e->out, size, s->n);
+    s->sampled = pf_arena_array(e->a, s->n, sizeof *s->sampled);
+    for (uint32_t i = 0; s->sampled && i < s->n; i++)
+        s->sampled[i] = pf_sampled_of(r->rate, size[i]);
+    return s->sampled;
 }
 
 static void put_lone(pf_buf *out, const uint32_t *numbers, uint32_t n)
@@ -135,13 +262,8 @@ static void put_lone(pf_buf *out, const uint32_t *numbers, uint32_t n)
         pf_buf_put_varint(out, numbers[i]);
 }
 
-pf_code pf_symrow_encode(const pf_symrow *r, int64_t created_at, pf_arena *a, pf_buf *out,
-                         pf_error *err)
+static void put_head(const pf_symrow *r, int64_t created_at, pf_buf *out)
 {
-    uint64_t *scratch = pf_arena_array(a, r->nsample, sizeof *scratch);
-    uint64_t *factors = pf_arena_array(a, r->nsample_type, sizeof *factors);
-    if (!scratch || !factors)
-        return pf_arena_fail(a, err, "a row");
     pf_buf_putc(out, FORMAT);
     pf_buf_put_varint(out, r->header);
     pf_buf_put_varint(out, r->maps);
@@ -149,133 +271,264 @@ pf_code pf_symrow_encode(const pf_symrow *r, int64_t created_at, pf_arena *a, pf
     pf_buf_put_varint(out, pf_zigzag(r->duration_nanos));
     pf_buf_put_varint(out, r->nsample_type);
     pf_buf_put_varint(out, r->nsample);
+}
+
+pf_code pf_symrow_encode(const pf_symrow *r, int64_t created_at, pf_arena *a, pf_buf *out,
+                         pf_error *err)
+{
+    encoding e = {.r = r, .a = a, .out = out};
+    e.scratch = pf_arena_array(a, r->nsample, sizeof *e.scratch);
+    e.factor = pf_arena_array(a, r->nsample_type, sizeof *e.factor);
+    e.multiple = pf_arena_array(a, (size_t)r->nsample * r->nsample_type, sizeof *e.multiple);
+    if (!e.scratch || !e.factor || !e.multiple)
+        return pf_arena_fail(a, err, "a row");
+    put_head(r, created_at, out);
     for (uint32_t i = 0; i < r->nsample; i++)
-        scratch[i] = r->stack[i] - (i ? r->stack[i - 1] : 0);
-    pf_column_put(out, scratch, r->nsample);
-    pf_buf_putc(out, r->labels != NULL);
-    if (r->labels)
-        pf_column_put(out, r->labels, r->nsample);
-    for (uint32_t t = 0; t < r->nsample_type; t++)
-        put_values(out, r, t, factors, scratch);
+        e.scratch[i] = r->stack[i] - (i ? r->stack[i - 1] : 0);
+    pf_column_put(out, e.scratch, r->nsample);
+    if (!put_labels(&e))
+        return pf_arena_fail(a, err, "a row");
+    put_values(&e);
     put_lone(out, r->lone_location, r->nlone_location);
     put_lone(out, r->lone_function, r->nlone_function);
     return out->failed ? pf_fail_nomem(err, "a row") : PF_OK;
 }
 
-typedef struct cursor {
+/* What is left of a row, and what reading has met. */
+typedef struct decoding {
     const uint8_t *p, *end;
     pf_arena *a;
-} cursor;
+    pf_symrow *r;
+    pf_sampled *sampled; /* by label set; NULL when there is no rate */
+    uint32_t *place;     /* of each sample among the label sets */
+    uint64_t *factor;    /* by sample type; 0 where the column is not one of multiples */
+    bool no_memory;      /* and not damage */
+} decoding;
 
-static bool get(cursor *c, uint64_t *v)
+static bool get(decoding *d, uint64_t *v)
 {
-    return pf_varint_get(&c->p, c->end, v);
+    return pf_varint_get(&d->p, d->end, v);
 }
 
-static bool get32(cursor *c, uint32_t *v)
+static bool get32(decoding *d, uint32_t *v)
 {
     uint64_t wide;
-    if (!get(c, &wide) || wide > UINT32_MAX)
+    if (!get(d, &wide) || wide > UINT32_MAX)
         return false;
     *v = (uint32_t)wide;
     return true;
 }
 
-static bool get_values(cursor *c, pf_symrow *r, uint32_t type, uint64_t *factors)
+static bool get_byte(decoding *d, uint8_t *v)
 {
-    uint32_t n = r->nsample;
-    int64_t *v = r->value + (size_t)type * n;
-    uint64_t factor, same;
-    if (!get(c, &factor))
+    if (d->p >= d->end)
         return false;
-    factors[type] = factor;
-    if (!factor) {
-        memset(v, 0, n * sizeof *v);
-        return true;
-    }
-    if (!get(c, &same) || same > type)
+    *v = *d->p++;
+    return true;
+}
+
+static bool get_column(decoding *d, uint64_t *v, uint32_t n)
+{
+    return pf_column_get(&d->p, d->end, v, n);
+}
+
+/* Memory for n elements, or d->no_memory. */
+static void *get_room(decoding *d, size_t n, size_t size)
+{
+    void *p = pf_arena_array(d->a, n, size);
+    d->no_memory |= !p;
+    return p;
+}
+
+static bool get_numbers(decoding *d, int64_t *v)
+{
+    uint8_t negative;
+    if (!get_byte(d, &negative) || !get_column(d, (uint64_t *)v, d->r->nsample))
         return false;
-    if (same) {
-        uint64_t other = factors[same - 1];
-        const int64_t *w = r->value + (size_t)(same - 1) * n;
-        if (!other)
-            return false;
-        for (uint32_t i = 0; i < n; i++)
-            v[i] = (int64_t)((uint64_t)(w[i] / (int64_t)other) * factor);
-        return true;
-    }
-    if (c->p >= c->end)
+    for (uint32_t i = 0; negative && i < d->r->nsample; i++)
+        v[i] = pf_unzigzag((uint64_t)v[i]);
+    return true;
+}
+
+static bool get_multiples(decoding *d, uint32_t type)
+{
+    int64_t *v = d->r->value + (size_t)type * d->r->nsample;
+    uint64_t factor;
+    if (!get(d, &factor) || !factor || factor > INT64_MAX || !get_numbers(d, v))
         return false;
-    bool negative = *c->p++;
-    if (!pf_column_get(&c->p, c->end, (uint64_t *)v, n))
+    d->factor[type] = factor;
+    for (uint32_t i = 0; factor != 1 && i < d->r->nsample; i++)
+        v[i] = (int64_t)((uint64_t)v[i] * factor);
+    return true;
+}
+
+static bool get_as_before(decoding *d, uint32_t type)
+{
+    uint64_t earlier, factor;
+    if (!get(d, &earlier) || earlier >= type || !d->factor[earlier] || !get(d, &factor) ||
+        !factor || factor > INT64_MAX)
+        return false;
+    d->factor[type] = factor;
+    int64_t was = (int64_t)d->factor[earlier];
+    int64_t *v = d->r->value + (size_t)type * d->r->nsample;
+    const int64_t *w = d->r->value + (size_t)earlier * d->r->nsample;
+    for (uint32_t i = 0; i < d->r->nsample; i++)
+        v[i] = (int64_t)((uint64_t)(was == 1 ? w[i] : w[i] / was) * factor);
+    return true;
+}
+
+static bool get_estimates(decoding *d, uint32_t type)
+{
+    uint32_t n = d->r->nsample;
+    int64_t *objects = d->r->value + (size_t)type * n, *bytes = objects + n;
+    if (!d->sampled || type + 1 >= d->r->nsample_type)
+        return false;
+    int64_t *count = get_room(d, n, sizeof *count);
+    if (!count || !get_numbers(d, count) || !get_numbers(d, objects) || !get_numbers(d, bytes))
         return false;
     for (uint32_t i = 0; i < n; i++) {
-        uint64_t m = (uint64_t)v[i];
-        v[i] = (int64_t)((negative ? (uint64_t)pf_unzigzag(m) : m) * factor);
+        int64_t o, b;
+        pf_sampled_estimate(d->sampled[d->place[i]], count[i], &o, &b);
+        objects[i] = (int64_t)((uint64_t)objects[i] + (uint64_t)o);
+        bytes[i] = (int64_t)((uint64_t)bytes[i] + (uint64_t)b);
+    }
+    d->factor[type] = d->factor[type + 1] = 0;
+    return true;
+}
+
+static bool get_value_column(decoding *d, uint32_t type)
+{
+    uint8_t manner;
+    if (!get_byte(d, &manner))
+        return false;
+    switch (manner) {
+    case ALL_ZERO:
+        d->factor[type] = 0;
+        memset(d->r->value + (size_t)type * d->r->nsample, 0, d->r->nsample * sizeof *d->r->value);
+        return true;
+    case MULTIPLES:
+        return get_multiples(d, type);
+    case AS_BEFORE:
+        return get_as_before(d, type);
+    default:
+        return false;
+    }
+}
+
+static bool get_values(decoding *d)
+{
+    for (uint32_t t = 0; t < d->r->nsample_type; t++) {
+        bool two = d->p < d->end && *d->p == ESTIMATES;
+        d->p += two;
+        if (!(two ? get_estimates(d, t++) : get_value_column(d, t)))
+            return false;
     }
     return true;
 }
 
-static bool get_lone(cursor *c, uint32_t **numbers, uint32_t *n)
+/* The sizes of the label sets' allocations, if the row has a rate. */
+static bool get_rate(decoding *d, uint32_t nsets)
 {
-    if (!get32(c, n) || *n > (uint64_t)(c->end - c->p))
+    uint64_t rate;
+    if (!get(d, &rate))
         return false;
-    *numbers = pf_arena_array(c->a, *n, sizeof **numbers);
-    for (uint32_t i = 0; *numbers && i < *n; i++)
-        if (!get32(c, *numbers + i))
-            return false;
+    if (!rate)
+        return true;
+    uint64_t *size = get_room(d, nsets, sizeof *size);
+    d->sampled = get_room(d, nsets, sizeof *d->sampled);
+    if (!nsets || !size || !d->sampled || !get_column(d, size, nsets))
+        return false;
+    for (uint32_t i = 0; i < nsets; i++)
+        d->sampled[i] = pf_sampled_of(rate, size[i]);
     return true;
 }
 
-static bool get_head(cursor *c, pf_symrow *r, int64_t created_at)
+static bool get_labels(decoding *d)
 {
+    pf_symrow *r = d->r;
+    uint32_t nsets;
+    if (!get32(d, &nsets) || nsets > r->nsample)
+        return false;
+    if (!nsets)
+        return get_rate(d, 0);
+    uint64_t *number = get_room(d, nsets, sizeof *number);
+    d->place = get_room(d, r->nsample, sizeof *d->place);
+    r->labels = get_room(d, r->nsample, sizeof *r->labels);
+    if (!number || !d->place || !r->labels || !get_column(d, number, nsets) ||
+        !get_column(d, r->labels, r->nsample))
+        return false;
+    for (uint32_t i = 1; i < nsets; i++)
+        number[i] += number[i - 1];
+    for (uint32_t i = 0; i < r->nsample; i++) {
+        bool same_stack = i && r->stack[i] == r->stack[i - 1];
+        uint64_t place = r->labels[i] + (same_stack ? d->place[i - 1] : 0);
+        if (place >= nsets)
+            return false;
+        d->place[i] = (uint32_t)place;
+        r->labels[i] = number[place];
+    }
+    return get_rate(d, nsets);
+}
+
+static bool get_lone(decoding *d, uint32_t **numbers, uint32_t *n)
+{
+    if (!get32(d, n) || *n > (uint64_t)(d->end - d->p))
+        return false;
+    *numbers = get_room(d, *n, sizeof **numbers);
+    for (uint32_t i = 0; *numbers && i < *n; i++)
+        if (!get32(d, *numbers + i))
+            return false;
+    return *numbers;
+}
+
+static bool get_head(decoding *d, int64_t created_at)
+{
+    pf_symrow *r = d->r;
     uint64_t time, duration;
-    if (c->p >= c->end || *c->p++ != FORMAT || !get32(c, &r->header) || !get32(c, &r->maps) ||
-        !get(c, &time) || !get(c, &duration) || !get32(c, &r->nsample_type) ||
-        !get32(c, &r->nsample))
+    uint8_t format;
+    if (!get_byte(d, &format) || format != FORMAT || !get32(d, &r->header) || !get32(d, &r->maps) ||
+        !get(d, &time) || !get(d, &duration) || !get32(d, &r->nsample_type) ||
+        !get32(d, &r->nsample) ||
+        r->nsample_type > (uint64_t)(d->end - d->p)) /* every column takes a byte */
         return false;
     r->time_nanos = (int64_t)((uint64_t)created_at + (uint64_t)pf_unzigzag(time));
     r->duration_nanos = pf_unzigzag(duration);
     return true;
 }
 
-static bool get_columns(cursor *c, pf_symrow *r, uint64_t *factors)
+static bool get_stacks(decoding *d)
 {
-    if (!pf_column_get(&c->p, c->end, r->stack, r->nsample))
+    pf_symrow *r = d->r;
+    r->stack = get_room(d, r->nsample, sizeof *r->stack);
+    if (!r->stack || !get_column(d, r->stack, r->nsample))
         return false;
     for (uint32_t i = 1; i < r->nsample; i++)
         r->stack[i] += r->stack[i - 1];
-    if (c->p >= c->end)
+    return true;
+}
+
+static bool get_row(decoding *d, int64_t created_at)
+{
+    pf_symrow *r = d->r;
+    if (!get_head(d, created_at) || !get_stacks(d) || !get_labels(d))
         return false;
-    if (!*c->p++)
-        r->labels = NULL;
-    else if (!pf_column_get(&c->p, c->end, r->labels, r->nsample))
-        return false;
-    for (uint32_t t = 0; t < r->nsample_type; t++)
-        if (!get_values(c, r, t, factors))
-            return false;
-    return get_lone(c, &r->lone_location, &r->nlone_location) &&
-           get_lone(c, &r->lone_function, &r->nlone_function) && c->p == c->end;
+    size_t values;
+    if (__builtin_mul_overflow((size_t)r->nsample, r->nsample_type, &values))
+        values = SIZE_MAX;
+    r->value = get_room(d, values, sizeof *r->value);
+    d->factor = get_room(d, r->nsample_type, sizeof *d->factor);
+    return r->value && d->factor && get_values(d) &&
+           get_lone(d, &r->lone_location, &r->nlone_location) &&
+           get_lone(d, &r->lone_function, &r->nlone_function) && d->p == d->end;
 }
 
 pf_code pf_symrow_decode(pf_symrow *r, int64_t created_at, pf_str bytes, pf_arena *a, pf_error *err)
 {
-    cursor c = {(const uint8_t *)bytes.p, (const uint8_t *)bytes.p + bytes.n, a};
+    decoding d = {.p = (const uint8_t *)bytes.p, .a = a, .r = r};
+    d.end = d.p + bytes.n;
     memset(r, 0, sizeof *r);
-    if (!get_head(&c, r, created_at))
-        return pf_fail(err, PF_INTERNAL, "damaged row: its head can't be read");
-    r->stack = pf_arena_array(a, r->nsample, sizeof *r->stack);
-    r->labels = pf_arena_array(a, r->nsample, sizeof *r->labels);
-    uint64_t *factors = pf_arena_array(a, r->nsample_type, sizeof *factors);
-    size_t values;
-    if (__builtin_mul_overflow((size_t)r->nsample, r->nsample_type, &values))
-        values = SIZE_MAX;
-    r->value = pf_arena_array(a, values, sizeof *r->value);
-    if (!r->stack || !r->labels || !factors || !r->value)
-        return pf_arena_fail(a, err, "a row");
-    if (!get_columns(&c, r, factors))
-        return pf_fail(err, PF_INTERNAL, "damaged row: its columns can't be read");
-    if (!r->lone_location || !r->lone_function)
-        return pf_arena_fail(a, err, "a row");
-    return PF_OK;
+    if (get_row(&d, created_at))
+        return PF_OK;
+    return d.no_memory ? pf_arena_fail(a, err, "a row")
+                       : pf_fail(err, PF_INTERNAL, "damaged row: its columns can't be read");
 }

@@ -1,8 +1,23 @@
 /* symrow.h: a profile as numbers: the row of kind 1.
  *
- * A row says: header, maps and times; then, sorted by stack number, a column of stacks, one of
- * label sets, one per sample type; then the locations and functions that no sample leads to. The
- * bytes are drawn in docs/storage-format.md.
+ *     | format | header | maps | time | duration | sample types, samples |    varints
+ *     | stacks      a column: each number less the one before; the samples are sorted by it
+ *     | label sets  n, and a column of the n numbers, ascending: each less the one before
+ *     |             a column of places among them; less the one before where the stack is the same
+ *     | rate        0, or the period of a heap profile and a column: the size of each label set
+ *     | values      per sample type: see below
+ *     | lone locations: n, numbers | lone functions: n, numbers |     those no sample leads to
+ *
+ *     values:  | 0 |                                   all are 0
+ *              | 1 | factor | numbers |                multiples of a common factor
+ *              | 2 | column | factor |                 the same multiples as an earlier column's
+ *              | 3 | numbers | numbers | numbers |     this column and the next, as sampled.h has
+ *                                                      it: counts, what their estimates lack of the
+ *                                                      objects, and of the bytes
+ *     numbers: | 0 or 1 | column |                     1: zig-zag
+ *
+ * Factors, counts and single numbers are varints, columns are column.h's. Differences and what is
+ * lacking are taken modulo 2^64, so every value has its bytes.
  */
 #ifndef PF_STORAGE_LOCAL_SYMBOLS_SYMROW_H
 #define PF_STORAGE_LOCAL_SYMBOLS_SYMROW_H
@@ -18,6 +33,11 @@ typedef struct pf_symrow {
     int64_t *value;           /* column by column: value[type * nsample + sample] */
     uint32_t *lone_location, *lone_function; /* numbers */
     uint32_t nlone_location, nlone_function;
+
+    /* What helps to write few bytes, and is not read back: the bytes of an allocation by sample,
+     * the same for samples of one label set, and how many bytes apart they are sampled. 0 or NULL
+     * when there are none. */
+    uint64_t rate, *size;
 } pf_symrow;
 
 /* Sorts the samples by stack, then labels, those of equal ones staying in their order. Scratch
