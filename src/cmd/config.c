@@ -13,7 +13,7 @@
 /* What the flags write to before it is checked; the defaults stand here. */
 typedef struct raw {
     const char *addr, *storage_type, *dir, *badger_dir, *log_level, *log_format;
-    bool version, log_access;
+    bool version, log_access, check;
     int64_t exit_timeout, data_ttl, badger_ttl;
     int64_t max_body, max_inflated, max_inflight, threads, workers, queue, connections, header_max;
     int64_t header_timeout, body_timeout, write_timeout, idle_timeout;
@@ -144,6 +144,9 @@ static size_t flag_table(raw *r, pf_flag *list)
         FLAG("local.symbols-memory", SIZE, &r->symbols_memory, STORE, "size",
              "memory for recognising symbols seen before"),
 
+        FLAG("local.check", BOOL, &r->check, STORE, NULL,
+             "verify the store, print what is in it, and exit"),
+
         FLAG("log.level", STRING, &r->log_level, LOG, "level", "debug, info, warn or error"),
         FLAG("log.format", STRING, &r->log_format, LOG, "format", "logfmt, json or console"),
         FLAG("log.access", BOOL, &r->log_access, LOG, NULL,
@@ -270,6 +273,7 @@ static pf_code check_ranges(const raw *r, pf_error *err)
 
 static void fill(const raw *r, pf_config *c)
 {
+    c->check = r->check;
     c->exit_timeout = r->exit_timeout;
     c->memory_max_inflight = r->max_inflight;
 

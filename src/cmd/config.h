@@ -11,6 +11,7 @@
 
 typedef struct pf_config {
     bool version, help;
+    bool check;                  /* -local.check: verify the store and exit */
     int64_t exit_timeout;        /* ns */
     int64_t memory_max_inflight; /* bytes */
     pf_http_config http;

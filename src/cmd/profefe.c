@@ -3,6 +3,7 @@
  * wrong flags.
  */
 #include "cmd/config.h"
+#include "storage/local/check.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -84,6 +85,17 @@ static pf_code run(const pf_config *c, pf_error *err)
     return code;
 }
 
+static int check(const pf_config *c)
+{
+    pf_error err;
+    uint64_t problems;
+    if (pf_local_check(c->local.dir, stdout, &problems, &err)) {
+        fprintf(stderr, "profefe: %s\n", err.msg);
+        return 1;
+    }
+    return problems ? 1 : 0;
+}
+
 int main(int argc, char **argv)
 {
     pf_config c;
@@ -101,6 +113,8 @@ int main(int argc, char **argv)
                PF_BUILT_WITH);
         return 0;
     }
+    if (c.check)
+        return check(&c);
     if (run(&c, &err)) {
         PF_LOG_ERROR(err.msg);
         return 1;
