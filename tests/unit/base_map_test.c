@@ -1,0 +1,81 @@
+/* The hash table: growth, clearing, its budget. */
+#include "base/map.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static pf_hash key(uint64_t n)
+{
+    return (pf_hash){n * 64, n}; /* the low bits collide on purpose */
+}
+
+static void test_what_is_put_is_found(void **state)
+{
+    (void)state;
+    pf_map m;
+    pf_map_init(&m, NULL);
+    assert_true(pf_map_get(&m, key(1)) == PF_MAP_EMPTY);
+    for (uint32_t i = 0; i < 5000; i++) {
+        uint32_t *at = pf_map_at(&m, key(i));
+        assert_true(*at == PF_MAP_EMPTY);
+        *at = i;
+    }
+    for (uint32_t i = 0; i < 5000; i++) {
+        assert_int_equal(pf_map_get(&m, key(i)), i);
+        assert_int_equal(*pf_map_at(&m, key(i)), i);
+    }
+    assert_int_equal(m.len, 5000);
+    assert_true(pf_map_get(&m, key(5000)) == PF_MAP_EMPTY);
+    pf_map_clear(&m);
+    assert_int_equal(m.len, 0);
+    assert_true(pf_map_get(&m, key(7)) == PF_MAP_EMPTY);
+    pf_map_free(&m);
+}
+
+static void test_keys_differ_in_either_half(void **state)
+{
+    (void)state;
+    pf_map m;
+    pf_map_init(&m, NULL);
+    *pf_map_at(&m, (pf_hash){1, 1}) = 11;
+    *pf_map_at(&m, (pf_hash){1, 2}) = 12;
+    *pf_map_at(&m, (pf_hash){2, 1}) = 21;
+    assert_int_equal(pf_map_get(&m, (pf_hash){1, 1}), 11);
+    assert_int_equal(pf_map_get(&m, (pf_hash){1, 2}), 12);
+    assert_int_equal(pf_map_get(&m, (pf_hash){2, 1}), 21);
+    pf_map_free(&m);
+}
+
+static void test_a_budget_ends_growth(void **state)
+{
+    (void)state;
+    pf_budget b;
+    pf_map m;
+    pf_budget_init(&b, 10000);
+    pf_map_init(&m, &b);
+    uint32_t n = 0;
+    for (uint32_t *at; (at = pf_map_at(&m, key(n))); n++)
+        *at = n;
+    assert_true(n > 64 && n < 10000 / sizeof(pf_map_slot));
+    for (uint32_t i = 0; i < n; i++) /* what was there still is */
+        assert_int_equal(pf_map_get(&m, key(i)), i);
+    assert_int_equal(pf_budget_used(&b), pf_map_bytes(&m));
+    pf_map_free(&m);
+    assert_int_equal(pf_budget_used(&b), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_is_put_is_found),
+        cmocka_unit_test(test_keys_differ_in_either_half),
+        cmocka_unit_test(test_a_budget_ends_growth),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
