@@ -84,7 +84,7 @@ static void test_refused(void **state)
     for (int i = 0; i <= PF_LABELS_MAX; i++)
         n += (size_t)sprintf(text + n, "k%d=v,", i);
     refuse(pf_str_c(text), "32");
-    memset(text, 'k', PF_LABEL_KEY_MAX + 1);
+    memset(text, 'k', sizeof text);
     refuse((pf_str){text, PF_LABEL_KEY_MAX + 1}, "129");
     text[1] = '=';
     refuse((pf_str){text, PF_LABEL_VALUE_MAX + 3}, "1025");
