@@ -846,6 +846,24 @@ def test_connection_limit(serve):
         c.sock.close()
 
 
+@pytest.mark.parametrize("path", ["/inline", "/worker"])
+def test_many_connections_at_once(serve, path):
+    """While the only HTTP thread is held up, 300 clients send: more than the events that libmicrohttpd fetches at
+    once. All are served, without a further event to wake it."""
+    server = serve("-threads=1", "-queue=400")
+    clients = [server.connect() for _ in range(300)]
+    blocker = server.connect()
+    for _ in range(3):
+        blocker.request("GET", "/block?ms=300")
+        for c in clients:
+            c.request("POST", path, b"x")
+        assert blocker.answer().body == b"blocked"
+        for c in clients:
+            assert c.answer().body == b"x"
+    for c in [*clients, blocker]:
+        c.sock.close()
+
+
 def test_client_that_hangs_up_cancels(serve):
     server = serve()
     for how in ("fin", "reset"):

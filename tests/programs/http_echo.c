@@ -6,6 +6,7 @@
  *     /worker            the same on a worker
  *     /late              replied to by a thread of its own, after handle() has returned
  *     /sleep?ms=N        a worker sleeps N ms or until cancelled; 200 "slept" or "cancelled"
+ *     /block?ms=N        holds the HTTP thread up for N ms, as no application should
  *     /stuck             a worker waits until it is cancelled
  *     /stream?n=N&piece=M    N bytes in pieces of M; &fail=K fails before piece K
  *     /bytes?n=N         N bytes in one reply
@@ -67,7 +68,7 @@ static void admit(void *ctx, pf_req *req, pf_admit *out)
     if (is(req, "/refused"))
         pf_req_reply_status(req, 404, "no such thing");
     else if (is(req, "/inline") || is(req, "/late") || is(req, "/info") || is(req, "/state") ||
-             is(req, "/bytes"))
+             is(req, "/bytes") || is(req, "/block"))
         out->run = PF_RUN_INLINE;
     if (is(req, "/nobody"))
         out->max_body = 0;
@@ -110,6 +111,12 @@ static void sleep_until_cancelled(pf_req *req, int64_t until)
     if (gone)
         atomic_fetch_add(&cancelled, 1);
     reply_text(req, 200, gone ? "cancelled" : "slept");
+}
+
+static void block(pf_req *req)
+{
+    nap(param(req, "ms", 0) * PF_NS_PER_MS);
+    reply_text(req, 200, "blocked");
 }
 
 typedef struct streaming {
@@ -214,6 +221,8 @@ static void handle(void *ctx, pf_req *req)
         start_late(req);
     else if (is(req, "/sleep"))
         sleep_until_cancelled(req, pf_clock_mono() + param(req, "ms", 0) * PF_NS_PER_MS);
+    else if (is(req, "/block"))
+        block(req);
     else if (is(req, "/stuck"))
         sleep_until_cancelled(req, INT64_MAX);
     else if (is(req, "/stream"))

@@ -31,27 +31,15 @@ void pf_conn_phase(pf_conn *c, pf_phase phase)
     atomic_store_explicit(&c->phase, phase, memory_order_release);
 }
 
-/* For perf and gdb: libmicrohttpd starts the HTTP threads and names them all alike. */
-static void name_thread(void)
+static pf_conn *conn_open(pf_loop *loop, struct MHD_Connection *mhd)
 {
-    static atomic_uint next;
-    static _Thread_local bool named;
-    if (named)
-        return;
-    named = true;
-    char name[16];
-    snprintf(name, sizeof name, "http-%u", atomic_fetch_add(&next, 1) % 1000);
-    pthread_setname_np(pthread_self(), name);
-}
-
-static pf_conn *conn_open(pf_http *h, struct MHD_Connection *mhd)
-{
+    pf_http *h = pf_loop_http(loop);
     pf_conn *c = calloc(1, sizeof *c);
     if (!c)
         return NULL;
     c->http = h;
+    c->loop = loop;
     c->mhd = mhd;
-    c->owner = pthread_self();
     c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
     pf_peer_format(MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
                    c->peer);
@@ -92,16 +80,15 @@ static void conn_close(pf_conn *c)
 void pf_conn_notify(void *cls, struct MHD_Connection *mhd, void **socket_context,
                     enum MHD_ConnectionNotificationCode code)
 {
-    pf_http *h = cls;
+    pf_loop *loop = cls;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        name_thread();
-        *socket_context = conn_open(h, mhd); /* NULL: pf_req_uri refuses what comes on it */
+        *socket_context = conn_open(loop, mhd); /* NULL: pf_req_uri refuses what comes on it */
         return;
     }
     if (*socket_context)
         conn_close(*socket_context);
     *socket_context = NULL;
-    atomic_fetch_sub(&h->accepted, 1);
+    pf_loop_gone(loop);
 }
 
 static void put_start(pf_buf *out, int status)

@@ -1,10 +1,10 @@
 /* door.c: the thread at the door. It accepts connections, has watch.c look at them, and reads
  * sockets dry that are being closed.
  *
- * Connections are accepted here and handed to libmicrohttpd rather than accepted by it, because
- * then the limit on them is exact and answered with 503, one incoming connection does not wake all
- * HTTP threads, several addresses can be listened on, and ceasing to accept is simply ceasing to:
- * MHD_quiesce_daemon aborts when it races with an HTTP thread that is changing its epoll set.
+ * Connections are accepted here and left to the HTTP threads in turn rather than accepted by
+ * libmicrohttpd: then the limit on them is exact and answered with 503, one incoming connection does
+ * not wake all threads, several addresses can be listened on, and ceasing to accept is simply
+ * ceasing to.
  */
 #include "server/http/internal.h"
 
@@ -25,7 +25,6 @@ enum {
     LINGER_MS = 2000,     /* how long a closing socket is read */
     LINGER_IDLE_MS = 500, /* how long it may be silent */
     LINGER_BYTES = 64 << 20,
-    STRAY_MS = 5000,
     NO_FD_WAIT_MS = 20,
 };
 
@@ -41,7 +40,6 @@ struct pf_door {
     pthread_t thread;
     int epoll, wake;
     int64_t tick; /* ns between two looks */
-    int64_t last_accept;
     int64_t warned;
     atomic_bool shut, stop;
     atomic_bool listening;
@@ -130,7 +128,7 @@ static void wait_for_room(pf_door *d, int64_t now)
     nanosleep(&ts, NULL);
 }
 
-static void hand_over(pf_door *d, int fd, const struct sockaddr *sa, socklen_t len, int64_t now)
+static void hand_over(pf_door *d, int fd, const struct sockaddr *sa, socklen_t len)
 {
     pf_http *h = d->http;
     if (atomic_load(&h->accepted) >= h->cfg.connections) {
@@ -139,10 +137,11 @@ static void hand_over(pf_door *d, int fd, const struct sockaddr *sa, socklen_t l
     }
     int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    d->last_accept = now;
     atomic_fetch_add(&h->accepted, 1);
-    if (MHD_add_connection(h->mhd, fd, sa, len) != MHD_YES) /* which has closed it */
+    if (!pf_loop_leave(pf_loop_pick(h), fd, sa, len)) {
         atomic_fetch_sub(&h->accepted, 1);
+        close(fd);
+    }
 }
 
 static void accept_from(pf_door *d, int listener, int64_t now)
@@ -152,7 +151,7 @@ static void accept_from(pf_door *d, int listener, int64_t now)
         socklen_t len = sizeof sa;
         int fd = accept4(listener, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            hand_over(d, fd, (struct sockaddr *)&sa, len, now);
+            hand_over(d, fd, (struct sockaddr *)&sa, len);
             continue;
         }
         if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
@@ -168,18 +167,6 @@ static bool is_listener(const pf_listener *l, int fd)
         if (l->fds[i] == fd)
             return true;
     return false;
-}
-
-/* libmicrohttpd drops a connection without a word when it is out of memory for it. */
-static void recount(pf_door *d, int64_t now)
-{
-    pf_http *h = d->http;
-    if (now - d->last_accept < STRAY_MS * PF_NS_PER_MS)
-        return;
-    pthread_mutex_lock(&h->conns_lock);
-    if (atomic_load(&h->accepted) > h->nconns)
-        atomic_store(&h->accepted, h->nconns);
-    pthread_mutex_unlock(&h->conns_lock);
 }
 
 static void close_listeners(pf_door *d)
@@ -220,7 +207,6 @@ static void *run(void *arg)
         if (now >= next) {
             next = now + d->tick;
             pf_watch(d->http, now);
-            recount(d, now);
         }
     }
     return NULL;

@@ -5,7 +5,7 @@
  *     pf_req       request at a time, from the request line to finished()
  *
  *     thread                          runs
- *     "http-0", "http-1", ...         MHD's loops: request.c, reply.c, stream.c (reading side)
+ *     "http-0", "http-1", ...         loop.c; request.c, reply.c, stream.c (sending side)
  *     "worker-0", ...                 workers.c: handle() and produce()
  *     "http-door"                     door.c: accepts, watches deadlines, drains closing sockets
  *     the application's own threads   pf_req_reply*()
@@ -38,6 +38,7 @@ enum {
 typedef struct pf_conn pf_conn;
 typedef struct pf_workers pf_workers;
 typedef struct pf_door pf_door;
+typedef struct pf_loop pf_loop;
 
 /* ---- address.c */
 typedef struct pf_listener {
@@ -97,9 +98,9 @@ typedef enum pf_phase {
 struct pf_conn {
     pf_conn *prev, *next; /* http->conns */
     pf_http *http;
+    pf_loop *loop;
     struct MHD_Connection *mhd;
-    pthread_t owner; /* its HTTP thread */
-    int fd;          /* libmicrohttpd's: valid until "closed" returns */
+    int fd; /* libmicrohttpd's: valid until "closed" returns */
     char peer[INET6_ADDRSTRLEN];
 
     atomic_int phase;
@@ -154,6 +155,17 @@ bool pf_door_busy(pf_http *h); /* sockets are being read dry */
 void pf_door_stop(pf_http *h);
 void pf_door_linger(pf_http *h, int fd); /* takes fd over: reads it dry for a while, closes it */
 void pf_watch(pf_http *h, int64_t now);  /* one look at every connection */
+
+/* ---- loop.c: the HTTP threads */
+pf_code pf_loops_start(pf_http *h, pf_error *err);
+void pf_loops_stop(pf_http *h);    /* nothing may be suspended; closes what there is, joins */
+pf_loop *pf_loop_pick(pf_http *h); /* the one with the fewest connections */
+pf_http *pf_loop_http(const pf_loop *l);
+
+/* Leaves an accepted socket to the thread; false, and it is still the caller's, without memory. */
+bool pf_loop_leave(pf_loop *l, int fd, const struct sockaddr *addr, socklen_t len);
+void pf_loop_gone(pf_loop *l); /* one that was left is closed */
+void pf_loop_ring(pf_loop *l); /* there is something to do; any thread */
 
 /* ---- workers.c */
 typedef enum pf_job_kind { PF_JOB_HANDLE, PF_JOB_PRODUCE, PF_JOB_DONE } pf_job_kind;
@@ -295,7 +307,8 @@ struct pf_http {
     pf_listener listener;
     char address[128];
     bool loopback;
-    struct MHD_Daemon *mhd;
+    pf_loop *loops;
+    unsigned nloops;
     pf_workers *workers;
     pf_door *door;
     pf_pool pool;
@@ -303,7 +316,7 @@ struct pf_http {
     pthread_mutex_t conns_lock; /* guards conns, nconns; taken before a pf_conn's lock */
     pf_conn *conns;
     unsigned nconns;
-    atomic_uint accepted; /* connections handed to MHD and not closed yet */
+    atomic_uint accepted; /* connections left to HTTP threads and not closed yet */
 
     atomic_uint live;      /* requests */
     atomic_uint suspended; /* requests whose connection is, or may be about to be, suspended */

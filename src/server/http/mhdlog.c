@@ -51,13 +51,12 @@ static bool got_bytes_just_now(const pf_conn *c)
 }
 
 /* The connection of this thread that is in error; NULL when that can't be told. */
-static pf_conn *culprit_locked(pf_http *h, unsigned status)
+static pf_conn *culprit_locked(pf_loop *loop, unsigned status)
 {
     pf_conn *suspects[SUSPECTS_MAX], *recent = NULL;
     unsigned n = 0, nrecent = 0;
-    pthread_t self = pthread_self();
-    for (pf_conn *c = h->conns; c; c = c->next) {
-        if (!pthread_equal(c->owner, self) || !fits(c, status))
+    for (pf_conn *c = pf_loop_http(loop)->conns; c; c = c->next) {
+        if (c->loop != loop || !fits(c, status))
             continue;
         if (atomic_load(&c->phase) == PF_PHASE_HEAD && headers_are_in(c))
             return c;
@@ -94,10 +93,11 @@ static const char *message_of(unsigned status)
     }
 }
 
-static void replace_answer(pf_http *h, unsigned status)
+static void replace_answer(pf_loop *loop, unsigned status)
 {
+    pf_http *h = pf_loop_http(loop);
     pthread_mutex_lock(&h->conns_lock);
-    pf_conn *c = culprit_locked(h, status);
+    pf_conn *c = culprit_locked(loop, status);
     if (c) {
         pthread_mutex_lock(&c->lock);
         pf_conn_answer(c, c->req, (int)status, message_of(status));

@@ -70,7 +70,9 @@ void pf_req_resume(pf_req *req)
     /* libmicrohttpd is still in there after the request is gone; when the count is down, so may be
      * the server. */
     atomic_fetch_add(&h->resuming, 1);
+    pf_loop *loop = req->conn->loop;
     MHD_resume_connection(req->mhd);
+    pf_loop_ring(loop);
     atomic_fetch_sub(&h->resuming, 1);
 }
 

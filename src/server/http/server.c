@@ -31,38 +31,6 @@ pf_http_config pf_http_config_default(void)
     };
 }
 
-/* Room for a head of header_max, and half as much again, so that what is a little over the limit is
- * refused here and not by libmicrohttpd. Its records of headers come out of the same pool. */
-static size_t pool_size(const pf_http_config *cfg)
-{
-    size_t n = cfg->header_max * 2;
-    return n < 32 << 10 ? 32 << 10 : n;
-}
-
-static pf_code start_mhd(pf_http *h, pf_error *err)
-{
-    const pf_http_config *cfg = &h->cfg;
-    /* The limit is kept at the door; this one only must not be in its way. */
-    unsigned limit = (cfg->connections + 64) * cfg->threads;
-    struct MHD_OptionItem options[] = {
-        {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)pf_mhd_log, h},
-        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)pf_conn_notify, h},
-        {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)pf_req_completed, h},
-        {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)pf_req_uri, h},
-        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)limit, NULL},
-        {MHD_OPTION_CONNECTION_TIMEOUT, 0, NULL}, /* watch.c has the deadlines */
-        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)pool_size(cfg), NULL},
-        {cfg->threads > 1 ? MHD_OPTION_THREAD_POOL_SIZE : MHD_OPTION_END, (intptr_t)cfg->threads,
-         NULL},
-        {MHD_OPTION_END, 0, NULL},
-    };
-    h->mhd = MHD_start_daemon(MHD_USE_ERROR_LOG | MHD_USE_EPOLL | MHD_USE_INTERNAL_POLLING_THREAD |
-                                  MHD_USE_ITC | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET,
-                              0, NULL, NULL, pf_req_access, h, MHD_OPTION_ARRAY, options,
-                              MHD_OPTION_END);
-    return h->mhd ? PF_OK : pf_fail(err, PF_INTERNAL, "can't start the HTTP threads");
-}
-
 /* Pooled requests keep an arena block each: together at most a sixteenth of the budget. */
 static unsigned pool_max(const pf_http_config *cfg)
 {
@@ -90,8 +58,7 @@ static pf_code check(const pf_http_config *cfg, pf_error *err)
 static void http_free(pf_http *h)
 {
     pf_door_stop(h);
-    if (h->mhd)
-        MHD_stop_daemon(h->mhd);
+    pf_loops_stop(h);
     pf_workers_stop(h);
     pf_listener_close(&h->listener);
     pf_pool_free(&h->pool);
@@ -121,7 +88,7 @@ pf_code pf_http_start(const pf_http_config *cfg, const pf_http_app *app, pf_http
     if (!code)
         code = pf_workers_start(h, err);
     if (!code)
-        code = start_mhd(h, err);
+        code = pf_loops_start(h, err);
     if (!code) {
         memcpy(h->address, h->listener.text, sizeof h->address);
         h->loopback = h->listener.loopback;
@@ -231,8 +198,7 @@ bool pf_http_stop(pf_http *h, int64_t deadline)
     atomic_store(&h->closed, true);
     cancel_all(h);
     wait_until_released(h);
-    MHD_stop_daemon(h->mhd);
-    h->mhd = NULL;
+    pf_loops_stop(h);
     while (pf_door_busy(h) && pf_clock_mono() < deadline)
         wait_a_moment(h);
     http_free(h);
