@@ -131,7 +131,9 @@ pf_code pf_client_get(pf_client *c, const pf_str *ids, size_t n, pf_str *body, p
         put_escaped(&c->url, ids[i]);
     }
     pf_code code = pf_client_call_do(c, "get", NULL, err);
-    *body = code ? (pf_str){0} : pf_buf_str(&c->answer);
+    *body = PF_STR("");
+    if (!code)
+        *body = pf_buf_str(&c->answer);
     return code;
 }
 
@@ -140,7 +142,9 @@ pf_code pf_client_merge(pf_client *c, const pf_query *q, pf_str *body, pf_error 
     url_begin(c, "/api/0/profiles/merge");
     put_query(c, q);
     pf_code code = pf_client_call_do(c, "merge", NULL, err);
-    *body = code ? (pf_str){0} : pf_buf_str(&c->answer);
+    *body = PF_STR("");
+    if (!code)
+        *body = pf_buf_str(&c->answer);
     return code;
 }
 
@@ -158,7 +162,7 @@ pf_code pf_client_services(pf_client *c, pf_arena *a, pf_strs *out, pf_error *er
         code = pf_fail(err, PF_INTERNAL, "services: the answer is not a list");
     else if (!v)
         code = pf_arena_fail(a, err, "list of services");
-    for (size_t i = 0; !code && i < n; i++) {
+    for (size_t i = 0; v && !code && i < n; i++) {
         json_t *s = json_array_get(body, i);
         if (!json_is_string(s)) {
             code = pf_fail(err, PF_INTERNAL, "services: entry %zu is not a string", i);

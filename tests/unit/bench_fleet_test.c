@@ -159,7 +159,7 @@ static void test_files_in_turn(void **state)
 static void test_labels(void **state)
 {
     (void)state;
-    bench_labels store;
+    bench_labels store = {0};
     pf_labels l = bench_fleet_labels(7, &store);
     assert_int_equal(l.n, BENCH_LABELS);
     assert_true(pf_str_eq(l.pairs[0].value, PF_STR("host-007")));

@@ -139,7 +139,9 @@ pf_code bench_drive(bench_target *t, const bench_job *job, bench_phase *phase, p
     worker *workers = calloc(n, sizeof *workers);
     crew shared = {
         .job = job, .lock = PTHREAD_MUTEX_INITIALIZER, .changed = PTHREAD_COND_INITIALIZER};
-    pf_code code = workers ? PF_OK : pf_fail_nomem(err, "connections");
+    pf_code code = PF_OK;
+    if (!workers)
+        return pf_fail_nomem(err, "connections");
     for (unsigned i = 0; !code && i < n; i++) {
         workers[i].crew = &shared;
         workers[i].caller.target = t;
@@ -152,14 +154,13 @@ pf_code bench_drive(bench_target *t, const bench_job *job, bench_phase *phase, p
             bench_rss_peak_reset(t->pid);
         int64_t cpu = bench_cpu_ns(t->pid);
         code = run(&shared, workers, n, err);
-        if (job->settle)
-            bench_settle(t->pid, job->settle);
+        bench_settle(t->pid, job->settle);
         phase->cpu_ns += bench_cpu_ns(t->pid) - cpu;
         int64_t peak = bench_rss_peak(t->pid);
         phase->rss_peak = peak > phase->rss_peak ? peak : phase->rss_peak;
         gather(workers, n, phase);
     }
-    for (unsigned i = 0; workers && i < n; i++) {
+    for (unsigned i = 0; i < n; i++) {
         pf_client_free(workers[i].caller.client);
         pf_arena_free(&workers[i].caller.arena);
     }

@@ -43,7 +43,7 @@ typedef struct bench_job {
     size_t count;
     unsigned connections;
     int64_t limit;  /* ns after which no further call is begun; 0: none */
-    int64_t settle; /* ns that the server may take to settle; 0: not waited for */
+    int64_t settle; /* ns of quiet after which the server counts as settled; 0: not waited for */
     uint64_t seed;
 } bench_job;
 

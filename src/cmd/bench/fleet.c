@@ -58,7 +58,7 @@ pf_code bench_fleet_new(const bench_fleet_config *conf, bench_fleet **out, pf_er
     if (!f)
         return pf_fail_nomem(err, "services");
     f->conf = *conf;
-    f->programs = calloc(conf->services, sizeof *f->programs);
+    f->programs = calloc(conf->services, sizeof(bench_program *));
     bool ok = f->programs != NULL;
     for (uint32_t s = 0; ok && !conf->corpus && s < conf->services; s++) {
         char name[BENCH_NAME];
@@ -234,7 +234,7 @@ pf_code bench_corpus_generate(uint64_t seed, uint32_t samples, size_t n, bench_c
     out->files = calloc(n ? n : 1, sizeof *out->files);
     pf_buf raw = PF_BUF_INIT, gz = PF_BUF_INIT;
     pf_code code = p && out->files ? PF_OK : pf_fail_nomem(err, "profiles");
-    for (; !code && out->n < n; out->n++) {
+    for (; p && out->files && !code && out->n < n; out->n++) {
         bench_file *f = &out->files[out->n];
         pf_buf_clear(&raw);
         pf_buf_clear(&gz);

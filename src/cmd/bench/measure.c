@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+static const int64_t settle_limit = 20 * PF_NS_PER_SEC;
+
 static int64_t cpu_from_stat(pid_t pid)
 {
     char path[64], line[1024];
@@ -118,15 +120,15 @@ bench_disk bench_disk_usage(const char *dir)
     return sum;
 }
 
-void bench_settle(pid_t pid, int64_t limit)
+bool bench_settle(pid_t pid, int64_t quiet)
 {
-    const int64_t slice = 250 * PF_NS_PER_MS;
-    int64_t end = pf_clock_mono() + limit, before = bench_cpu_ns(pid);
-    while (pid > 0 && before >= 0 && pf_clock_mono() < end) {
-        nanosleep(&(struct timespec){.tv_nsec = slice}, NULL);
+    int64_t end = pf_clock_mono() + settle_limit, before = bench_cpu_ns(pid);
+    while (pid > 0 && quiet > 0 && before >= 0 && pf_clock_mono() < end) {
+        nanosleep(&(struct timespec){quiet / PF_NS_PER_SEC, quiet % PF_NS_PER_SEC}, NULL);
         int64_t now = bench_cpu_ns(pid);
-        if (now - before < slice / 20)
-            return;
+        if (now - before < quiet / 20)
+            return true;
         before = now;
     }
+    return pid <= 0 || quiet <= 0;
 }

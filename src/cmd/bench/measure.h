@@ -36,9 +36,9 @@ typedef struct bench_disk {
  */
 bench_disk bench_disk_usage(const char *dir);
 
-/* Waits until the process has used less than a twentieth of one core for a quarter of a second, so
- * that work it has put off (compaction, checkpoints, garbage collection) is counted where it
- * belongs; gives up after `limit` ns. */
-void bench_settle(pid_t pid, int64_t limit);
+/* Waits until the process has used less than a twentieth of one core for `quiet` ns, so that work
+ * that it has put off (compaction, checkpoints, garbage collection) is counted where it belongs;
+ * gives up after 20 s and returns false then. Does not wait at all for 0. */
+bool bench_settle(pid_t pid, int64_t quiet);
 
 #endif

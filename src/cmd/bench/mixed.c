@@ -2,8 +2,6 @@
  * profile. Both kinds are reported apart; the server's CPU time belongs to both. */
 #include "cmd/bench/run.h"
 
-#include "base/clock.h"
-
 #include <stdio.h>
 
 typedef struct mixed_ctx {
@@ -66,9 +64,8 @@ pf_code bench_scenario_mixed(bench_run *r, pf_error *err)
                          .ctx = &m,
                          .count = count,
                          .connections = (unsigned)r->opt->connections,
-                         .settle = 5 * PF_NS_PER_SEC,
+                         .settle = r->opt->settle,
                          .seed = (uint64_t)r->opt->seed + r->round};
-        bench_settle(r->target[t].pid, 5 * PF_NS_PER_SEC);
         code = bench_drive(&r->target[t], &job, &phase, err);
         if (!code)
             code = add_rows(r, t, &phase, err);

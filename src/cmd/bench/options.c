@@ -102,6 +102,7 @@ static void defaults(bench_options *o)
         .hosts = 50,
         .days = 5,
         .time_limit = 2 * PF_NS_PER_SEC,
+        .settle = 250 * PF_NS_PER_MS,
     };
 }
 
@@ -140,6 +141,8 @@ static pf_code parse(bench_options *o, int argc, char **argv, pf_error *err)
         FLAG("merge-sizes", STRING, &o->merge_sizes, work, "n,m", "profiles merged at a time"),
         FLAG("time-limit", DURATION, &o->time_limit, work, "duration",
              "no further call of a phase of queries after it"),
+        FLAG("settle", DURATION, &o->settle, work, "duration",
+             "wait after each phase until a server is quiet for so long; 0: don't wait"),
 
         FLAG("profiles", STRING, &o->profiles, data, "path",
              "push the pprof files of this directory instead of generated ones"),

@@ -28,6 +28,7 @@ typedef struct bench_options {
     int64_t preload, services, hosts;
     int64_t days;       /* that the stored profiles' times go back */
     int64_t time_limit; /* ns a phase of queries may take */
+    int64_t settle;     /* ns of quiet after a phase; 0: none is waited for */
 
     /* Made of those above. */
     int64_t span; /* ns */

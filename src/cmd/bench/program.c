@@ -75,12 +75,12 @@ static uint32_t intern(bench_program *p, const pf_buf *b)
 static uint32_t package_file(bench_program *p, uint32_t package, uint32_t n)
 {
     uint32_t *known = &p->package_file[package][n % BENCH_PACKAGE_FILES];
-    if (*known)
-        return *known;
-    pf_buf b = PF_BUF_INIT;
-    bench_file_name(&p->package[package], n % BENCH_PACKAGE_FILES, &b);
-    *known = add_text(p, &b);
-    pf_buf_free(&b);
+    if (!*known) {
+        pf_buf b = PF_BUF_INIT;
+        bench_file_name(&p->package[package], n % BENCH_PACKAGE_FILES, &b);
+        *known = add_text(p, &b);
+        pf_buf_free(&b);
+    }
     return *known;
 }
 
@@ -265,7 +265,7 @@ static uint32_t new_stack(bench_program *p, bench_class class)
         uint32_t more = 1 + geometric(&p->rng, mean - 1);
         node = branch_point(p, class, more);
         for (uint32_t made = 0; made < more && !p->failed;) {
-            bool is_new;
+            bool is_new = false;
             node = child(p, node, next_location(p, class, n, node), &is_new);
             made += is_new || bench_rng_below(&p->rng, 4) == 0;
         }
@@ -374,7 +374,7 @@ static void add_spine(bench_program *p, bench_class class)
         while (j < i && strcmp(frames[j].function, frames[i].function) != 0)
             j++;
         location[i] = j < i ? location[j] : spine_location(p, &frames[i]);
-        bool made;
+        bool made = false;
         node = child(p, node, location[i], &made);
     }
     p->spine[class] = node;
@@ -424,12 +424,13 @@ void bench_program_free(bench_program *p)
 {
     if (!p)
         return;
-    bench_list *lists[] = {&p->strings, &p->functions, &p->locations, &p->nodes, &p->stacks};
-    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
-        free(lists[i]->v);
-    for (int c = 0; c < BENCH_CLASSES; c++) {
+    free(p->strings.v);
+    free(p->functions.v);
+    free(p->locations.v);
+    free(p->nodes.v);
+    free(p->stacks.v);
+    for (int c = 0; c < BENCH_CLASSES; c++)
         free(p->draws[c].v);
-    }
     pf_map_free(&p->children);
     pf_arena_free(&p->arena);
     pf_arena_free(&p->scratch);

@@ -13,14 +13,13 @@
 #include <string.h>
 
 enum { BATCH = 4000 }; /* profiles: about 75 MB */
-static const int64_t settle_limit = 20 * PF_NS_PER_SEC;
 
 pf_code bench_push_call(void *ctx, bench_caller *c, size_t i, pf_error *err)
 {
     const bench_push *p = ctx;
     const bench_body *body = &p->batch->v[i];
     bench_fleet *f = p->fleet;
-    bench_labels store;
+    bench_labels store = {0};
     char name[BENCH_NAME];
     uint32_t host = (uint32_t)(body->i / f->conf.services % f->conf.hosts);
     pf_push push = {
@@ -101,14 +100,13 @@ pf_code bench_run_push(bench_run *r, bench_fleet *f, size_t n, const char *name,
 {
     bench_phase phases[BENCH_TARGETS] = {0};
     int64_t cpu[BENCH_TARGETS] = {0};
-    for (unsigned t = 0; t < r->targets; t++) {
-        bench_settle(r->target[t].pid, settle_limit);
+    for (unsigned t = 0; t < r->targets; t++)
         cpu[t] = bench_cpu_ns(r->target[t].pid);
-    }
     pf_code code = push_batches(r, f, n, phases, err);
     for (unsigned t = 0; t < r->targets; t++) {
+        if (!code)
+            bench_settle(r->target[t].pid, r->opt->settle);
         if (!code && name) {
-            bench_settle(r->target[t].pid, settle_limit);
             phases[t].cpu_ns = bench_cpu_ns(r->target[t].pid) - cpu[t];
             bench_row row = bench_run_row(r, t, name);
             row.phase = phases[t];
@@ -175,7 +173,7 @@ static pf_code rest(bench_run *r, pf_error *err)
     for (unsigned t = 0; !code && t < r->targets; t++) {
         if (r->target[t].command && !(code = bench_target_stop(&r->target[t], false, err)))
             code = bench_target_start(&r->target[t], &took, err);
-        bench_settle(r->target[t].pid, settle_limit);
+        bench_settle(r->target[t].pid, r->opt->settle);
     }
     return code;
 }

@@ -41,7 +41,6 @@ pf_code bench_run_job(bench_run *r, const bench_job *job, pf_error *err, const c
     pf_code code = PF_OK;
     for (unsigned t = 0; !code && t < r->targets; t++) {
         bench_phase phase = {0};
-        bench_settle(r->target[t].pid, 5 * PF_NS_PER_SEC);
         code = bench_drive(&r->target[t], job, &phase, err);
         if (code) {
             bench_phase_free(&phase);
@@ -60,7 +59,7 @@ static pf_code both_ways(bench_run *r, bench_job job, const char *name, pf_error
     unsigned all = (unsigned)r->opt->connections;
     job.limit = r->opt->time_limit;
     job.seed = (uint64_t)r->opt->seed + r->round;
-    job.settle = PF_NS_PER_SEC;
+    job.settle = r->opt->settle;
     job.connections = 1;
     pf_code code = bench_run_job(r, &job, err, "%s", name);
     job.connections = all;
@@ -144,7 +143,7 @@ static pf_code find_label_call(void *ctx, bench_caller *c, size_t i, pf_error *e
     (void)i;
     size_t which = bench_rng_below(&c->rng, (uint32_t)r->base->made);
     uint32_t host = (uint32_t)(which / conf->services % conf->hosts);
-    bench_labels store;
+    bench_labels store = {0};
     pf_labels labels = bench_fleet_labels(host, &store);
     labels.n = 1; /* the host alone */
     pf_query q = {.from = conf->begin - PF_NS_PER_SEC, .to = r->now, .labels = labels};
@@ -239,7 +238,7 @@ pf_code bench_scenario_merge(bench_run *r, pf_error *err)
                              .count = MERGES_MAX,
                              .connections = 1,
                              .limit = o->time_limit,
-                             .settle = 5 * PF_NS_PER_SEC};
+                             .settle = o->settle};
             code = bench_run_job(r, &job, err, "merge %lld %s", (long long)o->sizes[s],
                                  k == 0 ? "long tail" : "cycled");
         }

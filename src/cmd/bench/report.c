@@ -21,7 +21,7 @@ pf_code bench_report_add_take(bench_report *r, bench_row *row, pf_error *err)
     bench_row *kept = malloc(sizeof *kept);
     if (r->n == r->cap) {
         size_t cap = r->cap ? r->cap * 2 : 64;
-        bench_row **rows = reallocarray(r->rows, cap, sizeof *rows);
+        bench_row **rows = reallocarray(r->rows, cap, sizeof(bench_row *));
         if (rows) {
             r->rows = rows;
             r->cap = cap;

@@ -1,7 +1,8 @@
 /* run.h: what the scenarios share: options, servers, stored profiles, the report.
  *
  * A scenario is a function that runs one round on all servers in turn, A then B; the main program
- * calls each of them once a round, so that the order over two rounds is A B A B.
+ * calls each of them once a round, so that the order over two rounds is A B A B. Every phase leaves
+ * its server settled, so none begins with another's work.
  */
 #ifndef PF_CMD_BENCH_RUN_H
 #define PF_CMD_BENCH_RUN_H

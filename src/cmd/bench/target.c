@@ -117,7 +117,7 @@ static void become(char **argv, const char *log, pid_t parent)
     setpgid(0, 0); /* Ctrl-C is for the benchmark, which then stops the server in order */
     int out = open(log, O_WRONLY | O_CREAT | O_APPEND, 0644);
     int in = open("/dev/null", O_RDONLY);
-    if (out >= 0 && in >= 0 && getppid() == parent) {
+    if (argv[0] && out >= 0 && in >= 0 && getppid() == parent) {
         dup2(in, 0);
         dup2(out, 1);
         dup2(out, 2);
@@ -185,7 +185,7 @@ static pf_code wait_ready(bench_target *t, int64_t began, int64_t *took, pf_erro
 pf_code bench_target_start(bench_target *t, int64_t *took, pf_error *err)
 {
     pf_buf text = PF_BUF_INIT;
-    char *argv[WORDS_MAX + 1], log[BENCH_PATH + 16];
+    char *argv[WORDS_MAX + 1] = {0}, log[BENCH_PATH + 16];
     pf_code code = make_argv(t, &text, argv, err);
     snprintf(log, sizeof log, "%s/server.log", t->home);
     if (!code) {

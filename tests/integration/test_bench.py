@@ -1,0 +1,146 @@
+"""profefe-bench against real servers, and against one that lies."""
+# variants: release, asan, tsan
+
+import http.server
+import json
+import subprocess
+import threading
+
+import pytest
+from server import BINARY, BUILD, PATIENCE
+
+BENCH = BUILD / "profefe-bench"
+SMALL = ["-rounds=2", "-count=60", "-preload=60", "-services=6", "-hosts=2", "-queries=20", "-samples=40"]
+SMALL += ["-merge-sizes=2,5", "-ingest-services=3", "-connections=3", "-settle=0"]
+QUERIES = ["get warm", "get spread", "find hour", "find label", "services"]
+SCENARIOS = {"preload", "ingest first pass", "ingest steady", "mixed", "mixed, pushes", "mixed, queries", "disk"}
+SCENARIOS |= {name + way for name in QUERIES for way in ("", " x3")}
+SCENARIOS |= {f"merge {n} {what}" for n in (2, 5) for what in ("long tail", "cycled")}
+STARTS = {"start after kill -9", "start after stop"}
+
+
+def bench(tmp_path, *flags, code=0):
+    """Runs it; what it printed, and its JSON where it wrote one."""
+    result = tmp_path / "result.json"
+    run = subprocess.run(
+        [BENCH, f"-json={result}", f"-tmp={tmp_path}", *flags],
+        capture_output=True, text=True, timeout=10 * PATIENCE,
+    )
+    assert run.returncode == code, run.stderr
+    return run, json.loads(result.read_text()) if result.exists() else None
+
+
+def test_every_scenario_on_two_servers_that_it_starts(tmp_path):
+    run, result = bench(tmp_path, f"-server={BINARY}", f"-vs-server={BINARY} -addr={{addr}} -local.dir={{dir}}", *SMALL)
+    for server in "AB":
+        rows = [row for row in result["summary"] if row["server"] == server]
+        assert {row["scenario"] for row in rows} == SCENARIOS | STARTS
+        assert all(row["wrong"] == 0 and row["calls"] > 0 for row in rows)
+        assert all(row["rounds"] == (1 if row["scenario"] == "preload" else 2) for row in rows)
+        steady = next(row for row in rows if row["scenario"] == "ingest steady")
+        assert steady["cpu_ns_per_call"] > 0 and steady["rss_peak_bytes"] > 0 and steady["disk_allocated_bytes"] > 0
+    in_turn = [row["server"] for row in result["rows"] if row["scenario"] == "find hour"]
+    assert in_turn == ["A", "B", "A", "B"]
+    assert run.stdout.count("B/A") == len(SCENARIOS | STARTS)
+    assert [path.name for path in tmp_path.iterdir()] == ["result.json"], "it cleans up"
+
+
+def test_a_server_that_runs_already(tmp_path, server):
+    _, result = bench(
+        tmp_path, f"-url={server.url}", f"-pid={server.process.pid}", f"-dir={server.data}", "-scenario=ingest", *SMALL
+    )
+    assert {row["scenario"] for row in result["summary"]} == {"ingest first pass", "ingest steady"}
+    assert all(row["cpu_ns"] > 0 and row["disk_length_bytes"] > 0 for row in result["rows"])
+    assert set(server.get("/api/0/services").result) == {f"ingest-{r}-{s}" for r in (1, 2) for s in range(3)}
+
+
+def test_the_same_seed_pushes_the_same_profiles(tmp_path, start):
+    totals = []
+    for _ in range(2):
+        server = start()
+        bench(tmp_path, f"-url={server.url}", "-scenario=disk", *SMALL)
+        found = server.find("disk-1-0").result
+        totals.append(len(server.fetch(*[profile["id"] for profile in found])))
+    # The times within differ from run to run; nothing else does.
+    assert abs(totals[0] - totals[1]) < 64
+
+
+def test_real_profiles(tmp_path, corpus):
+    _, result = bench(
+        tmp_path, f"-server={BINARY}", "-scenario=disk", "-rounds=1", f"-profiles={corpus}/collector-service"
+    )
+    row = result["rows"][0]
+    assert row["calls"] == row["profiles"] == 60
+    files = (corpus / "collector-service").glob("cpu.*")
+    assert row["pushed_bytes"] == sum(path.stat().st_size for path in files)
+
+
+class Liar(http.server.BaseHTTPRequestHandler):
+    """Takes everything and finds nothing."""
+
+    protocol_version = "HTTP/1.1"
+
+    def answer(self, status, value):
+        text = json.dumps(value).encode()
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+
+    def do_POST(self):
+        self.rfile.read(int(self.headers["Content-Length"]))
+        meta = {"id": "x", "type": "cpu", "service": "other", "created_at": "2026-11-22T10:00:00Z"}
+        self.answer(200, {"code": 200, "body": meta})
+
+    def do_GET(self):
+        if "version" in self.path:
+            self.answer(200, {"code": 200, "body": {}})
+        else:
+            self.answer(404, {"code": 404, "error": "nothing found"})
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def liar():
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Liar)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_address[1]}"
+    server.shutdown()
+    server.server_close()
+
+
+def test_wrong_answers_are_counted_and_end_with_3(tmp_path, liar):
+    run, result = bench(tmp_path, f"-url={liar}", "-scenario=find", *SMALL, code=3)
+    wrong = {row["scenario"]: row["wrong"] for row in result["summary"]}
+    assert wrong["preload"] == 60 and wrong["find hour"] == 40
+    assert "answered service other" in run.stderr
+
+
+def test_wrong_answers_of_b_do_not_fail_a(tmp_path, server, liar):
+    run, _ = bench(tmp_path, f"-url={server.url}", f"-vs-url={liar}", "-scenario=find", *SMALL)
+    assert "wrong" in run.stdout
+
+
+def test_an_error_ends_it_with_1(tmp_path, liar):
+    run, _ = bench(tmp_path, f"-url={liar}", "-scenario=get", *SMALL, code=1)
+    assert "get: the server answered 404: nothing found" in run.stderr
+
+
+@pytest.mark.parametrize(
+    "flags, code, says",
+    [
+        (["-url=http://127.0.0.1:1"], 1, "Couldn't connect"),
+        (["-server=/bin/true"], 1, "ended as it was started"),
+        (["-server=/nonexistent/program"], 1, "can't be started"),
+        ([f"-server={BINARY} -nonsense"], 1, "unknown flag -nonsense"),
+        (["-url=http://127.0.0.1:1", "-profiles=/nonexistent"], 1, "can't read the directory /nonexistent"),
+        ([], 2, "name a server"),
+        (["-server=x", "-scenario=nap"], 2, "nap"),
+    ],
+)
+def test_what_can_not_be_measured_is_said_in_a_line(tmp_path, flags, code, says):
+    run, result = bench(tmp_path, *flags, code=code)
+    assert says in run.stderr and run.stderr.count("\n") == 1
+    assert run.stdout == "" and (code == 2 or result["rows"] == [])
