@@ -90,13 +90,27 @@ void *pf_arena_array(pf_arena *a, size_t count, size_t size)
     return pf_arena_alloc(a, n);
 }
 
+static void block_free(pf_arena *a, pf_arena_block *b)
+{
+    size_t total = b->size + sizeof *b;
+    a->held -= total;
+    if (a->budget)
+        pf_budget_give(a->budget, total);
+    free(b);
+}
+
 void pf_arena_shrink(pf_arena *a, void *p, size_t n, size_t keep)
 {
     pf_arena_block *b = a->head;
     n = (n + ALIGN - 1) & ~(size_t)(ALIGN - 1);
     keep = (keep + ALIGN - 1) & ~(size_t)(ALIGN - 1);
-    if (b && (char *)p + n == block_bytes(b) + b->used && keep <= n)
-        b->used -= n - keep;
+    if (!b || (char *)p + n != block_bytes(b) + b->used || keep > n)
+        return;
+    b->used -= n - keep;
+    if (b->used == 0 && b->size > LARGEST_STEP) { /* made for what is gone */
+        a->head = b->next;
+        block_free(a, b);
+    }
 }
 
 pf_str pf_arena_str(pf_arena *a, pf_str s)
@@ -120,21 +134,12 @@ pf_code pf_arena_fail(const pf_arena *a, pf_error *err, const char *what)
     return pf_fail_nomem(err, what);
 }
 
-static void block_free(pf_arena *a, pf_arena_block *b)
-{
-    size_t total = b->size + sizeof *b;
-    a->held -= total;
-    if (a->budget)
-        pf_budget_give(a->budget, total);
-    free(b);
-}
-
 void pf_arena_reset(pf_arena *a, size_t keep)
 {
     pf_arena_block *kept = NULL;
     for (pf_arena_block *b = a->head, *next; b; b = next) {
         next = b->next;
-        if (!kept && b->size <= keep) {
+        if (!kept && keep && b->size <= keep) {
             kept = b;
             continue;
         }

@@ -38,7 +38,8 @@ void *pf_arena_zalloc(pf_arena *a, size_t n);
 /* `count` elements of `size` bytes, not zeroed; NULL on overflow of the product, too. */
 void *pf_arena_array(pf_arena *a, size_t count, size_t size);
 
-/* Gives back the tail of the newest allocation: `p` (of `n` bytes) shrinks to `keep` bytes. */
+/* Gives back the tail of the newest allocation: `p` (of `n` bytes) shrinks to `keep` bytes. Where it had
+ * a large block to itself and keeps nothing, the block is freed at once. */
 void pf_arena_shrink(pf_arena *a, void *p, size_t n, size_t keep);
 
 /* A copy in the arena, with a NUL behind it that is not counted; {NULL, 0} when out of memory. */
