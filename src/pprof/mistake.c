@@ -72,8 +72,9 @@ static const char *legacy_text(pf_str s)
 
 bool pf_mistake_is_curl_d(pf_str s)
 {
-    enum { LONG_ENOUGH = 1024 }; /* random bytes miss both with a chance of 1 in 3,000 */
-    return s.n >= LONG_ENOUGH && !memchr(s.p, '\n', s.n) && !memchr(s.p, '\r', s.n);
+    enum { LONG_ENOUGH = 512 }; /* random bytes hold none of the three with a chance of 1 in 400 */
+    return s.n >= LONG_ENOUGH && !memchr(s.p, '\n', s.n) && !memchr(s.p, '\r', s.n) &&
+           !memchr(s.p, 0, s.n);
 }
 
 const char *pf_mistake_of(pf_str s, bool damaged)
@@ -87,6 +88,6 @@ const char *pf_mistake_of(pf_str s, bool damaged)
     if (legacy)
         return legacy;
     if (damaged && pf_mistake_is_curl_d(s))
-        return "not a profile, and without a single line break in it: " PF_MISTAKE_CURL_D;
+        return "not a profile, and without a line break or a zero byte in it: " PF_MISTAKE_CURL_D;
     return NULL;
 }

@@ -12,8 +12,8 @@
  * of fields), a body that went through curl -d. NULL when nothing comes to mind. */
 const char *pf_mistake_of(pf_str bytes, bool damaged);
 
-/* True when `bytes` are long and hold no line break at all, as binary data does that went through
- * `curl -d @file`, which leaves them out. */
+/* True when `bytes` are long and hold no line break and no zero byte at all, as binary data does that
+ * went through `curl -d @file`, which leaves those out. */
 bool pf_mistake_is_curl_d(pf_str bytes);
 
 #define PF_MISTAKE_CURL_D "was it sent with curl -d instead of --data-binary?"
