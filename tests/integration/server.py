@@ -229,3 +229,10 @@ def run_server(*arguments, environment=None, timeout=PATIENCE):
         timeout=timeout,
         env={**os.environ, **(environment or {})},
     )
+
+
+def check_store(directory):
+    """`profefe -local.check` finds nothing wrong; what it prints."""
+    done = run_server("-local.check", f"-local.dir={directory}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout

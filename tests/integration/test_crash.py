@@ -7,7 +7,7 @@ import shutil
 import pytest
 from disks import ShimmedServer
 from load import Pushers, all_found, all_served
-from server import SANITIZED, Server, wait_for
+from server import SANITIZED, Server, check_store, wait_for
 
 ROUNDS = 6 if SANITIZED else 20
 
@@ -34,8 +34,10 @@ def test_what_was_acknowledged_survives_kill_9_twenty_times(tmp_path):
         as_killed.start()
         all_served(as_killed, acknowledged)
         as_killed.stop()
+        check_store(as_killed.data)
         shutil.rmtree(as_killed.data)
         undone += server.cut_back()
+        check_store(server.data)
         after = Server(tmp_path)
         after.start()
         all_served(after, acknowledged)
@@ -43,6 +45,7 @@ def test_what_was_acknowledged_survives_kill_9_twenty_times(tmp_path):
     server.start()
     all_served(server, everything)
     all_found(server, everything)
+    check_store(server.data)
     server.stop()
     assert undone > 0, "no kill hit a write that was not synced: the test shows less than it says"
 

@@ -7,7 +7,7 @@ import pytest
 from disks import ShimmedServer, small_disk
 from load import Pushers, all_found, all_served, bulky
 from pprof_wire import differences, encode, parse
-from server import Server, wait_for
+from server import Server, check_store, wait_for
 
 
 def pushes_until_refused(server, make, first=0):
@@ -71,6 +71,7 @@ def test_a_failing_disk_is_survived_without_a_restart(tmp_path, lines):
     all_served(server, everything)
     all_found(server, everything)
     server.stop()
+    check_store(server.data)
 
 
 @pytest.mark.parametrize("lines", [["sync EIO 2"], ["write EIO 7"], ["short ENOSPC 5", "write ENOSPC 6"]], ids=str)

@@ -7,7 +7,8 @@ import subprocess
 import pytest
 from builders import everything, small
 from conftest import corpus_files
-from pprof_wire import Function, Label, Line, Location, Mapping, Sample, ValueType, differences, encode, parse, tag
+from pprof_wire import Function, Label, Line, Location, Mapping, Sample, ValueType, content, differences, encode, parse, tag
+from server import wait_for
 
 KINDS = {"heap": "heap", "mem": "heap", "goroutine": "goroutine"}
 GO_KINDS = ["cpu", "heap", "block", "mutex", "goroutine", "threadcreate"]
@@ -155,6 +156,35 @@ def test_fields_that_nobody_knows_come_back(shared_server):
     assert parse(comes_back(shared_server, body)).unknown
     inner = encode(small()) + tag(2, tag(1, b"\x01") + tag(2, b"\x01\x01") + tag(99, 1))
     assert parse(comes_back(shared_server, inner)).unknown
+
+
+def fits_the_tables(profile):
+    """False for the few shapes that docs/storage-format.md says are kept as raw bytes."""
+    mappings = {one.id for one in profile.mappings}
+    distinct = {(one.mapping_id, one.address, tuple(one.lines), one.is_folded) for one in profile.locations}
+    return (
+        not profile.unknown
+        and all(one.mapping_id in mappings or not one.mapping_id for one in profile.locations)
+        and len({content(one) for one in profile.functions}) == len(profile.functions)
+        and len(distinct) == len(profile.locations)
+    )
+
+
+def test_no_real_profile_falls_back_to_raw_bytes_that_need_not(server, corpus):
+    """But for the traces and what the tables can't hold: the store's own metric says so."""
+    paths = [path for folder in ("collector-service", "go-compiler", "profefe", "languages") for path in (corpus / folder).iterdir()]
+    paths = [path for path in paths if path.name != "collector_cpu_no-samples.prof"]
+    raw = sum(is_trace(path) or not fits_the_tables(parse(path.read_bytes())) for path in paths)
+    for path in paths:
+        server.push(path.read_bytes(), type="trace" if is_trace(path) else "cpu", service=path.parent.name)
+
+    def counted():
+        metrics = server.metrics()
+        found = [metrics.get(f'profefe_store_profiles{{kind="{kind}"}}') for kind in ("raw", "columns")]
+        return found if None not in found and sum(found) == len(paths) else None
+
+    assert wait_for(counted, "all profiles are in the metric") == [raw, len(paths) - raw]
+    assert raw < len(paths) / 10
 
 
 def test_everything_survives_a_restart(start):

@@ -1,0 +1,115 @@
+"""The commands of the README and of docs/operations.md work as printed, with what they print."""
+# variants: release
+
+import json
+import re
+import shutil
+import subprocess
+
+import pytest
+from builders import small
+from conftest import tool_environment
+from pprof_wire import differences, encode, parse
+from server import BINARY, ROOT, Server
+
+ID = re.compile(r"[0-9a-v]{20}")
+DAY = "2026-11-22"  # of the README's example
+
+
+def blocks(path, language):
+    """The code blocks of a Markdown file, in order."""
+    return re.findall(rf"^ *```{language}\n(.*?)^ *```", (ROOT / path).read_text(), re.M | re.S)
+
+
+def commands(path):
+    """(command, what is printed below it) of every console block."""
+    found = []
+    for block in blocks(path, "console"):
+        command, _, printed = block.partition("\n")
+        assert command.startswith("$ "), block
+        found.append((command[2:], printed))
+    return found
+
+
+def shape(text):
+    """JSON without what differs from run to run."""
+    text = ID.sub("<id>", text)
+    return re.sub(r'("created_at":)"[^"]*"', r'\1"<time>"', text)
+
+
+@pytest.fixture
+def shell(tmp_path, server, go_profiles):
+    """shell(command) -> its output, run where cpu.pb.gz is, against a server in place of the one on :10100."""
+    (tmp_path / "cpu.pb.gz").write_bytes(go_profiles["cpu"])
+    environment = tool_environment(tmp_path)
+
+    def run(command):
+        command = command.replace("http://localhost:10100", server.url).replace("build/profefe", str(BINARY))
+        done = subprocess.run(
+            ["sh", "-ec", command], capture_output=True, text=True, timeout=60, cwd=tmp_path, env=environment
+        )
+        assert done.returncode == 0, (command, done.stderr)
+        return done.stdout
+
+    return run
+
+
+def test_the_readmes_commands_print_what_it_shows(server, shell, go_profiles, tmp_path):
+    day, ids = None, []
+    for command, printed in commands("README.md"):
+        if day:
+            command = command.replace("to=2026-11-23T00:00:00", f"to={day}T23:59:59").replace(DAY, day)
+        output = shell(command)
+        if printed.startswith("{"):
+            assert shape(output) == shape(printed)
+        else:
+            assert printed.splitlines()[0] in output.splitlines()
+            assert "flat  flat%   sum%        cum   cum%" in output
+        if "--data-binary" in command:
+            pushed = json.loads(output)["body"]
+            day = pushed["created_at"][:10]
+            ids = [pushed["id"], server.push(go_profiles["cpu"], service="shop", type="heap")]
+    fetched = [one for block in blocks("README.md", "sh") for one in block.splitlines() if "-o " in one]
+    assert len(fetched) == 2
+    named = list(dict.fromkeys(ID.findall(" ".join(fetched))))
+    for command in fetched:
+        shell(command.replace(named[0], ids[0]).replace(named[1], ids[1]))
+    assert differences(parse(go_profiles["cpu"]), parse((tmp_path / "one.pb.gz").read_bytes())) == []
+    assert parse((tmp_path / "both.pb.gz").read_bytes()).samples
+
+
+def test_a_backup_while_it_runs_restores_as_documented(server, shell, tmp_path):
+    if not shutil.which("sqlite3"):
+        pytest.fail("sqlite3 is missing: scripts/setup test installs it")
+    one = server.push(encode(small()))
+    (tmp_path / "profefe-data").symlink_to(server.data)
+    backup = tmp_path / "backup"
+    (command,) = (block for block in blocks("docs/operations.md", "sh") if "VACUUM INTO" in block)
+    for text in (command, next(block for block in blocks("README.md", "sh") if "VACUUM INTO" in block)):
+        backup.mkdir()
+        day = next(server.data.glob("partitions/*.db")).name
+        shell(text.replace("/backup/", f"{backup}/").replace(f"{DAY}.db", day))
+        (tmp_path / backup.name / "check").mkdir()
+        restored = Server(tmp_path / backup.name / "check")
+        (restored.data / "partitions").mkdir(parents=True)
+        shutil.copy(backup / day, restored.data / "partitions" / day)
+        restored.start()
+        assert differences(small(), parse(restored.fetch(one))) == []
+        restored.stop()
+        shutil.rmtree(backup)
+
+
+def test_the_check_runs_as_documented(server, shell, tmp_path):
+    server.push(encode(small()))
+    (tmp_path / "profefe-data").symlink_to(server.data)
+    commands = [block for block in blocks("docs/operations.md", "sh") if "-local.check" in block]
+    assert commands and shell(commands[0].strip())
+
+
+def test_every_flag_that_the_documents_name_exists():
+    help_text = subprocess.run([BINARY, "-help"], capture_output=True, text=True, check=True).stdout
+    known = set(re.findall(r"-([a-z][\w.-]*)", help_text)) | {"help", "h"}
+    for path in ("README.md", "docs/operations.md", "docs/api.md"):
+        text = (ROOT / path).read_text()
+        for name in re.findall(r"`-([a-z]+(?:[.-][a-z-]+)+)(?:[ =][^`]*)?`", text):
+            assert name in known, f"{path} names -{name}"
