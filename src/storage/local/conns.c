@@ -16,8 +16,7 @@ static const char *const sql[PF_STMT_COUNT] = {
     [PF_STMT_SERVICES] = "SELECT name FROM service ORDER BY name",
     [PF_STMT_POSTING] =
         "SELECT series FROM posting WHERE pair = ?1 AND series > ?2 ORDER BY series LIMIT 1",
-    [PF_STMT_SERIES] = "SELECT s.service, s.type, s.labels, s.checksum, v.name FROM series s"
-                       " LEFT JOIN service v ON v.number = s.service WHERE s.number = ?1",
+    [PF_STMT_SERIES] = "SELECT service, type, labels, checksum FROM series WHERE number = ?1",
     [PF_STMT_TIME_UP] = TIME_COLUMNS "profile_time WHERE service = ?1 AND type = ?2 AND "
                                      "(created_at, xid) > (?3, ?4) AND created_at <= ?5"
                                      " ORDER BY created_at, xid",

@@ -1,12 +1,11 @@
 /* finder.c: see the header for the plan; here is how the plan for labels is chosen.
  *
- * posting gives the series that carry one label. The lists of all asked labels are walked side by
- * side, a step of each in turn, until the shortest ends: its series are the candidates, and no
- * longer list was walked further than that. If none has ended after MANY steps, the label is a
- * common one, and following the index in time order is likely to fill the page at once: that is
- * tried first, for a bounded number of rows. If the page is not full by then the lists are walked
- * to their end after all. So what is spent is within a constant factor of the better way, whichever
- * that is.
+ * posting gives the series that carry one label. The lists of all asked labels are walked side by side, a step
+ * of each in turn, until the shortest ends: its series are the candidates, and no longer list was walked
+ * further than that. A label that many series carry makes that long, but then following the index in time
+ * order, and looking at each series once, is likely to fill the page soon. Which it is can't be known before,
+ * so both are tried in turn, each time with four times the steps of the time before: lists, time, lists ...
+ * What is spent is within a constant factor of the better way, whichever that is.
  */
 #include "storage/local/finder.h"
 
@@ -15,9 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MANY = 128 };                           /* series that a label may have and be called rare */
-enum { ROWS_A_LOOK = 256 };                    /* rows between looks at the op */
-enum { TRIES_A_PAGE = 8, TRIES_LEAST = 1024 }; /* rows that following the time index may take */
+enum { ROWS_A_LOOK = 256 }; /* rows between looks at the op */
+/* The first turn: steps in the lists; what following the time index may cost for each of them, where a row costs
+ * 1 and a series that was not known SERIES_COST; how much longer the next turn is. */
+enum { FIRST_STEPS = 128, COST_A_STEP = 16, SERIES_COST = 8, NEXT_TURN = 4 };
 
 static const pf_type types[] = {PF_TYPE_CPU,   PF_TYPE_HEAP,      PF_TYPE_BLOCK,
                                 PF_TYPE_MUTEX, PF_TYPE_GOROUTINE, PF_TYPE_THREADCREATE,
@@ -82,10 +82,11 @@ static pf_code read_series(pf_finder *f, int64_t number, pf_known_series *out, p
     int rc = sqlite3_step(st);
     if (rc != SQLITE_ROW && rc != SQLITE_DONE)
         return pf_db_fail(f->conn->db, err);
-    pf_str labels = pf_db_blob(st, 2), name = pf_db_blob(st, 4);
+    pf_str labels = pf_db_blob(st, 2);
     int64_t type = sqlite3_column_int64(st, 1);
-    bool sound = rc == SQLITE_ROW && sqlite3_column_int64(st, 0) == f->service &&
-                 pf_series_checksum(number, name, type, labels) == sqlite3_column_int64(st, 3);
+    bool sound =
+        rc == SQLITE_ROW && sqlite3_column_int64(st, 0) == f->service &&
+        pf_series_checksum(number, f->q->service, type, labels) == sqlite3_column_int64(st, 3);
     pf_str copy = pf_arena_str(&f->arena, labels);
     if (sound && !copy.p)
         return pf_arena_fail(&f->arena, err, "labels");
@@ -153,25 +154,26 @@ static pf_code row_entry(const pf_finder *f, sqlite3_stmt *st, pf_entry *e, pf_e
     return PF_OK;
 }
 
-/* Follows one run. With `match`, entries of series that do not match are left out, and at most
- * *rows rows are walked: *rows is what is left of them. */
-static pf_code follow(pf_finder *f, sqlite3_stmt *st, bool match, int64_t *rows, pf_error *err)
+/* Follows one run. With `match`, entries of series that do not match are left out. No more than *cost is
+ * spent; it is what is left, which may be a little below 0. */
+static pf_code follow(pf_finder *f, sqlite3_stmt *st, bool match, int64_t *cost, pf_error *err)
 {
     pf_code code = PF_OK;
     bool more = true;
-    while (!code && more && !(rows && *rows == 0)) {
+    while (!code && more && !(cost && *cost <= 0)) {
         int rc = sqlite3_step(st);
         if (rc != SQLITE_ROW)
             return rc == SQLITE_DONE ? PF_OK : pf_db_fail(f->conn->db, err);
         pf_entry e;
         const pf_known_series *series = NULL;
         code = row_entry(f, st, &e, err);
+        size_t known = f->nknown;
         if (!code && match)
             code = know_series(f, e.series, &series, err);
         if (!code && (!match || series->match))
             code = pf_entries_add(&f->entries, &e, &more, err);
-        if (rows)
-            --*rows;
+        if (cost)
+            *cost -= f->nknown > known ? SERIES_COST + 1 : 1;
         if (!code && ++f->steps % ROWS_A_LOOK == 0)
             code = pf_op_check(f->op, err);
     }
@@ -179,9 +181,8 @@ static pf_code follow(pf_finder *f, sqlite3_stmt *st, bool match, int64_t *rows,
     return code;
 }
 
-/* By time, all types that are asked for. `rows` as in follow; *full says whether that was enough.
- */
-static pf_code by_time(pf_finder *f, bool match, int64_t *rows, pf_error *err)
+/* By time, all types that are asked for. `match` and `cost` as in follow. */
+static pf_code by_time(pf_finder *f, bool match, int64_t *cost, pf_error *err)
 {
     pf_stmt which = f->entries.down ? PF_STMT_TIME_DOWN : PF_STMT_TIME_UP;
     pf_code code = PF_OK;
@@ -194,7 +195,7 @@ static pf_code by_time(pf_finder *f, bool match, int64_t *rows, pf_error *err)
         sqlite3_bind_int64(st, 1, f->service);
         sqlite3_bind_int64(st, 2, types[i]);
         bind_range(f, st, 3);
-        code = follow(f, st, match, rows, err);
+        code = follow(f, st, match, cost, err);
     }
     return code;
 }
@@ -284,9 +285,8 @@ static void forget_entries(pf_finder *f, const pf_entry *saved, size_t n)
     f->entries.n = n;
 }
 
-/* Follows the time index for a bounded number of rows; *done is false, and nothing added, when they
- * did not do. */
-static pf_code try_by_time(pf_finder *f, bool *done, pf_error *err)
+/* Follows the time index as far as `cost` goes; *done is false, and nothing added, when that was not enough. */
+static pf_code try_by_time(pf_finder *f, int64_t cost, bool *done, pf_error *err)
 {
     size_t n = f->entries.n;
     pf_entry *saved = malloc((n ? n : 1) * sizeof *saved);
@@ -294,29 +294,36 @@ static pf_code try_by_time(pf_finder *f, bool *done, pf_error *err)
         return pf_fail_nomem(err, "listing");
     if (n)
         memcpy(saved, f->entries.heap, n * sizeof *saved);
-    int64_t rows = (int64_t)f->entries.max * TRIES_A_PAGE + TRIES_LEAST;
-    pf_code code = by_time(f, true, &rows, err);
-    *done = rows > 0;
+    pf_code code = by_time(f, true, &cost, err);
+    *done = cost > 0;
     if (!code && !*done)
         forget_entries(f, saved, n);
     free(saved);
     return code;
 }
 
+static pf_code in_turns(pf_finder *f, series_list *lists, pf_error *err)
+{
+    bool done = false;
+    pf_code code = PF_OK;
+    for (size_t steps = FIRST_STEPS; !code && !done; steps *= NEXT_TURN) {
+        size_t shortest = 0;
+        code = walk_postings(f, lists, steps, &shortest, err);
+        if (!code && shortest < f->q->labels.n)
+            return by_series(f, &lists[shortest], err);
+        if (!code)
+            code = try_by_time(f, (int64_t)steps * COST_A_STEP, &done, err);
+    }
+    return code;
+}
+
 static pf_code by_labels(pf_finder *f, pf_error *err)
 {
-    size_t shortest = 0, n = f->q->labels.n;
+    size_t n = f->q->labels.n;
     series_list *lists = calloc(n, sizeof *lists);
     if (!lists)
         return pf_fail_nomem(err, "series");
-    bool done = false;
-    pf_code code = walk_postings(f, lists, MANY, &shortest, err);
-    if (!code && shortest == n)
-        code = try_by_time(f, &done, err);
-    if (!code && !done && shortest == n)
-        code = walk_postings(f, lists, SIZE_MAX, &shortest, err);
-    if (!code && !done)
-        code = by_series(f, &lists[shortest], err);
+    pf_code code = in_turns(f, lists, err);
     for (size_t i = 0; i < n; i++)
         free(lists[i].numbers);
     free(lists);
