@@ -28,27 +28,9 @@ pf_hash pf_content_mapping(const pf_hash_key *key, uint64_t size, uint64_t offse
     return pf_hash_bytes(key, &m, sizeof m);
 }
 
-pf_hash pf_content_location(const pf_hash_key *key, pf_hash mapping, uint64_t address, bool folded,
-                            const pf_content_line *lines, size_t n, pf_buf *scratch)
+pf_hash pf_content_location(const pf_hash_key *key, const pf_content_place *l, size_t lines)
 {
-    struct {
-        pf_hash mapping;
-        uint64_t address, folded;
-        pf_content_line line[4];
-    } few;
-    const size_t head = offsetof(__typeof__(few), line);
-    few.mapping = mapping;
-    few.address = address;
-    few.folded = folded;
-    if (n <= 4) {
-        if (n)
-            memcpy(few.line, lines, n * sizeof *lines);
-        return pf_hash_bytes(key, &few, head + n * sizeof *lines);
-    }
-    pf_buf_clear(scratch);
-    pf_buf_put(scratch, &few, head);
-    pf_buf_put(scratch, lines, n * sizeof *lines);
-    return pf_hash_bytes(key, scratch->data, scratch->len);
+    return pf_hash_bytes(key, l, sizeof *l + lines * sizeof *l->line);
 }
 
 pf_hash pf_content_stack(const pf_hash_key *key, const pf_hash *locations, size_t n)
@@ -67,16 +49,13 @@ typedef struct work {
     const pf_hash_key *key;
     pf_arena *a;
     pf_content *c;
-    bool *hashed; /* by string */
+    bool *location_used, *function_used;
 } work;
 
-static pf_hash string_hash(work *w, uint32_t i)
+static void hash_strings(work *w)
 {
-    if (!w->hashed[i]) {
-        w->hashed[i] = true;
+    for (uint32_t i = 0; i < w->p->nstring; i++)
         w->c->string[i] = pf_content_string(w->key, w->p->string[i]);
-    }
-    return w->c->string[i];
 }
 
 /* A small set of hashes, to find content that stands twice: as many slots as leave half of them
@@ -98,16 +77,14 @@ static bool seen_init(seen *s, const pf_hash *hash, uint32_t n, pf_arena *a)
     return s->slot != NULL;
 }
 
-/* True when an entry of equal content was there before i. */
-static bool seen_before(seen *s, uint32_t i)
+/* The first entry of i's content, which is i itself when there was none before. */
+static uint32_t first_of(seen *s, uint32_t i)
 {
     for (uint64_t at = s->hash[i].lo & s->mask;; at = (at + 1) & s->mask) {
-        if (!s->slot[at]) {
+        if (!s->slot[at])
             s->slot[at] = i + 1;
-            return false;
-        }
         if (pf_hash_eq(s->hash[s->slot[at] - 1], s->hash[i]))
-            return true;
+            return s->slot[at] - 1;
     }
 }
 
@@ -117,24 +94,20 @@ static bool hash_mappings(work *w)
 {
     const pf_profile *p = w->p;
     seen s;
-    if (!seen_init(&s, w->c->mapping, p->nmapping, w->a))
-        return false;
-    uint32_t *repeats = pf_arena_zalloc(w->a, (p->nmapping + (size_t)1) * sizeof *repeats);
-    if (!repeats)
+    pf_hash *bare = pf_arena_array(w->a, p->nmapping, sizeof *bare);
+    uint32_t *repeats = pf_arena_zalloc(w->a, p->nmapping * sizeof *repeats);
+    if (!bare || !repeats || !seen_init(&s, bare, p->nmapping, w->a))
         return false;
     for (uint32_t i = 0; i < p->nmapping; i++) {
         const pf_mapping *m = &p->mapping[i];
-        pf_hash file = string_hash(w, m->file), build = string_hash(w, m->build_id);
-        uint32_t ordinal = 0;
-        do
-            w->c->mapping[i] = pf_content_mapping(w->key, m->limit - m->start, m->offset, file,
-                                                  build, m->flags, ordinal);
-        while (seen_before(&s, i) && ++ordinal < 4096);
-        if (ordinal == 4096) { /* a quadratic search is no way to spend an afternoon */
-            w->c->misfit = "thousands of equal mappings";
-            return true;
-        }
+        pf_hash file = w->c->string[m->file], build = w->c->string[m->build_id];
+        uint64_t size = m->limit - m->start;
+        bare[i] = pf_content_mapping(w->key, size, m->offset, file, build, m->flags, 0);
+        uint32_t ordinal = repeats[first_of(&s, i)]++;
         w->c->ordinal[i] = ordinal;
+        w->c->mapping[i] =
+            ordinal ? pf_content_mapping(w->key, size, m->offset, file, build, m->flags, ordinal)
+                    : bare[i];
     }
     return true;
 }
@@ -148,9 +121,9 @@ static bool hash_functions(work *w)
     for (uint32_t i = 0; i < p->nfunction; i++) {
         const pf_function *f = &p->function[i];
         w->c->function[i] =
-            pf_content_function(w->key, string_hash(w, f->name), string_hash(w, f->system_name),
-                                string_hash(w, f->filename), f->start_line);
-        if (seen_before(&s, i))
+            pf_content_function(w->key, w->c->string[f->name], w->c->string[f->system_name],
+                                w->c->string[f->filename], f->start_line);
+        if (first_of(&s, i) != i)
             w->c->misfit = "two functions of equal content";
     }
     return true;
@@ -163,32 +136,32 @@ static bool hash_locations(work *w)
     uint32_t most = 0;
     for (uint32_t i = 0; i < p->nlocation; i++)
         most = p->location[i].line_n > most ? p->location[i].line_n : most;
-    pf_content_line *lines = pf_arena_array(w->a, most, sizeof *lines);
-    if (!lines || !seen_init(&s, w->c->location, p->nlocation, w->a))
+    pf_content_place *place =
+        pf_arena_alloc(w->a, sizeof *place + (size_t)most * sizeof *place->line);
+    if (!place || !seen_init(&s, w->c->location, p->nlocation, w->a))
         return false;
-    pf_buf scratch = PF_BUF_INIT;
     for (uint32_t i = 0; i < p->nlocation; i++) {
         const pf_location *l = &p->location[i];
-        pf_hash mapping = {0, 0};
-        uint64_t address = l->address;
+        place->mapping = (pf_hash){0, 0};
+        place->address = l->address;
+        place->folded = l->folded;
         if (l->mapping != PF_NO_INDEX) {
-            mapping = w->c->mapping[l->mapping];
-            address -= p->mapping[l->mapping].start;
+            place->mapping = w->c->mapping[l->mapping];
+            place->address -= p->mapping[l->mapping].start;
         } else if (l->mapping_id) {
             w->c->misfit = "a mapping id that exists nowhere";
         }
         for (uint32_t k = 0; k < l->line_n; k++) {
             const pf_line *line = &p->line[l->line_off + k];
-            lines[k] = (pf_content_line){w->c->function[line->function], line->line, line->column};
+            w->function_used[line->function] = true;
+            place->line[k] =
+                (pf_content_line){w->c->function[line->function], line->line, line->column};
         }
-        w->c->location[i] =
-            pf_content_location(w->key, mapping, address, l->folded, lines, l->line_n, &scratch);
-        if (seen_before(&s, i))
+        w->c->location[i] = pf_content_location(w->key, place, l->line_n);
+        if (first_of(&s, i) != i)
             w->c->misfit = "two locations of equal content";
     }
-    bool ok = !scratch.failed;
-    pf_buf_free(&scratch);
-    return ok;
+    return true;
 }
 
 static bool hash_stacks(work *w)
@@ -203,44 +176,43 @@ static bool hash_stacks(work *w)
     for (uint32_t i = 0; i < p->nsample; i++) {
         const uint32_t *at = p->sample_location + p->sample[i].loc_off;
         uint32_t n = p->sample[i].loc_n;
-        for (uint32_t k = 0; k < n; k++)
+        for (uint32_t k = 0; k < n; k++) {
+            w->location_used[at[k]] = true;
             chain[k] = w->c->location[at[k]];
+        }
         w->c->stack[i] = pf_content_stack(w->key, chain, n);
     }
     return true;
 }
 
+typedef struct label_content {
+    pf_hash key, str, unit;
+    int64_t num, zero;
+} label_content;
+
 static bool hash_labels(work *w)
 {
     const pf_profile *p = w->p;
-    struct {
-        pf_hash key, str, unit;
-        int64_t num;
-        uint64_t kind;
-    } l;
-    pf_buf scratch = PF_BUF_INIT;
-    memset(w->c->labels, 0, p->nsample * sizeof *w->c->labels);
-    for (uint32_t i = 0; p->nlabel && i < p->nsample; i++) {
+    uint32_t most = 0;
+    for (uint32_t i = 0; i < p->nsample; i++)
+        most = p->sample[i].label_n > most ? p->sample[i].label_n : most;
+    label_content *labels = pf_arena_array(w->a, most, sizeof *labels);
+    if (!labels)
+        return false;
+    for (uint32_t i = 0; i < p->nsample; i++) {
         const pf_sample *s = &p->sample[i];
-        pf_buf_clear(&scratch);
         for (uint32_t k = 0; k < s->label_n; k++) {
-            const pf_label *from = &p->label[s->label_off + k];
-            memset(&l, 0, sizeof l);
-            l.key = string_hash(w, from->key);
-            l.str = string_hash(w, from->str);
-            l.unit = string_hash(w, from->unit);
-            l.num = from->num;
-            pf_buf_put(&scratch, &l, sizeof l);
+            const pf_label *l = &p->label[s->label_off + k];
+            labels[k] = (label_content){w->c->string[l->key], w->c->string[l->str],
+                                        w->c->string[l->unit], l->num, 0};
             /* The tables know "not set" and "set to a text", not "set to an empty one". */
-            if ((from->str && !p->string[from->str].n) || (from->unit && !p->string[from->unit].n))
+            if ((l->str && !p->string[l->str].n) || (l->unit && !p->string[l->unit].n))
                 w->c->misfit = "a label that refers to an empty string";
         }
-        if (s->label_n)
-            w->c->labels[i] = pf_hash_bytes(w->key, scratch.data, scratch.len);
+        w->c->labels[i] = s->label_n ? pf_hash_bytes(w->key, labels, s->label_n * sizeof *labels)
+                                     : (pf_hash){0, 0};
     }
-    bool ok = !scratch.failed;
-    pf_buf_free(&scratch);
-    return ok;
+    return true;
 }
 
 static bool hash_header(work *w)
@@ -252,8 +224,7 @@ static bool hash_header(work *w)
     pf_buf_put(&b, numbers, sizeof numbers);
 #define PUT(index)                                                                                 \
     do {                                                                                           \
-        pf_hash h_ = string_hash(w, (index));                                                      \
-        pf_buf_put(&b, &h_, sizeof h_);                                                            \
+        pf_buf_put(&b, &w->c->string[index], sizeof(pf_hash));                                     \
     } while (0)
     for (uint32_t i = 0; i < p->nsample_type; i++) {
         PUT(p->sample_type[i].type);
@@ -298,17 +269,11 @@ static bool collect_lone(const bool *used, uint32_t n, pf_arena *a, uint32_t **o
 static bool find_lone(work *w)
 {
     const pf_profile *p = w->p;
-    bool *location = pf_arena_zalloc(w->a, p->nlocation);
-    bool *function = pf_arena_zalloc(w->a, p->nfunction);
-    if (!location || !function)
-        return false;
-    for (uint32_t i = 0; i < p->nsample_location; i++)
-        location[p->sample_location[i]] = true;
-    for (uint32_t i = 0; i < p->nline; i++)
-        function[p->line[i].function] = true;
-    return collect_lone(location, p->nlocation, w->a, &w->c->lone_location,
-                        &w->c->nlone_location) &&
-           collect_lone(function, p->nfunction, w->a, &w->c->lone_function, &w->c->nlone_function);
+    pf_content *c = w->c;
+    return collect_lone(w->location_used, p->nlocation, w->a, &c->lone_location,
+                        &c->nlone_location) &&
+           collect_lone(w->function_used, p->nfunction, w->a, &c->lone_function,
+                        &c->nlone_function);
 }
 
 static bool allocate(work *w)
@@ -322,9 +287,10 @@ static bool allocate(work *w)
     c->location = pf_arena_array(w->a, p->nlocation, sizeof *c->location);
     c->stack = pf_arena_array(w->a, p->nsample, sizeof *c->stack);
     c->labels = pf_arena_array(w->a, p->nsample, sizeof *c->labels);
-    w->hashed = pf_arena_zalloc(w->a, p->nstring);
+    w->location_used = pf_arena_zalloc(w->a, p->nlocation);
+    w->function_used = pf_arena_zalloc(w->a, p->nfunction);
     return c->string && c->mapping && c->ordinal && c->function && c->location && c->stack &&
-           c->labels && w->hashed;
+           c->labels && w->location_used && w->function_used;
 }
 
 pf_code pf_content_of(const pf_profile *p, const pf_hash_key *key, pf_arena *a, pf_content *out,
@@ -336,8 +302,10 @@ pf_code pf_content_of(const pf_profile *p, const pf_hash_key *key, pf_arena *a, 
     if (out->misfit)
         return PF_OK;
     work w = {.p = p, .key = key, .a = a, .c = out};
-    bool ok = allocate(&w) && hash_mappings(&w);
-    ok = ok && (out->misfit || (hash_functions(&w) && hash_locations(&w) && hash_labels(&w)));
+    if (!allocate(&w))
+        return pf_arena_fail(a, err, "a profile's symbols");
+    hash_strings(&w);
+    bool ok = hash_mappings(&w) && hash_functions(&w) && hash_locations(&w) && hash_labels(&w);
     ok = ok && (out->misfit || (hash_stacks(&w) && hash_header(&w) && find_lone(&w)));
     return ok ? PF_OK : pf_arena_fail(a, err, "a profile's symbols");
 }

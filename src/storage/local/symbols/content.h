@@ -14,7 +14,7 @@
 #include "pprof/profile.h"
 
 typedef struct pf_content {
-    pf_hash *string;   /* by index in the profile; unset where nothing uses the string */
+    pf_hash *string;   /* by index in the profile */
     pf_hash *mapping;  /* size, offset, file, build id, flags, ordinal */
     uint32_t *ordinal; /* of each mapping: how many of equal content stand before it */
     pf_hash *function; /* name, system name, file, start line */
@@ -52,9 +52,14 @@ typedef struct pf_content_line {
     int64_t line, column;
 } pf_content_line;
 
-/* `scratch` is a buffer of this thread's, cleared here. */
-pf_hash pf_content_location(const pf_hash_key *key, pf_hash mapping, uint64_t address, bool folded,
-                            const pf_content_line *lines, size_t n, pf_buf *scratch);
+/* A location as it is hashed, its lines behind it. */
+typedef struct pf_content_place {
+    pf_hash mapping;
+    uint64_t address, folded;
+    pf_content_line line[];
+} pf_content_place;
+
+pf_hash pf_content_location(const pf_hash_key *key, const pf_content_place *l, size_t lines);
 pf_hash pf_content_stack(const pf_hash_key *key, const pf_hash *locations, size_t n);
 
 #endif

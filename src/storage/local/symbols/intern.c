@@ -3,6 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The cache of numbers is larger than the processor's: look-ups are started so many samples ahead.
+ */
+enum { AHEAD = 8 };
+
 void pf_numbering_init(pf_numbering *s, const uint32_t *next)
 {
     pf_random(&s->salt, sizeof s->salt);
@@ -257,6 +261,8 @@ static void fill_row(interning *w, pf_symrow *row)
     row->header = header_number(w);
     row->maps = maps_number(w);
     for (uint32_t i = 0; i < p->nsample && !w->code; i++) {
+        if (i + AHEAD < p->nsample)
+            pf_numbers_prefetch(w->known, key_of(w->s, PF_TABLE_STACK, w->c->stack[i + AHEAD]));
         row->stack[i] = stack_number(w, i);
         if (row->labels)
             row->labels[i] = labels_number(w, i);
@@ -330,23 +336,24 @@ static void hash_flat_tables(const pf_tables *t, const pf_hash_key *key, recalle
 
 static bool hash_locations(const pf_tables *t, const pf_hash_key *key, recalled *r)
 {
-    pf_buf lines = PF_BUF_INIT, scratch = PF_BUF_INIT;
+    pf_buf place = PF_BUF_INIT;
     r->location[0] = (pf_hash){0, 0};
     for (uint32_t n = 1; n < t->next[PF_TABLE_LOCATION]; n++) {
         const pf_sym_location *l = pf_tables_location(t, n);
-        pf_buf_clear(&lines);
+        pf_buf_clear(&place);
+        pf_content_place *to =
+            (pf_content_place *)pf_buf_reserve(&place, sizeof *to + l->line_n * sizeof *to->line);
+        if (!to)
+            break;
+        *to = (pf_content_place){r->mapping[l->mapping], l->address, l->folded};
         for (uint32_t i = 0; i < l->line_n; i++) {
             const pf_sym_line *line = &t->line[l->line_off + i];
-            pf_content_line to = {r->function[line->function], line->line, line->column};
-            pf_buf_put(&lines, &to, sizeof to);
+            to->line[i] = (pf_content_line){r->function[line->function], line->line, line->column};
         }
-        r->location[n] =
-            pf_content_location(key, r->mapping[l->mapping], l->address, l->folded,
-                                (const pf_content_line *)lines.data, l->line_n, &scratch);
+        r->location[n] = pf_content_location(key, to, l->line_n);
     }
-    bool ok = !lines.failed && !scratch.failed;
-    pf_buf_free(&lines);
-    pf_buf_free(&scratch);
+    bool ok = !place.failed;
+    pf_buf_free(&place);
     return ok;
 }
 

@@ -100,6 +100,12 @@ bool pf_numbers_get(pf_numbers *n, pf_hash key, uint32_t *number)
     return true;
 }
 
+void pf_numbers_prefetch(const pf_numbers *n, pf_hash key)
+{
+    if (n->young.cap)
+        __builtin_prefetch(&n->young.slots[key.lo & (n->young.cap - 1)]);
+}
+
 void pf_numbers_put(pf_numbers *n, pf_hash key, uint32_t number)
 {
     add(n, key, number);

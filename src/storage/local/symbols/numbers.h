@@ -24,6 +24,9 @@ pf_numbers *pf_numbers_new(size_t bytes);
 /* False: not known (any more). */
 bool pf_numbers_get(pf_numbers *n, pf_hash key, uint32_t *number);
 
+/* Begins to bring from memory what a pf_numbers_get of this key will look at. */
+void pf_numbers_prefetch(const pf_numbers *n, pf_hash key);
+
 /* `key` must not be there. Forgets others when there is no room, and itself when there is no
  * memory. */
 void pf_numbers_put(pf_numbers *n, pf_hash key, uint32_t number);

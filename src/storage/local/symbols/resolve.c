@@ -11,7 +11,7 @@ void pf_resolver_init(pf_resolver *r, size_t max_bytes)
     pf_hash_key_random(&r->key);
 }
 
-enum { BUFS = 12, REMAPS = 4, MAPS = 4 };
+enum { BUFS = 12, PLACES = 5, MAPS = 4 };
 
 static void all_bufs(pf_resolver *r, pf_buf *out[BUFS])
 {
@@ -21,40 +21,62 @@ static void all_bufs(pf_resolver *r, pf_buf *out[BUFS])
     memcpy(out, bufs, sizeof bufs);
 }
 
-static void all_tables(pf_resolver *r, pf_remap *remaps[REMAPS], pf_map *maps[MAPS])
+static void all_places(pf_resolver *r, pf_places *out[PLACES])
 {
-    pf_remap *by_number[REMAPS] = {&r->by_string, &r->by_function, &r->by_location, &r->by_labels};
-    pf_map *by_content[MAPS] = {&r->strings, &r->mappings, &r->functions, &r->locations};
-    memcpy(remaps, by_number, sizeof by_number);
-    memcpy(maps, by_content, sizeof by_content);
+    pf_places *places[PLACES] = {&r->by_string, &r->by_labels, &r->by_mapping, &r->by_function,
+                                 &r->by_location};
+    memcpy(out, places, sizeof places);
 }
 
-static void clear(pf_resolver *r)
+static void all_maps(pf_resolver *r, pf_map *out[MAPS])
 {
+    pf_map *maps[MAPS] = {&r->strings, &r->mappings, &r->functions, &r->locations};
+    memcpy(out, maps, sizeof maps);
+}
+
+/* Clearing a map costs what it holds at most: one that was large once and is not any more would
+ * make every small profile pay for it. */
+static void clear_map(pf_map *m)
+{
+    if (m->cap > 4096 && m->len < m->cap / 16)
+        pf_map_free(m);
+    else
+        pf_map_clear(m);
+}
+
+/* Forgets the last profile; false when out of memory. */
+static bool begin(pf_resolver *r, const pf_tables *t)
+{
+    static const pf_table tables[PLACES] = {PF_TABLE_STRING, PF_TABLE_LABELS, PF_TABLE_MAPPING,
+                                            PF_TABLE_FUNCTION, PF_TABLE_LOCATION};
     pf_buf *bufs[BUFS];
-    pf_remap *remaps[REMAPS];
+    pf_places *places[PLACES];
     pf_map *maps[MAPS];
     all_bufs(r, bufs);
-    all_tables(r, remaps, maps);
+    all_places(r, places);
+    all_maps(r, maps);
     for (int i = 0; i < BUFS; i++)
         pf_buf_clear(bufs[i]);
-    for (int i = 0; i < REMAPS; i++)
-        pf_remap_clear(remaps[i]);
     for (int i = 0; i < MAPS; i++)
-        pf_map_clear(maps[i]);
+        clear_map(maps[i]);
+    bool ok = true;
+    for (int i = 0; i < PLACES; i++)
+        ok &= pf_places_begin(places[i], t->base[tables[i]], t->next[tables[i]]);
+    return ok;
 }
 
 void pf_resolver_free(pf_resolver *r)
 {
     pf_buf *bufs[BUFS];
-    pf_remap *remaps[REMAPS];
+    pf_places *places[PLACES];
     pf_map *maps[MAPS];
     all_bufs(r, bufs);
-    all_tables(r, remaps, maps);
+    all_places(r, places);
+    all_maps(r, maps);
     for (int i = 0; i < BUFS; i++)
         pf_buf_free(bufs[i]);
-    for (int i = 0; i < REMAPS; i++)
-        pf_remap_free(remaps[i]);
+    for (int i = 0; i < PLACES; i++)
+        pf_places_free(places[i]);
     for (int i = 0; i < MAPS; i++)
         pf_map_free(maps[i]);
 }
@@ -62,15 +84,16 @@ void pf_resolver_free(pf_resolver *r)
 static size_t bytes_held(pf_resolver *r)
 {
     pf_buf *bufs[BUFS];
-    pf_remap *remaps[REMAPS];
+    pf_places *places[PLACES];
     pf_map *maps[MAPS];
     size_t n = 0;
     all_bufs(r, bufs);
-    all_tables(r, remaps, maps);
+    all_places(r, places);
+    all_maps(r, maps);
     for (int i = 0; i < BUFS; i++)
         n += bufs[i]->cap;
-    for (int i = 0; i < REMAPS; i++)
-        n += pf_remap_bytes(remaps[i]);
+    for (int i = 0; i < PLACES; i++)
+        n += pf_places_bytes(places[i]);
     for (int i = 0; i < MAPS; i++)
         n += pf_map_bytes(maps[i]);
     return n;
@@ -89,11 +112,26 @@ static void fail_nomem(resolving *w)
         w->code = pf_fail_nomem(w->err, "a profile");
 }
 
-static bool check(resolving *w, pf_table table, uint64_t number, const char *what)
+static bool fail_number(resolving *w, uint64_t number, const char *what)
 {
-    if (!w->code && (number > UINT32_MAX || !pf_tables_has(w->t, table, (uint32_t)number)))
+    if (!w->code)
         w->code = pf_fail(w->err, PF_INTERNAL, "damaged data: %s %llu refers to nothing", what,
                           (unsigned long long)number);
+    return false;
+}
+
+static inline bool check(resolving *w, pf_table table, uint64_t number, const char *what)
+{
+    if (number > UINT32_MAX || !pf_tables_has(w->t, table, (uint32_t)number))
+        return fail_number(w, number, what);
+    return !w->code;
+}
+
+static bool check_memory(resolving *w)
+{
+    if (!w->code && w->r->max && bytes_held(w->r) > w->r->max)
+        w->code =
+            pf_fail(w->err, PF_QUERY_LIMIT, "the result needs more than %zu bytes", w->r->max);
     return !w->code;
 }
 
@@ -127,37 +165,20 @@ static uint32_t add_string(resolving *w, pf_str s)
     return i;
 }
 
-/* Number to index, for a table whose entries are joined by content; PF_REMAP_NONE when not seen
- * yet. */
-static uint32_t *seen(resolving *w, pf_remap *m, uint32_t number)
-{
-    static uint32_t nowhere;
-    uint32_t *at = pf_remap_at(m, number);
-    if (!at) {
-        fail_nomem(w);
-        nowhere = 0;
-        return &nowhere;
-    }
-    return at;
-}
-
 static uint32_t string_index(resolving *w, uint64_t number)
 {
     if (!number || !check(w, PF_TABLE_STRING, number, "string"))
         return 0;
-    uint32_t *at = seen(w, &w->r->by_string, (uint32_t)number);
-    if (*at == PF_REMAP_NONE)
-        *at = add_string(w, pf_tables_blob(w->t, PF_TABLE_STRING, (uint32_t)number));
-    return *at;
+    uint32_t i = pf_places_get(&w->r->by_string, (uint32_t)number);
+    if (i == PF_PLACE_NONE) {
+        i = add_string(w, pf_tables_blob(w->t, PF_TABLE_STRING, (uint32_t)number));
+        pf_places_set(&w->r->by_string, (uint32_t)number, i);
+    }
+    return i;
 }
 
-static uint32_t function_index(resolving *w, uint32_t number)
+static uint32_t new_function(resolving *w, uint32_t number)
 {
-    if (!number || !check(w, PF_TABLE_FUNCTION, number, "function"))
-        return 0;
-    uint32_t *at = seen(w, &w->r->by_function, number);
-    if (*at != PF_REMAP_NONE)
-        return *at;
     const pf_sym_function *f = pf_tables_function(w->t, number);
     pf_function to = {
         .start_line = f->start_line,
@@ -171,94 +192,133 @@ static uint32_t function_index(resolving *w, uint32_t number)
     } content = {to.start_line, to.name, to.system_name, to.filename, 0};
     bool fresh;
     uint32_t next = count(&w->r->function, sizeof to);
-    *at = index_of(w, &w->r->functions, pf_hash_bytes(&w->r->key, &content, sizeof content), next,
-                   &fresh);
+    uint32_t i = index_of(w, &w->r->functions, pf_hash_bytes(&w->r->key, &content, sizeof content),
+                          next, &fresh);
     if (fresh) {
         to.id = next + UINT64_C(1);
         pf_buf_put(&w->r->function, &to, sizeof to);
     }
-    return *at;
+    return i;
 }
 
-/* The place of a mapping's content among the profile's mappings. With `start`, adds it where it is
- * new. */
-static uint32_t mapping_index(resolving *w, uint64_t number, const uint64_t *start)
+static uint32_t function_index(resolving *w, uint32_t number)
 {
-    if (!number || !check(w, PF_TABLE_MAPPING, number, "mapping"))
-        return PF_NO_INDEX;
-    const pf_sym_mapping *m = pf_tables_mapping(w->t, (uint32_t)number);
+    if (!number) /* none is no number for a line to have */
+        fail_number(w, number, "function");
+    if (!check(w, PF_TABLE_FUNCTION, number, "function"))
+        return 0;
+    uint32_t i = pf_places_get(&w->r->by_function, number);
+    if (i == PF_PLACE_NONE) {
+        i = new_function(w, number);
+        pf_places_set(&w->r->by_function, number, i);
+    }
+    return i;
+}
+
+static pf_hash mapping_content(resolving *w, const pf_sym_mapping *m)
+{
     const struct {
         uint64_t size, offset;
         uint32_t file, build_id, flags, ordinal;
     } content = {m->size,  m->offset, string_index(w, m->file), string_index(w, m->build_id),
                  m->flags, m->ordinal};
-    pf_hash h = pf_hash_bytes(&w->r->key, &content, sizeof content);
-    if (!start) {
-        uint32_t i = pf_map_get(&w->r->mappings, h);
-        if (i == PF_MAP_EMPTY && !w->code)
-            w->code =
-                pf_fail(w->err, PF_INTERNAL, "damaged data: mapping %llu is none of its profile's",
-                        (unsigned long long)number);
-        return i;
-    }
+    return pf_hash_bytes(&w->r->key, &content, sizeof content);
+}
+
+/* Adds a mapping of the profile's, unless its content is there already. */
+static void add_mapping(resolving *w, uint64_t number, uint64_t start)
+{
+    if (!number || !check(w, PF_TABLE_MAPPING, number, "mapping"))
+        return;
+    const pf_sym_mapping *m = pf_tables_mapping(w->t, (uint32_t)number);
     bool fresh;
     uint32_t next = count(&w->r->mapping, sizeof(pf_mapping));
-    uint32_t i = index_of(w, &w->r->mappings, h, next, &fresh);
+    uint32_t i = index_of(w, &w->r->mappings, mapping_content(w, m), next, &fresh);
     if (fresh) {
         pf_mapping to = {
             .id = next + UINT64_C(1),
-            .start = *start,
-            .limit = *start + m->size,
+            .start = start,
+            .limit = start + m->size,
             .offset = m->offset,
-            .file = content.file,
-            .build_id = content.build_id,
+            .file = string_index(w, m->file),
+            .build_id = string_index(w, m->build_id),
             .flags = m->flags,
         };
         pf_buf_put(&w->r->mapping, &to, sizeof to);
     }
+    pf_places_set(&w->r->by_mapping, (uint32_t)number, i);
+}
+
+/* The place of a mapping among the profile's: of its number, or of its content. */
+static uint32_t mapping_index(resolving *w, uint32_t number)
+{
+    if (!number || !check(w, PF_TABLE_MAPPING, number, "mapping"))
+        return PF_NO_INDEX;
+    uint32_t i = pf_places_get(&w->r->by_mapping, number);
+    if (i != PF_PLACE_NONE)
+        return i;
+    i = pf_map_get(&w->r->mappings, mapping_content(w, pf_tables_mapping(w->t, number)));
+    if (i != PF_MAP_EMPTY)
+        pf_places_set(&w->r->by_mapping, number, i);
+    else if (!w->code)
+        w->code = pf_fail(w->err, PF_INTERNAL, "damaged data: mapping %u is none of its profile's",
+                          number);
     return i;
 }
 
-static void put_lines(resolving *w, const pf_sym_location *l)
+/* Appends the lines; NULL when that fails. */
+static const pf_line *put_lines(resolving *w, const pf_sym_location *l)
 {
-    for (uint32_t i = 0; i < l->line_n && !w->code; i++) {
-        const pf_sym_line *line = &w->t->line[l->line_off + i];
-        pf_line to;
-        memset(&to, 0, sizeof to); /* hashed with its padding */
-        to.line = line->line;
-        to.column = line->column;
-        to.function = function_index(w, line->function);
-        pf_buf_put(&w->r->line, &to, sizeof to);
-    }
-    if (w->r->line.failed)
+    size_t bytes = l->line_n * sizeof(pf_line);
+    pf_line *lines = (pf_line *)pf_buf_reserve(&w->r->line, bytes);
+    if (!lines) {
         fail_nomem(w);
+        return NULL;
+    }
+    memset(lines, 0, bytes); /* they are hashed with their padding */
+    for (uint32_t i = 0; i < l->line_n; i++) {
+        const pf_sym_line *from = &w->t->line[l->line_off + i];
+        lines[i].line = from->line;
+        lines[i].column = from->column;
+        lines[i].function = function_index(w, from->function);
+    }
+    w->r->line.len += bytes;
+    return w->code ? NULL : lines;
 }
 
 static pf_hash location_content(resolving *w, const pf_sym_location *l, uint32_t mapping,
                                 const pf_line *lines)
 {
-    const struct {
+    struct {
         uint64_t address;
         uint32_t mapping, folded;
-    } head = {l->address, mapping, l->folded};
-    pf_hash h[2];
-    h[0] = pf_hash_bytes(&w->r->key, &head, sizeof head);
-    h[1] = pf_hash_bytes(&w->r->key, lines, l->line_n * sizeof *lines);
+        pf_line line[4];
+    } few;
+    const size_t head = offsetof(__typeof__(few), line), bytes = l->line_n * sizeof *lines;
+    few.address = l->address;
+    few.mapping = mapping;
+    few.folded = l->folded;
+    if (bytes <= sizeof few.line) {
+        memcpy(few.line, lines, bytes);
+        return pf_hash_bytes(&w->r->key, &few, head + bytes);
+    }
+    const pf_hash h[2] = {pf_hash_bytes(&w->r->key, &few, head),
+                          pf_hash_bytes(&w->r->key, lines, bytes)};
     return pf_hash_bytes(&w->r->key, h, sizeof h);
 }
 
 static uint32_t new_location(resolving *w, uint32_t number)
 {
     const pf_sym_location *l = pf_tables_location(w->t, number);
-    uint32_t mapping = mapping_index(w, l->mapping, NULL);
+    uint32_t mapping = mapping_index(w, l->mapping);
     size_t lines_at = w->r->line.len;
-    put_lines(w, l);
-    if (w->code)
+    const pf_line *lines = put_lines(w, l);
+    if (!lines)
         return 0;
     bool fresh;
     uint32_t next = count(&w->r->location, sizeof(pf_location));
-    pf_hash h = location_content(w, l, mapping, (pf_line *)(w->r->line.data + lines_at));
-    uint32_t i = index_of(w, &w->r->locations, h, next, &fresh);
+    uint32_t i =
+        index_of(w, &w->r->locations, location_content(w, l, mapping, lines), next, &fresh);
     if (!fresh) {
         w->r->line.len = lines_at;
         return i;
@@ -280,16 +340,18 @@ static uint32_t new_location(resolving *w, uint32_t number)
     return i;
 }
 
-static uint32_t location_index(resolving *w, uint32_t number)
+static inline uint32_t location_index(resolving *w, uint32_t number)
 {
-    if (!number || !check(w, PF_TABLE_LOCATION, number, "location"))
+    if (!number) /* none is no number for a frame to have */
+        fail_number(w, number, "location");
+    if (!check(w, PF_TABLE_LOCATION, number, "location"))
         return 0;
-    uint32_t *at = seen(w, &w->r->by_location, number);
-    if (*at == PF_REMAP_NONE) {
-        uint32_t i = new_location(w, number);
-        *at = i; /* new_location does not touch by_location */
+    uint32_t i = pf_places_get(&w->r->by_location, number);
+    if (i == PF_PLACE_NONE) {
+        i = new_location(w, number);
+        pf_places_set(&w->r->by_location, number, i);
     }
-    return *at;
+    return i;
 }
 
 /* A cursor over the varints of a blob entry. */
@@ -356,7 +418,7 @@ static void read_maps(resolving *w, uint32_t number)
     varints v = open_blob(w, PF_TABLE_MAPS, number, "maps");
     while (v.p < v.end && !w->code) {
         uint64_t mapping = next(&v), start = next(&v);
-        mapping_index(w, mapping, &start);
+        add_mapping(w, mapping, start);
     }
 }
 
@@ -364,50 +426,84 @@ typedef struct run {
     uint32_t off, n;
 } run;
 
-/* The labels of a set, put into label[] once. */
-static run label_run(resolving *w, uint32_t number)
+static run new_label_run(resolving *w, uint32_t number)
 {
-    if (!number)
-        return (run){0, 0};
-    uint32_t *at = seen(w, &w->r->by_labels, number);
-    if (*at == PF_REMAP_NONE) {
-        *at = count(&w->r->label_run, sizeof(run));
-        run fresh = {.off = count(&w->r->label, sizeof(pf_label))};
-        varints v = open_blob(w, PF_TABLE_LABELS, number, "label set");
-        while (v.p < v.end && !w->code) {
-            pf_label l = {.key = string_index(w, next(&v))};
-            l.str = string_index(w, next(&v));
-            l.num = pf_unzigzag(next(&v));
-            l.unit = string_index(w, next(&v));
-            pf_buf_put(&w->r->label, &l, sizeof l);
-            fresh.n++;
-        }
-        pf_buf_put(&w->r->label_run, &fresh, sizeof fresh);
+    run fresh = {.off = count(&w->r->label, sizeof(pf_label))};
+    varints v = open_blob(w, PF_TABLE_LABELS, number, "label set");
+    while (v.p < v.end && !w->code) {
+        pf_label l = {.key = string_index(w, next(&v))};
+        l.str = string_index(w, next(&v));
+        l.num = pf_unzigzag(next(&v));
+        l.unit = string_index(w, next(&v));
+        pf_buf_put(&w->r->label, &l, sizeof l);
+        fresh.n++;
     }
-    if (w->code || w->r->label_run.failed) {
+    pf_buf_put(&w->r->label_run, &fresh, sizeof fresh);
+    return fresh;
+}
+
+/* The labels of a set, put into label[] once. */
+static run label_run(resolving *w, uint64_t number)
+{
+    if (!number || !check(w, PF_TABLE_LABELS, number, "label set"))
+        return (run){0, 0};
+    uint32_t i = pf_places_get(&w->r->by_labels, (uint32_t)number);
+    if (i != PF_PLACE_NONE && !w->r->label_run.failed)
+        return ((run *)w->r->label_run.data)[i];
+    pf_places_set(&w->r->by_labels, (uint32_t)number, count(&w->r->label_run, sizeof(run)));
+    return new_label_run(w, (uint32_t)number);
+}
+
+/* Room for one more frame at least. */
+static bool grow_frames(resolving *w)
+{
+    pf_buf *frames = &w->r->sample_location;
+    if (frames->len / sizeof(uint32_t) >= PF_NO_INDEX)
+        w->code = pf_fail(w->err, PF_QUERY_LIMIT, "the result has over 2^32 frames");
+    else if (!pf_buf_reserve(frames, sizeof(uint32_t)))
         fail_nomem(w);
-        return (run){0, 0};
-    }
-    return ((run *)w->r->label_run.data)[*at];
+    return check_memory(w);
 }
 
 static void put_stack(resolving *w, uint64_t number)
 {
+    pf_buf *frames = &w->r->sample_location;
     if (!check(w, PF_TABLE_STACK, number, "stack"))
         return;
-    for (uint32_t at = pf_tables_stack(w->t, (uint32_t)number); at && !w->code;) {
+    for (uint32_t at = pf_tables_stack(w->t, (uint32_t)number); at;) {
         if (!check(w, PF_TABLE_NODE, at, "stack node"))
             return;
         pf_sym_node node = pf_tables_node(w->t, at);
         uint32_t i = location_index(w, node.location);
-        pf_buf_put(&w->r->sample_location, &i, sizeof i);
+        if (frames->cap - frames->len < sizeof i && !grow_frames(w))
+            return;
+        memcpy(frames->data + frames->len, &i, sizeof i);
+        frames->len += sizeof i;
         at = node.parent;
     }
 }
 
+/* All samples and their values, still to be filled; false when there is no room. */
+static bool reserve_samples(resolving *w, const pf_symrow *row)
+{
+    size_t samples = row->nsample * sizeof(pf_sample), values;
+    if (__builtin_mul_overflow((size_t)row->nsample * sizeof(int64_t), row->nsample_type, &values))
+        values = SIZE_MAX;
+    if (!pf_buf_reserve(&w->r->sample, samples) || !pf_buf_reserve(&w->r->value, values)) {
+        fail_nomem(w);
+        return false;
+    }
+    w->r->sample.len = samples;
+    w->r->value.len = values;
+    return check_memory(w);
+}
+
 static void put_samples(resolving *w, const pf_symrow *row)
 {
-    uint32_t types = row->nsample_type;
+    if (w->code || !reserve_samples(w, row))
+        return;
+    pf_sample *sample = (pf_sample *)w->r->sample.data;
+    int64_t *value = (int64_t *)w->r->value.data;
     run stack = {0, 0};
     for (uint32_t i = 0; i < row->nsample && !w->code; i++) {
         /* Sorted by stack: one that comes again stands there already. */
@@ -416,17 +512,10 @@ static void put_samples(resolving *w, const pf_symrow *row)
             put_stack(w, row->stack[i]);
             stack.n = count(&w->r->sample_location, sizeof(uint32_t)) - stack.off;
         }
-        uint64_t set = row->labels ? row->labels[i] : 0;
-        run labels = {0, 0};
-        if (set && check(w, PF_TABLE_LABELS, set, "label set"))
-            labels = label_run(w, (uint32_t)set);
-        pf_sample s = {stack.off, stack.n, labels.off, labels.n};
-        pf_buf_put(&w->r->sample, &s, sizeof s);
-        for (uint32_t t = 0; t < types; t++)
-            pf_buf_put(&w->r->value, &row->value[(size_t)t * row->nsample + i], sizeof(int64_t));
-        if (w->r->max && i % 1024 == 0 && bytes_held(w->r) > w->r->max)
-            w->code =
-                pf_fail(w->err, PF_QUERY_LIMIT, "the result needs more than %zu bytes", w->r->max);
+        run labels = row->labels ? label_run(w, row->labels[i]) : (run){0, 0};
+        sample[i] = (pf_sample){stack.off, stack.n, labels.off, labels.n};
+        for (uint32_t t = 0; t < row->nsample_type; t++)
+            *value++ = row->value[(size_t)t * row->nsample + i];
     }
 }
 
@@ -438,9 +527,7 @@ static pf_code finish(resolving *w, pf_profile *out)
     for (int i = 0; i < BUFS; i++)
         if (bufs[i]->failed)
             fail_nomem(w);
-    if (!w->code && r->max && bytes_held(r) > r->max)
-        w->code = pf_fail(w->err, PF_QUERY_LIMIT, "the result needs more than %zu bytes", r->max);
-    if (w->code)
+    if (!check_memory(w))
         return w->code;
 #define TAKE(field, type)                                                                          \
     out->field = (type *)r->field.data;                                                            \
@@ -464,8 +551,9 @@ pf_code pf_resolve(pf_resolver *r, const pf_tables *t, const pf_symrow *row, con
                    size_t nmaps, pf_profile *out, pf_error *err)
 {
     resolving w = {.r = r, .t = t, .err = err};
-    clear(r);
     memset(out, 0, sizeof *out);
+    if (!begin(r, t))
+        return pf_fail_nomem(err, "a profile");
     add_string(&w, PF_STR("")); /* string 0 */
     out->time_nanos = row->time_nanos;
     out->duration_nanos = row->duration_nanos;

@@ -6,8 +6,8 @@
  *
  *     pf_resolver r;
  *     pf_resolver_init(&r, max_bytes);
- *     pf_resolve(&r, tables, &row, &row.maps, 1, &profile, &err);    valid until the next
- * pf_resolve pf_resolver_free(&r);
+ *     pf_resolve(&r, tables, &row, &row.maps, 1, &profile, &err);   until the next pf_resolve
+ *     pf_resolver_free(&r);
  *
  * Not thread-safe. The texts of the profile point into the tables: they must not change meanwhile.
  */
@@ -16,7 +16,7 @@
 
 #include "base/map.h"
 #include "pprof/profile.h"
-#include "storage/local/symbols/remap.h"
+#include "storage/local/symbols/places.h"
 #include "storage/local/symbols/symrow.h"
 #include "storage/local/symbols/tables.h"
 
@@ -26,8 +26,8 @@ typedef struct pf_resolver {
     pf_buf string, sample_type, sample, value, sample_location, label, mapping, location, line,
         function, comment;
     pf_buf label_run; /* by label set: offset and count in label */
-    pf_remap by_string, by_function, by_location, by_labels; /* numbers to indexes */
-    pf_map strings, mappings, functions, locations;          /* content to indexes */
+    pf_places by_string, by_labels, by_mapping, by_function, by_location; /* number to index */
+    pf_map strings, mappings, functions, locations;                       /* content to index */
 } pf_resolver;
 
 void pf_resolver_init(pf_resolver *r, size_t max_bytes);

@@ -56,11 +56,6 @@ bool pf_tables_is_empty(const pf_tables *t)
     return memcmp(t->base, t->next, sizeof t->base) == 0;
 }
 
-bool pf_tables_has(const pf_tables *t, pf_table table, uint32_t number)
-{
-    return !number || (number >= t->base[table] && number < t->next[table]);
-}
-
 /* Room for element `n` of an array; *cap counts elements. */
 static pf_code reserve(void **array, uint32_t *cap, uint64_t n, size_t size, pf_error *err)
 {

@@ -106,8 +106,12 @@ pf_code pf_tables_add_stack(pf_tables *t, uint32_t node, pf_error *err);
 /* The entry of a number that is held; number 0 gives the empty string. Borrowed until the next add.
  */
 pf_str pf_tables_blob(const pf_tables *t, pf_table table, uint32_t number);
-bool pf_tables_has(const pf_tables *t, pf_table table, uint32_t number); /* 0 is always there */
 
+/* 0 is always there. */
+static inline bool pf_tables_has(const pf_tables *t, pf_table table, uint32_t number)
+{
+    return !number || (number >= t->base[table] && number < t->next[table]);
+}
 static inline const pf_sym_mapping *pf_tables_mapping(const pf_tables *t, uint32_t number)
 {
     return &t->mapping[number - t->base[PF_TABLE_MAPPING]];
