@@ -1,0 +1,109 @@
+/* Whatever decodes as a profile and fits the tables comes back equal; kept several times and added up
+ * by number it equals the merge of the decoded ones. Short inputs are seeds of made-up profiles,
+ * eight bytes each, kept one after another; long ones are a profile's bytes. */
+#include "pprof/gzip.h"
+#include "pprof/merge.h"
+#include "storage/local/symbols/sum.h"
+#include "support/profile_eq.h"
+#include "support/symbols_path.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SEEDS_MAX = 64, PROFILES_MAX = SEEDS_MAX / 8, TIMES = 3, ARENA_MAX = 64 << 20 };
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check(bool ok)
+{
+    if (!ok)
+        abort();
+}
+
+/* Keeps the profile and reads it back; false when it is a misfit. */
+static bool comes_back(pf_test_symbols *s, const pf_profile *p, pf_buf *row)
+{
+    pf_profile back;
+    pf_buf_clear(row);
+    pf_code code = pf_test_symbols_put(s, p, row, NULL);
+    check(!code || code == PF_UNSUPPORTED);
+    if (code)
+        return false;
+    check(!pf_test_symbols_get(s, p->time_nanos, pf_buf_str(row), &back, NULL));
+    pf_test_check_references(&back);
+    check(pf_test_same_canonically(p, &back));
+    return true;
+}
+
+/* The row TIMES times, added up, resolved and merged. */
+static pf_code merge_by_number(pf_test_symbols *s, pf_str bytes, pf_merge *m, pf_profile *out)
+{
+    pf_symrow row, total;
+    pf_sum sum;
+    pf_arena a;
+    pf_arena_init(&a, NULL, 0);
+    check(!pf_symrow_decode(&row, 0, bytes, &a, NULL));
+    check(!pf_sum_init(&sum, row.nsample_type, s->all.next[PF_TABLE_STACK], 0, NULL));
+    for (int i = 0; i < TIMES; i++)
+        check(!pf_sum_add(&sum, &row, NULL));
+    check(!pf_sum_row(&sum, &a, &total, NULL));
+    total.header = row.header;
+    check(!pf_resolve(&s->resolver, &s->all, &total, &row.maps, row.maps ? 1 : 0, out, NULL));
+    pf_code code = pf_merge_add(m, out, NULL);
+    if (!code)
+        code = pf_merge_finish(m, out, NULL);
+    pf_sum_free(&sum);
+    pf_arena_free(&a);
+    return code;
+}
+
+static void merges_alike(pf_test_symbols *s, const pf_profile *p, pf_str row)
+{
+    pf_merge *plain = pf_merge_new(NULL, 0), *summed = pf_merge_new(NULL, 0);
+    pf_profile want, got, bare = *p;
+    pf_code code = PF_OK;
+    bare.time_nanos = bare.duration_nanos = 0; /* the store's caller sees to these */
+    for (int i = 0; i < TIMES && !code; i++)
+        code = pf_merge_add(plain, &bare, NULL);
+    if (!code)
+        code = pf_merge_finish(plain, &want, NULL);
+    check(merge_by_number(s, row, summed, &got) == code);
+    if (!code)
+        check(pf_test_same_canonically(&want, &got));
+    pf_merge_free(plain);
+    pf_merge_free(summed);
+}
+
+static size_t read_profiles(const uint8_t *data, size_t size, pf_arena *a, pf_profile *p)
+{
+    if (size > SEEDS_MAX) {
+        pf_str bytes = {(const char *)data, size};
+        if (pf_is_gzip(bytes) && pf_gunzip(bytes, ARENA_MAX, a, &bytes, NULL))
+            return 0;
+        return !pf_profile_decode(p, a, bytes, NULL);
+    }
+    for (size_t i = 0; i < size / 8; i++) {
+        uint64_t seed;
+        memcpy(&seed, data + i * 8, 8);
+        p[i] = pf_test_profile(seed, a);
+    }
+    return size / 8;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    pf_arena a;
+    pf_profile p[PROFILES_MAX];
+    pf_test_symbols s;
+    pf_buf row = PF_BUF_INIT;
+    pf_arena_init(&a, NULL, ARENA_MAX);
+    pf_test_symbols_init(&s, 1);
+    size_t n = read_profiles(data, size, &a, p);
+    for (size_t i = 0; i < n; i++)
+        if (comes_back(&s, &p[i], &row) && comes_back(&s, &p[i], &row))
+            merges_alike(&s, &p[i], pf_buf_str(&row));
+    pf_buf_free(&row);
+    pf_test_symbols_free(&s);
+    pf_arena_free(&a);
+    return 0;
+}
