@@ -132,6 +132,7 @@ static void hand_over(pf_door *d, int fd, const struct sockaddr *sa, socklen_t l
 {
     pf_http *h = d->http;
     if (atomic_load(&h->accepted) >= h->cfg.connections) {
+        atomic_fetch_add(&h->refused, 1);
         pf_answer_refused(h, fd, 503, "too many connections");
         return;
     }

@@ -1,23 +1,28 @@
 /* http.h: the transport. HTTP/1.1 on libmicrohttpd: a listener, HTTP threads with epoll, a bounded
  * queue to worker threads, deadlines and limits. It knows nothing of profiles; src/server/api is
- * the application.
+ * the application. internal.h says how the files of this room share the work.
  *
- *     HTTP thread: request line, headers --admit()--> body (bounded) --+-- PF_RUN_INLINE: handle()
- *                                                                      +-- PF_RUN_WORKER: queue ->
- * worker: handle() any thread:  pf_req_reply*() --> HTTP thread: sends --> finished()
+ *     HTTP thread   request line, headers -> admit() -> body -+- PF_RUN_INLINE -> handle()
+ *     worker                                                  +- PF_RUN_WORKER -> queue -> handle()
+ *     any thread    pf_req_reply*()
+ *     HTTP thread   sends -> finished()
  *
  * An HTTP thread never blocks on disk, network or a lock that is held across either. A request is
  * replied to exactly once, from any thread, maybe long after handle() returned (a store's
  * committer, say). A full queue answers 503 with Retry-After at once.
  *
- * What the transport answers by itself (through config.error_body, so that it looks like the rest):
- * 400 for framing that lies (two Content-Lengths, Content-Length beside chunked, a body that stops
- * half-way, NUL or control characters in the target, a malformed request line where libmicrohttpd
- * lets us), 413 for a body over the limit of admit (by Content-Length before it is read; in a
- * chunked body after draining a bounded rest, else by closing), 414/431 for over-long targets and
- * headers, 408 or a closed connection for headers or bodies that are not complete in time however
+ * What the transport answers by itself (through error_body, so that it looks like the rest): 400 for
+ * framing that lies (two Content-Lengths, Content-Length beside chunked, a body that stops half-way,
+ * NUL or control characters in the target, malformed lines), 413 for a body over the limit of admit
+ * (by Content-Length before it is read; in a chunked body as soon as it is passed), 414/431 for
+ * over-long targets and headers, 408 for headers or bodies that are not complete in time however
  * busily they trickle, 501 for other transfer codings, 503 for a full queue, too many connections,
- * or memory in flight used up, 505 for other versions.
+ * or memory in flight used up, 505 for other versions. The connection is closed then, in a way that
+ * lets the client read why. What libmicrohttpd refuses before there is a request is answered alike
+ * where the connection can be told (mhdlog.c), else with its HTML; it has no finished().
+ *
+ * Left as libmicrohttpd has it: a bare LF ends a line, a header folded over two lines is joined, a
+ * line that begins with ':' ends the headers, and a Host is not demanded.
  */
 #ifndef PF_SERVER_HTTP_HTTP_H
 #define PF_SERVER_HTTP_HTTP_H
@@ -57,13 +62,16 @@ typedef struct pf_http_app {
     /* With the whole body. Replies now or lets somebody reply later. */
     void (*handle)(void *ctx, pf_req *req);
 
-    /* On an HTTP thread, when the last byte of the answer has left or the connection is gone (sent
-     * < 0 then). For the access line and the metrics; the request is freed afterwards. May be NULL.
-     */
+    /* Once a request, when the last byte of the answer has left or the connection is gone. `status`
+     * is that of the answer, the transport's own included; `sent` counts the bytes of its body and is
+     * below 0 when they did not all go out. On an HTTP thread; for a stream that broke off, on a
+     * worker after its done(). For the access line and the metrics; the request is freed
+     * afterwards. May be NULL. */
     void (*finished)(void *ctx, pf_req *req, int status, int64_t sent, int64_t duration_ns);
 
-    /* Writes the body of an error answer for `target` and returns its content type (a literal). Any
-     * thread. */
+    /* Writes the body of an error answer for `target` (empty when none was read) and returns its
+     * content type, a literal. Any thread, with locks of the transport held: must neither block nor
+     * call it. */
     const char *(*error_body)(void *ctx, pf_str target, int status, const char *msg, pf_buf *out);
 } pf_http_app;
 
@@ -72,13 +80,13 @@ typedef struct pf_http_config {
     unsigned threads;       /* HTTP threads */
     unsigned workers;       /* worker threads */
     unsigned queue_max;     /* requests that wait for a worker */
-    unsigned connections;   /* at once; further ones are refused with 503 or closed */
-    size_t header_max;      /* bytes of request line and headers */
+    unsigned connections;   /* at once; further ones are refused with 503 */
+    size_t header_max;      /* bytes of request line and headers; a connection takes twice that */
     int64_t header_timeout; /* ns from the first byte (or the accept) to the end of the headers */
     int64_t body_timeout;   /* ns from there to the end of the body */
-    int64_t write_timeout;  /* ns that sending may make no progress */
+    int64_t write_timeout;  /* ns in which a client must take 16 KiB of its answer, or the rest */
     int64_t idle_timeout;   /* ns that a kept-alive connection may be silent */
-    pf_budget *budget;      /* bodies and request arenas; may be NULL */
+    pf_budget *budget;      /* bodies, request arenas, answers over 16 KiB; may be NULL */
 } pf_http_config;
 
 pf_http_config pf_http_config_default(void);
@@ -112,7 +120,9 @@ int64_t pf_req_started(const pf_req *req); /* wall clock ns of the first byte */
 pf_arena *pf_req_arena(pf_req *req);       /* freed with the request; one thread at a time */
 
 /* For the application's own state of this request, and a flag that becomes true when the client has
- * hung up or the server gives the request up: hand it to pf_op. */
+ * hung up or the server gives the request up: hand it to pf_op. A reply is due all the same. A
+ * client that has only shut its sending side can't be told from one that is gone: after a second in
+ * handle() it counts as gone. */
 void pf_req_set_user(pf_req *req, void *user);
 void *pf_req_user(const pf_req *req);
 atomic_bool *pf_req_cancelled(pf_req *req);
@@ -121,14 +131,16 @@ atomic_bool *pf_req_cancelled(pf_req *req);
 void pf_req_add_header(pf_req *req, const char *name, const char *value);
 
 /* Replies with `body`, whose bytes are taken over (*body is empty afterwards). Every answer gets
- * X-Request-Id, Content-Length, Content-Type. */
+ * X-Request-Id, Content-Length and Content-Type (a literal; NULL leaves it out). A body that has
+ * `failed` or finds no room in the budget becomes a 503, one that never could a 422. */
 void pf_req_reply_take(pf_req *req, int status, const char *content_type, pf_buf *body);
 
 /* Replies with a body that is made as the client takes it. `produce` runs on a worker whenever what
- * it made before has been sent: it appends some bytes (aim at 64 to 256 KiB), sets *end with the
- * last of them; an error breaks the connection off (the client sees a cut chunked body). The first
- * piece is made before the headers leave, so an error there is answered as an error. `done`, when
- * not NULL, runs once at the end. */
+ * it made before has been sent, never twice at a time: it appends some bytes (aim at 64 to 256 KiB)
+ * and sets *end with the last of them; an error breaks the connection off (the client sees a cut
+ * chunked body). The first piece is made before the headers leave: an error there is answered as an
+ * error, and an answer that is complete is sent with its length. `done`, when not NULL, runs once,
+ * on a worker, when no more is wanted: after the last piece, an error, or the client's going. */
 typedef pf_code (*pf_produce_fn)(void *ctx, pf_buf *out, bool *end, pf_error *err);
 void pf_req_reply_stream(pf_req *req, int status, const char *content_type, pf_produce_fn produce,
                          void (*done)(void *ctx), void *ctx);

@@ -301,6 +301,10 @@ struct MHD_Response *pf_stream_response(pf_req *req);
 void pf_stream_produce(pf_req *req); /* worker: makes the next piece, resumes */
 void pf_stream_end(pf_req *req);     /* calls done, once */
 
+/* ---- metrics.c */
+void pf_http_metrics_start(pf_http *h);
+void pf_http_metrics_stop(pf_http *h); /* afterwards nobody reads h */
+
 struct pf_http {
     pf_http_config cfg;
     pf_http_app app;
@@ -317,6 +321,8 @@ struct pf_http {
     pf_conn *conns;
     unsigned nconns;
     atomic_uint accepted; /* connections left to HTTP threads and not closed yet */
+
+    atomic_ullong refused; /* connections over the limit */
 
     atomic_uint live;      /* requests */
     atomic_uint suspended; /* requests whose connection is, or may be about to be, suspended */

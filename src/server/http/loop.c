@@ -130,15 +130,21 @@ static int timeout_ms(pf_loop *l)
     return ms > INT_MAX ? INT_MAX : (int)ms;
 }
 
+/* Waits until there is something to do; true when the bell has rung. */
+static bool wait_for_work(pf_loop *l)
+{
+    struct pollfd fds[] = {{.fd = l->bell, .events = POLLIN}, {.fd = l->epoll, .events = POLLIN}};
+    int ms = timeout_ms(l);
+    if (ms && poll(fds, 2, ms) < 0 && errno != EINTR)
+        PF_LOG_ERROR("poll failed", PF_S("error", strerror(errno)));
+    return fds[0].revents || atomic_load(&l->rung);
+}
+
 static void *run(void *arg)
 {
     pf_loop *l = arg;
-    struct pollfd fds[] = {{.fd = l->bell, .events = POLLIN}, {.fd = l->epoll, .events = POLLIN}};
     while (!atomic_load(&l->stop)) {
-        int ms = timeout_ms(l);
-        if (poll(fds, 2, ms) < 0 && errno != EINTR)
-            PF_LOG_ERROR("poll failed", PF_S("error", strerror(errno)));
-        if (fds[0].revents) {
+        if (wait_for_work(l)) {
             hear(l);
             take_left(l, true);
         }

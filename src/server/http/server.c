@@ -57,6 +57,7 @@ static pf_code check(const pf_http_config *cfg, pf_error *err)
 
 static void http_free(pf_http *h)
 {
+    pf_http_metrics_stop(h);
     pf_door_stop(h);
     pf_loops_stop(h);
     pf_workers_stop(h);
@@ -94,6 +95,8 @@ pf_code pf_http_start(const pf_http_config *cfg, const pf_http_app *app, pf_http
         h->loopback = h->listener.loopback;
         code = pf_door_start(h, err);
     }
+    if (!code)
+        pf_http_metrics_start(h);
     if (code)
         http_free(h);
     else
