@@ -14,7 +14,7 @@
 
 #include <stdlib.h>
 
-enum { CONNS_MAX = 24 };
+enum { CONNS_MAX = 16 };
 
 pf_local_config pf_local_config_default(void)
 {

@@ -130,7 +130,10 @@ static pf_code open_db(pf_partition *p, bool exists, pf_error *err)
     pf_code code = pf_db_open(p->path, PF_DB_CREATE, OPEN_CACHE, &db, err);
     if (code)
         return code;
-    code = pf_schema_ensure(db, p->path, err);
+    if (sqlite3_db_readonly(db, "main") == 1)
+        code = pf_fail(err, PF_INTERNAL, "can't write %s: it is read-only", p->path);
+    if (!code)
+        code = pf_schema_ensure(db, p->path, err);
     if (!code && !exists)
         code = pf_dir_sync(p->dir, err);
     int rc = code ? SQLITE_OK
