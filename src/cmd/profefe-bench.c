@@ -103,9 +103,11 @@ static int show(bench_run *r)
 {
     pf_error err = {0};
     pf_buf table = PF_BUF_INIT;
-    if (r->report.n)
+    if (r->report.n) {
         bench_report_table(&r->report, &table);
-    fwrite(table.data, 1, table.len, strcmp(r->opt->json, "-") == 0 ? stderr : stdout);
+        if (!table.failed)
+            fwrite(table.data, 1, table.len, strcmp(r->opt->json, "-") == 0 ? stderr : stdout);
+    }
     pf_buf_free(&table);
     if (*r->opt->json && write_json(r, &err)) {
         fprintf(stderr, "profefe-bench: %s\n", err.msg);
