@@ -29,3 +29,14 @@ const char *pf_type_name(pf_type type)
             return types[i].name;
     return "unknown";
 }
+
+bool pf_type_is_cumulative(pf_type type, pf_str sample_type)
+{
+    if (type == PF_TYPE_GOROUTINE || type == PF_TYPE_THREADCREATE)
+        return false;
+    return !pf_str_has_prefix(sample_type, PF_STR("inuse_")) &&
+           !pf_str_has_prefix(sample_type, PF_STR("goroutine")) &&
+           !pf_str_eq(sample_type, PF_STR("threadcreate")) &&
+           !(type == PF_TYPE_HEAP && (pf_str_eq(sample_type, PF_STR("space")) ||
+                                      pf_str_eq(sample_type, PF_STR("objects"))));
+}

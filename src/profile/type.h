@@ -22,4 +22,8 @@ typedef enum pf_type {
 pf_type pf_type_parse(pf_str word);     /* PF_TYPE_UNKNOWN for any other word; case matters */
 const char *pf_type_name(pf_type type); /* "unknown" for any other number */
 
+/* True where a profile's value is what was measured while it was taken (CPU time, allocations), so that values of
+ * several profiles add up; false where it is a state (heap in use, goroutines), of which a mean is shown. */
+bool pf_type_is_cumulative(pf_type type, pf_str sample_type);
+
 #endif

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "pprof/gzip.h"
 #include "pprof/merge.h"
+#include "storage/totals.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -114,6 +115,7 @@ typedef struct merging {
     pf_arena arena; /* the profile that is being added */
     pf_blob first;  /* kept undecoded until a second one comes */
     size_t count;
+    int64_t oldest, newest; /* created_at of what a query found */
 } merging;
 
 static pf_code add_blob(merging *m, const pf_blob *blob, pf_error *err)
@@ -180,7 +182,8 @@ typedef struct id_page {
     pf_arena arena;
     pf_str ids[MERGE_PAGE];
     size_t n;
-    bool failed;
+    int64_t oldest, newest; /* created_at of all pages */
+    bool failed, begun;
 } id_page;
 
 static bool keep_id(void *ctx, const pf_meta *meta)
@@ -188,6 +191,11 @@ static bool keep_id(void *ctx, const pf_meta *meta)
     id_page *page = ctx;
     pf_str id = pf_arena_str(&page->arena, meta->id);
     page->failed = !id.p;
+    if (!page->begun || meta->created_at < page->oldest)
+        page->oldest = meta->created_at;
+    if (!page->begun || meta->created_at > page->newest)
+        page->newest = meta->created_at;
+    page->begun = true;
     if (!page->failed)
         page->ids[page->n++] = id;
     return !page->failed && page->n < MERGE_PAGE;
@@ -224,6 +232,8 @@ static pf_code add_query(merging *m, const pf_query *q, pf_error *err)
         return pf_fail_nomem(err, "ids");
     pf_arena_init(&page->arena, NULL, 0);
     pf_code code = add_found(m, q, page, err);
+    m->oldest = page->oldest;
+    m->newest = page->newest;
     pf_arena_free(&page->arena);
     free(page);
     return code;
@@ -252,18 +262,55 @@ static pf_code finish(merging *m, pf_blob *out, pf_error *err)
     return code;
 }
 
+static pf_code collect(merging *m, pf_store *s, const pf_selection *sel, const pf_op *op,
+                       pf_error *err)
+{
+    *m = (merging){.store = s, .op = op};
+    pf_arena_init(&m->arena, op ? op->budget : NULL, op ? op->max_memory : 0);
+    return sel->query ? add_query(m, sel->query, err) : add_ids(m, sel, err);
+}
+
+static void free_merging(merging *m)
+{
+    if (m->merge)
+        pf_merge_free(m->merge);
+    pf_buf_free(&m->first.bytes);
+    pf_arena_free(&m->arena);
+}
+
 static pf_code merge_by_reading(pf_store *s, const pf_selection *sel, const pf_op *op, pf_blob *out,
                                 pf_error *err)
 {
-    merging m = {.store = s, .op = op};
-    pf_arena_init(&m.arena, op ? op->budget : NULL, op ? op->max_memory : 0);
-    pf_code code = sel->query ? add_query(&m, sel->query, err) : add_ids(&m, sel, err);
+    merging m;
+    pf_code code = collect(&m, s, sel, op, err);
     if (!code)
         code = finish(&m, out, err);
-    if (m.merge)
-        pf_merge_free(m.merge);
-    pf_buf_free(&m.first.bytes);
-    pf_arena_free(&m.arena);
+    free_merging(&m);
+    return code;
+}
+
+static pf_code merge_profile_by_reading(pf_store *s, const pf_selection *sel, const pf_op *op,
+                                        pf_merged_fn fn, void *ctx, pf_error *err)
+{
+    merging m;
+    pf_profile result;
+    pf_code code = collect(&m, s, sel, op, err);
+    if (!code && m.count == 0)
+        code = pf_fail(err, PF_NOT_FOUND, "nothing found");
+    if (!code && m.count == 1)
+        code = m.first.type == PF_TYPE_TRACE
+                   ? pf_fail(err, PF_NOT_ALLOWED, "can't merge profiles of type trace")
+                   : add_first(&m, err);
+    pf_type type = m.first.type;
+    if (!code)
+        code = pf_merge_finish(m.merge, &result, err);
+    if (!code) {
+        bool has_times = sel->query != NULL;
+        pf_merged merged = {&result, type, m.count, has_times ? m.oldest : result.time_nanos,
+                            has_times ? m.newest : result.time_nanos};
+        code = fn(ctx, &merged, err);
+    }
+    free_merging(&m);
     return code;
 }
 
@@ -273,4 +320,28 @@ pf_code pf_store_merge(pf_store *s, const pf_selection *sel, const pf_op *op, pf
     if (s->ops->merge)
         return s->ops->merge(s, sel, op, out, err);
     return merge_by_reading(s, sel, op, out, err);
+}
+
+pf_code pf_store_merge_profile(pf_store *s, const pf_selection *sel, const pf_op *op,
+                               pf_merged_fn fn, void *ctx, pf_error *err)
+{
+    if (s->ops->merge_profile)
+        return s->ops->merge_profile(s, sel, op, fn, ctx, err);
+    return merge_profile_by_reading(s, sel, op, fn, ctx, err);
+}
+
+pf_code pf_store_stats_get(pf_store *s, pf_store_stats *out, pf_error *err)
+{
+    *out = (pf_store_stats){0};
+    if (!s->ops->stats)
+        return pf_fail(err, PF_NOT_FOUND, "this store keeps no statistics");
+    return s->ops->stats(s, out, err);
+}
+
+pf_code pf_store_totals(pf_store *s, const pf_query *q, const pf_op *op, pf_total_fn fn, void *ctx,
+                        pf_error *err)
+{
+    if (s->ops->totals)
+        return s->ops->totals(s, q, op, fn, ctx, err);
+    return pf_totals_by_reading(s, q, op, fn, ctx, err);
 }

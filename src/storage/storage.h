@@ -80,6 +80,47 @@ typedef struct pf_selection {
     size_t nids;
 } pf_selection;
 
+/* The selected profiles as one, decoded: for whoever shows it instead of sending it on. */
+typedef struct pf_merged {
+    const pf_profile *profile; /* as pf_merge leaves it, a single one too; valid during the call */
+    pf_type type;              /* of the query; of the first profile where ids were given */
+    size_t count;              /* profiles in it */
+    int64_t first, last;       /* created_at of the earliest and the latest, ns */
+} pf_merged;
+typedef pf_code (*pf_merged_fn)(void *ctx, const pf_merged *m, pf_error *err);
+
+typedef struct pf_sample_type {
+    pf_str type, unit; /* "cpu", "nanoseconds" */
+} pf_sample_type;
+
+typedef struct pf_sample_types {
+    const pf_sample_type *list; /* in the profile's order */
+    size_t n;
+} pf_sample_types;
+
+/* What is known of a profile without reading it. Valid during the call, but for `labels` and `types`, which
+ * stay until the walk ends. */
+typedef struct pf_total {
+    pf_type type;
+    int64_t created_at, duration; /* ns */
+    uint32_t series;              /* counted from 0; profiles of one number have equal labels */
+    pf_labels labels;
+    const pf_sample_types *types; /* the same address for the same list; NULL: a trace */
+    const int64_t *sum;           /* of all samples, a sample type at a time */
+    const bool *has_sum;          /* false where the sum leaves int64 */
+} pf_total;
+
+/* An error ends the walk. Must not call the store. */
+typedef pf_code (*pf_total_fn)(void *ctx, const pf_total *t, pf_error *err);
+
+/* What a store holds; for people. */
+typedef struct pf_store_stats {
+    int64_t profiles, bytes, partitions;
+    int64_t oldest, newest; /* created_at, ns; meaningful when there are profiles */
+    int64_t retention;      /* ns that profiles are kept; 0: for ever */
+    double ingest;          /* profiles stored a second, over the last minute */
+} pf_store_stats;
+
 typedef struct pf_store_ops {
     const char *name; /* "local" */
 
@@ -97,6 +138,17 @@ typedef struct pf_store_ops {
     /* NULL: the generic read-and-merge does it. See pf_store_merge. */
     pf_code (*merge)(pf_store *s, const pf_selection *sel, const pf_op *op, pf_blob *out,
                      pf_error *err);
+
+    /* NULL: the generic read-and-merge does it. See pf_store_merge_profile. */
+    pf_code (*merge_profile)(pf_store *s, const pf_selection *sel, const pf_op *op, pf_merged_fn fn,
+                             void *ctx, pf_error *err);
+
+    /* NULL: the generic way, which reads every profile. See pf_store_totals. */
+    pf_code (*totals)(pf_store *s, const pf_query *q, const pf_op *op, pf_total_fn fn, void *ctx,
+                      pf_error *err);
+
+    /* NULL: nothing is known (PF_NOT_FOUND). */
+    pf_code (*stats)(pf_store *s, pf_store_stats *out, pf_error *err);
 
     /* Names in byte order, each valid during the call only. */
     pf_code (*services)(pf_store *s, const pf_op *op, bool (*fn)(void *ctx, pf_str service),
@@ -125,6 +177,18 @@ pf_code pf_store_read(pf_store *s, pf_str id, const pf_op *op, pf_blob *out, pf_
  * PF_NOT_ALLOWED: a trace among them; PF_QUERY_LIMIT, PF_TIMEOUT, PF_CANCELLED: see pf_op. */
 pf_code pf_store_merge(pf_store *s, const pf_selection *sel, const pf_op *op, pf_blob *out,
                        pf_error *err);
+
+/* pf_store_merge, but `fn` is called once with the decoded result. Errors as there, and those of `fn`. */
+pf_code pf_store_merge_profile(pf_store *s, const pf_selection *sel, const pf_op *op,
+                               pf_merged_fn fn, void *ctx, pf_error *err);
+
+/* Calls `fn` with every profile of `q` (its limit does not count), in no particular order, without reading
+ * profiles where the store can. Nothing found is no error. */
+pf_code pf_store_totals(pf_store *s, const pf_query *q, const pf_op *op, pf_total_fn fn, void *ctx,
+                        pf_error *err);
+
+pf_code pf_store_stats_get(pf_store *s, pf_store_stats *out, pf_error *err);
+
 pf_code pf_store_services(pf_store *s, const pf_op *op, bool (*fn)(void *ctx, pf_str service),
                           void *ctx, pf_error *err);
 pf_code pf_store_ready(pf_store *s, pf_error *err);

@@ -34,12 +34,23 @@ void pf_handle_push(pf_api *api, pf_req *req);
 void pf_handle_find(pf_api *api, pf_req *req);
 void pf_handle_get(pf_api *api, pf_req *req);
 void pf_handle_merge(pf_api *api, pf_req *req);
+void pf_handle_types(pf_api *api, pf_req *req);
+void pf_handle_sample_types(pf_api *api, pf_req *req);
+void pf_handle_labels(pf_api *api, pf_req *req);
+void pf_handle_series(pf_api *api, pf_req *req);
+void pf_handle_store(pf_api *api, pf_req *req);
 void pf_handle_services(pf_api *api, pf_req *req);
 void pf_handle_version(pf_api *api, pf_req *req);
 void pf_handle_metrics(pf_api *api, pf_req *req);
 void pf_handle_healthz(pf_api *api, pf_req *req);
 void pf_handle_readyz(pf_api *api, pf_req *req);
 void pf_handle_root(pf_api *api, pf_req *req);
+
+/* Answers with a view of the selection, in the format that the request asks for (view.c). */
+void pf_view_reply(pf_api *api, pf_req *req, const pf_selection *sel, pf_str format);
+
+/* True when the request asks for another format than pprof; *format is what it asks for. */
+bool pf_view_is_wanted(pf_req *req, pf_str *format);
 
 /* The limits of one query of `req`: deadline from now, memory, given up when the client hangs up.
  */

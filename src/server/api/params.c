@@ -4,6 +4,8 @@
 #include "profile/time.h"
 #include "profile/url.h"
 
+#include <stdio.h>
+
 enum { SHOWN_MAX = 100 }; /* bytes of a value that an error repeats */
 
 static pf_str shown(pf_str s)
@@ -114,6 +116,66 @@ pf_code pf_params_query(pf_req *req, pf_query *out, pf_error *err)
 {
     pf_error why;
     return wrap(read_query(req, out, &why), &why, err);
+}
+
+static pf_code read_any_bound(pf_req *req, const char *name, bool is_end, int64_t *out,
+                              pf_error *err)
+{
+    pf_str text;
+    pf_code code = get(req, name, &text, err);
+    *out = is_end ? INT64_MAX : INT64_MIN;
+    return code || !text.n ? code : read_bound(req, name, is_end, out, err);
+}
+
+static pf_code read_scope(pf_req *req, bool any_time, pf_query *out, pf_error *err)
+{
+    pf_code (*read)(pf_req *, const char *, bool, int64_t *, pf_error *) =
+        any_time ? read_any_bound : read_bound;
+    *out = (pf_query){0};
+    pf_code code = read_common(req, &out->service, &out->type, &out->labels, err);
+    if (!code)
+        code = read(req, "from", false, &out->from, err);
+    if (!code)
+        code = read(req, "to", true, &out->to, err);
+    if (!code && out->from > out->to)
+        code = pf_fail(err, PF_INVALID, "\"from\" is after \"to\"");
+    return code;
+}
+
+pf_code pf_params_scope(pf_req *req, bool any_time, pf_query *out, pf_error *err)
+{
+    pf_error why;
+    return wrap(read_scope(req, any_time, out, &why), &why, err);
+}
+
+pf_code pf_params_text(pf_req *req, const char *name, pf_str *out, pf_error *err)
+{
+    pf_error why;
+    return wrap(get(req, name, out, &why), &why, err);
+}
+
+pf_code pf_params_bad(const char *name, pf_str value, const char *why, pf_error *err)
+{
+    return pf_fail(err, PF_INVALID, "bad request: bad \"%s\" \"%.*s\": %s", name,
+                   PF_FMT(shown(value)), why);
+}
+
+pf_code pf_params_number(pf_req *req, const char *name, int64_t least, int64_t most, int64_t absent,
+                         int64_t *out, pf_error *err)
+{
+    pf_str text;
+    pf_code code = pf_params_text(req, name, &text, err);
+    *out = absent;
+    if (code || !text.n)
+        return code;
+    if (!pf_str_to_i64(text, out))
+        return pf_params_bad(name, text, "not a whole number", err);
+    if (*out < least || *out > most) {
+        char why[80];
+        snprintf(why, sizeof why, "not within %lld to %lld", (long long)least, (long long)most);
+        return pf_params_bad(name, text, why, err);
+    }
+    return PF_OK;
 }
 
 static pf_code read_ids(pf_req *req, pf_str **ids, size_t *n, pf_error *err)

@@ -16,6 +16,20 @@ pf_code pf_params_push(pf_req *req, int64_t now, pf_meta *out, pf_error *err);
 /* service, type, labels, from, to and limit of a query. An unknown type means any. */
 pf_code pf_params_query(pf_req *req, pf_query *out, pf_error *err);
 
+/* The same without a limit, for what answers about profiles; where `any_time`, from and to may be left out and
+ * then mean all. */
+pf_code pf_params_scope(pf_req *req, bool any_time, pf_query *out, pf_error *err);
+
+/* A parameter's text; empty when it is absent. */
+pf_code pf_params_text(pf_req *req, const char *name, pf_str *out, pf_error *err);
+
+/* A whole number from `least` to `most`; `absent` when it is absent. */
+pf_code pf_params_number(pf_req *req, const char *name, int64_t least, int64_t most, int64_t absent,
+                         int64_t *out, pf_error *err);
+
+/* What to say of a value that can't be read: bad request: bad "name" "value": why. */
+pf_code pf_params_bad(const char *name, pf_str value, const char *why, pf_error *err);
+
 /* The ids of `/api/0/profiles/<id>+<id>…`, at least one. Unescaped; not yet looked at. */
 pf_code pf_params_ids(pf_req *req, pf_str **ids, size_t *n, pf_error *err);
 

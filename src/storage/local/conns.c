@@ -37,6 +37,9 @@ static const char *const sql[PF_STMT_COUNT] = {
         " FROM profile WHERE number = ?1",
     [PF_STMT_SYMBOLS] = "SELECT number, checksum, chunk FROM symbols"
                         " WHERE number > ?1 AND number <= ?2 ORDER BY number",
+    [PF_STMT_TOTALS] = "SELECT created_at, series, totals FROM profile INDEXED BY profile_time"
+                       " WHERE service = ?1 AND type = ?2 AND created_at BETWEEN ?3 AND ?4",
+    [PF_STMT_TYPES] = "SELECT types FROM sample_types WHERE number = ?1",
 };
 
 void pf_conns_init(pf_conns *c, size_t max, size_t cache)

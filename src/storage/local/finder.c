@@ -100,15 +100,13 @@ static pf_code read_series(pf_finder *f, int64_t number, pf_known_series *out, p
     return PF_OK;
 }
 
-/* What is known of a series of the partition at hand; looks it up the first time. */
-static pf_code know_series(pf_finder *f, int64_t number, const pf_known_series **out, pf_error *err)
+/* Looks it up the first time. */
+pf_code pf_finder_know(pf_finder *f, int64_t number, uint32_t *at, pf_error *err)
 {
     pf_hash key = series_key(f->partition, number);
-    uint32_t at = pf_map_get(&f->numbers, key);
-    if (at != PF_MAP_EMPTY) {
-        *out = &f->known[at];
+    *at = pf_map_get(&f->numbers, key);
+    if (*at != PF_MAP_EMPTY)
         return PF_OK;
-    }
     if (f->nknown == f->known_cap) {
         size_t cap = f->known_cap ? f->known_cap * 2 : 64;
         pf_known_series *bigger = realloc(f->known, cap * sizeof *bigger);
@@ -121,9 +119,17 @@ static pf_code know_series(pf_finder *f, int64_t number, const pf_known_series *
     uint32_t *slot = code ? NULL : pf_map_at(&f->numbers, key);
     if (code || !slot)
         return code ? code : pf_fail_nomem(err, "listing");
-    *slot = (uint32_t)f->nknown;
-    *out = &f->known[f->nknown++];
+    *at = *slot = (uint32_t)f->nknown++;
     return PF_OK;
+}
+
+static pf_code know_series(pf_finder *f, int64_t number, const pf_known_series **out, pf_error *err)
+{
+    uint32_t at;
+    pf_code code = pf_finder_know(f, number, &at, err);
+    if (!code)
+        *out = &f->known[at];
+    return code;
 }
 
 /* Binds the position and the far end from parameter `at` on, for runs in the page's direction. */
@@ -354,20 +360,32 @@ static pf_code learn_labels(pf_finder *f, pf_error *err)
     return code;
 }
 
-static pf_code search(pf_finder *f, bool labels, pf_error *err)
+pf_code pf_finder_enter(pf_finder *f, uint32_t i, pf_error *err)
 {
-    pf_code code = pf_conns_take(f->conns, f->list[f->partition], f->op, &f->conn, err);
+    f->partition = i;
+    f->service = 0;
+    pf_code code = pf_conns_take(f->conns, f->list[i], f->op, &f->conn, err);
     if (code)
         return code;
     code = pf_conn_begin(f->conn, err);
-    if (!code)
-        code = find_service(f, err);
+    return code ? code : find_service(f, err);
+}
+
+void pf_finder_leave(pf_finder *f)
+{
+    if (f->conn)
+        pf_conns_give(f->conns, f->conn);
+    f->conn = NULL;
+}
+
+static pf_code search(pf_finder *f, bool labels, pf_error *err)
+{
+    pf_code code = pf_finder_enter(f, f->partition, err);
     if (!code && f->service)
         code = f->q->labels.n ? by_labels(f, err) : by_time(f, false, NULL, err);
     if (!code && f->service && labels)
         code = learn_labels(f, err);
-    pf_conns_give(f->conns, f->conn);
-    f->conn = NULL;
+    pf_finder_leave(f);
     return code;
 }
 

@@ -69,6 +69,14 @@ typedef bool (*pf_entry_fn)(void *ctx, const pf_finder *f, const pf_entry *e);
 pf_code pf_finder_next(pf_finder *f, pf_find_pos *pos, size_t max, bool labels, pf_entry_fn fn,
                        void *ctx, pf_error *err);
 
+/* For walks of another kind, partition by partition: takes a connection to partition `i` of the list, begins
+ * to read, and puts the service's number into f->service, 0 where it is unknown there. */
+pf_code pf_finder_enter(pf_finder *f, uint32_t i, pf_error *err);
+void pf_finder_leave(pf_finder *f); /* after an error, too */
+
+/* What is known of a series of the partition entered: *at is its index in f->known. */
+pf_code pf_finder_know(pf_finder *f, int64_t number, uint32_t *at, pf_error *err);
+
 /* The series of an entry of the last page that wanted labels. */
 const pf_known_series *pf_finder_series(const pf_finder *f, const pf_entry *e);
 

@@ -47,7 +47,9 @@ typedef struct merging {
     pf_arena scratch; /* of one row */
     pf_conn *conn;    /* the connection at hand; NULL between pages */
     unsigned rows;
-    size_t taken; /* from op->budget, for the sums */
+    int64_t first, last; /* created_at of the rows so far */
+    pf_type type;        /* of the first row */
+    size_t taken;        /* from op->budget, for the sums */
 } merging;
 
 static size_t max_memory(const merging *m)
@@ -204,6 +206,12 @@ static pf_code add_row(merging *m, const pf_row *row, pf_error *err)
         return pf_fail(err, PF_NOT_ALLOWED, "can't merge profiles of trace type");
     pf_code code = row->kind == PF_KIND_RAW ? add_raw(m, row, err) : add_columns(m, row, err);
     pf_arena_reset(&m->scratch, KEPT_SCRATCH);
+    if (m->rows == 0) {
+        m->first = m->last = row->created_at;
+        m->type = (pf_type)row->type;
+    }
+    m->first = row->created_at < m->first ? row->created_at : m->first;
+    m->last = row->created_at > m->last ? row->created_at : m->last;
     if (!code && ++m->rows % ROWS_A_LOOK == 0) {
         code = pf_op_check(m->op, err);
         if (!code)
@@ -287,7 +295,8 @@ static pf_code add_page(merging *m, const pf_finder *f, const page *p, pf_error 
     return code;
 }
 
-/* *single is the id when the query finds one profile alone: nothing has been added then. */
+/* *single, where it is asked for, is the id when the query finds one profile alone: nothing has been added
+ * then. */
 static pf_code add_pages(merging *m, pf_finder *f, page *p, char *single, pf_error *err)
 {
     pf_find_pos pos = {0};
@@ -296,7 +305,7 @@ static pf_code add_pages(merging *m, pf_finder *f, page *p, char *single, pf_err
         pf_code code = pf_finder_next(f, &pos, PAGE, false, keep_entry, p, err);
         if (!code && first && p->n == 0)
             code = pf_fail(err, PF_NOT_FOUND, "nothing found");
-        if (!code && first && p->n == 1 && pos.finished) {
+        if (!code && single && first && p->n == 1 && pos.finished) {
             pf_xid_format(p->entries[0].xid, single);
             return PF_OK;
         }
@@ -343,18 +352,22 @@ static pf_code add_sum(merging *m, group *g, pf_error *err)
     return code;
 }
 
-static pf_code finish(merging *m, pf_type type, pf_blob *out, pf_error *err)
+static pf_code finish(merging *m, pf_profile *result, pf_error *err)
 {
-    pf_profile result;
-    pf_buf bare = PF_BUF_INIT;
     pf_code code = count_memory(m, err);
     for (size_t i = 0; i < m->ngroups && !code; i++) {
         code = pf_op_check(m->op, err);
         if (!code && m->groups[i]->begun)
             code = add_sum(m, m->groups[i], err);
     }
-    if (!code)
-        code = pf_merge_finish(m->merge, &result, err);
+    return code ? code : pf_merge_finish(m->merge, result, err);
+}
+
+static pf_code finish_blob(merging *m, pf_type type, pf_blob *out, pf_error *err)
+{
+    pf_profile result;
+    pf_buf bare = PF_BUF_INIT;
+    pf_code code = finish(m, &result, err);
     if (!code)
         code = pf_profile_encode(&result, &bare, err);
     if (!code)
@@ -398,11 +411,30 @@ pf_code pf_local_merge(pf_store *s, const pf_selection *sel, const pf_op *op, pf
         code = sel->query ? add_query(&m, sel->query, single, err)
                           : add_ids(&m, sel->ids, sel->nids, err);
     if (!code && !*single)
-        code = finish(&m, sel->query ? sel->query->type : PF_TYPE_OTHER, out, err);
+        code = finish_blob(&m, sel->query ? sel->query->type : PF_TYPE_OTHER, out, err);
     end(&m);
     if (!code && *single)
         code = pf_local_read(s, pf_str_c(single), op, out, err);
     if (code)
         pf_buf_free(&out->bytes);
+    return code;
+}
+
+pf_code pf_local_merge_profile(pf_store *s, const pf_selection *sel, const pf_op *op,
+                               pf_merged_fn fn, void *ctx, pf_error *err)
+{
+    merging m;
+    pf_profile result;
+    pf_code code = begin(&m, (pf_local *)s, op, err);
+    if (!code)
+        code = sel->query ? add_query(&m, sel->query, NULL, err)
+                          : add_ids(&m, sel->ids, sel->nids, err);
+    if (!code)
+        code = finish(&m, &result, err);
+    if (!code) {
+        pf_merged merged = {&result, m.type, m.rows, m.first, m.last};
+        code = fn(ctx, &merged, err);
+    }
+    end(&m);
     return code;
 }

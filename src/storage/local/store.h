@@ -5,6 +5,7 @@
 #include "storage/local/committer.h"
 #include "storage/local/dir.h"
 #include "storage/local/local.h"
+#include "storage/local/rate.h"
 #include "storage/local/retention.h"
 #include "storage/local/space.h"
 #include "storage/local/views.h"
@@ -21,7 +22,8 @@ typedef struct pf_local {
     pf_local_metrics metrics;
     pf_views views;
     pf_numbers *known; /* the committer's */
-    pf_hash_key key;   /* of the content hashes; random, never stored */
+    pf_rate rate;
+    pf_hash_key key; /* of the content hashes; random, never stored */
 } pf_local;
 
 pf_code pf_local_find(pf_store *s, const pf_query *q, pf_find_pos *pos, size_t max, const pf_op *op,
@@ -29,6 +31,11 @@ pf_code pf_local_find(pf_store *s, const pf_query *q, pf_find_pos *pos, size_t m
 pf_code pf_local_read(pf_store *s, pf_str id, const pf_op *op, pf_blob *out, pf_error *err);
 pf_code pf_local_merge(pf_store *s, const pf_selection *sel, const pf_op *op, pf_blob *out,
                        pf_error *err);
+pf_code pf_local_merge_profile(pf_store *s, const pf_selection *sel, const pf_op *op,
+                               pf_merged_fn fn, void *ctx, pf_error *err);
+pf_code pf_local_totals(pf_store *s, const pf_query *q, const pf_op *op, pf_total_fn fn, void *ctx,
+                        pf_error *err);
+pf_code pf_local_stats(pf_store *s, pf_store_stats *out, pf_error *err);
 pf_code pf_local_services(pf_store *s, const pf_op *op, bool (*fn)(void *ctx, pf_str service),
                           void *ctx, pf_error *err);
 

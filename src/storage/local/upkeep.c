@@ -29,6 +29,7 @@ static void show(pf_local *l)
             rows[k] += e.rows[k];
     }
     pf_partitions_release(list, n);
+    pf_rate_note(&l->rate, rows[PF_KIND_RAW] + rows[PF_KIND_COLUMNS]);
     pf_metric_set(l->metrics.raw, (double)rows[PF_KIND_RAW]);
     pf_metric_set(l->metrics.columns, (double)rows[PF_KIND_COLUMNS]);
     pf_metric_set(l->metrics.partitions, (double)n);

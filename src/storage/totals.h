@@ -1,0 +1,12 @@
+/* totals.h: pf_store_totals for stores that have no sums at hand: reads every profile and adds up.
+ * Internal to this room.
+ */
+#ifndef PF_STORAGE_TOTALS_H
+#define PF_STORAGE_TOTALS_H
+
+#include "storage/storage.h"
+
+pf_code pf_totals_by_reading(pf_store *s, const pf_query *q, const pf_op *op, pf_total_fn fn,
+                             void *ctx, pf_error *err);
+
+#endif
