@@ -5,13 +5,14 @@
 #include "base/metrics.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { BUFFER_MAX = 1 << 20, LAST_WORDS_MS = 500 };
+enum { BUFFER_MAX = 1 << 20, PATIENCE_MS = 200 };
 
 struct pf_access_log {
     pthread_mutex_t lock; /* guards what follows */
@@ -24,14 +25,26 @@ struct pf_access_log {
     pf_metric *dropped;
 };
 
-/* Writes it all; at shutdown only as long as the reader keeps reading. */
-static void write_all(int fd, pf_str s, bool patient)
+static bool is_stopping(pf_access_log *log)
+{
+    pthread_mutex_lock(&log->lock);
+    bool stop = log->stop;
+    pthread_mutex_unlock(&log->lock);
+    return stop;
+}
+
+/* Waits for the reader as long as it takes, but no longer once the log is to end. Up to PIPE_BUF bytes do not
+ * block a pipe that poll calls writable. */
+static void write_all(pf_access_log *log, pf_str s)
 {
     while (s.n) {
-        struct pollfd p = {.fd = fd, .events = POLLOUT};
-        if (!patient && poll(&p, 1, LAST_WORDS_MS) <= 0)
+        struct pollfd p = {.fd = log->fd, .events = POLLOUT};
+        int ready = poll(&p, 1, PATIENCE_MS);
+        if (ready == 0 && is_stopping(log))
             return;
-        ssize_t n = write(fd, s.p, s.n < 4096 ? s.n : 4096);
+        if (ready <= 0)
+            continue;
+        ssize_t n = write(log->fd, s.p, s.n < PIPE_BUF ? s.n : PIPE_BUF);
         if (n < 0 && errno != EINTR && errno != EAGAIN)
             return;
         if (n > 0)
@@ -52,9 +65,8 @@ static void *run(void *arg)
         pf_buf swap = log->pending;
         log->pending = mine;
         mine = swap;
-        bool patient = !log->stop;
         pthread_mutex_unlock(&log->lock);
-        write_all(log->fd, pf_buf_str(&mine), patient);
+        write_all(log, pf_buf_str(&mine));
         pf_buf_clear(&mine);
         pthread_mutex_lock(&log->lock);
     }

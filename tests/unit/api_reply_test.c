@@ -1,0 +1,63 @@
+/* The envelope: how a profile and an error are shown. */
+#include "server/api/reply.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static void test_a_profile(void **state)
+{
+    (void)state;
+    const pf_pair pairs[] = {{PF_STR("a"), PF_STR("1")}, {PF_STR("b"), PF_STR("\"<&\xff")}};
+    pf_meta m = {.id = PF_STR("id"),
+                 .service = PF_STR("s\n"),
+                 .labels = {pairs, 2},
+                 .type = PF_TYPE_HEAP,
+                 .created_at = 1500000000};
+    pf_buf b = PF_BUF_INIT;
+    pf_reply_open(&b);
+    pf_reply_put_meta(&b, &m);
+    pf_reply_close(&b);
+    pf_buf_putc(&b, 0);
+    assert_string_equal(
+        b.data,
+        "{\"code\":200,\"body\":{\"id\":\"id\",\"type\":\"heap\",\"service\":\"s\\n\",\"labels\":"
+        "[{\"key\":\"a\",\"value\":\"1\"},{\"key\":\"b\",\"value\":\"\\\"<&\xef\xbf\xbd\"}],"
+        "\"created_at\":\"1970-01-01T00:00:01.5Z\"}}\n");
+    pf_buf_clear(&b);
+    m.labels.n = 0;
+    pf_reply_put_meta(&b, &m);
+    pf_buf_putc(&b, 0);
+    assert_null(strstr(b.data, "labels")); /* left out when empty */
+    pf_buf_free(&b);
+}
+
+static void test_an_error(void **state)
+{
+    (void)state;
+    pf_buf b = PF_BUF_INIT;
+    assert_string_equal(pf_reply_error_body(NULL, PF_STR("/api/0/x"), 404, "no \"x\"", &b),
+                        PF_JSON);
+    pf_buf_putc(&b, 0);
+    assert_string_equal(b.data, "{\"code\":404,\"error\":\"no \\\"x\\\"\"}\n");
+    pf_buf_clear(&b);
+    assert_memory_equal(pf_reply_error_body(NULL, PF_STR("/x"), 404, "no", &b), "text/plain", 10);
+    pf_buf_putc(&b, 0);
+    assert_string_equal(b.data, "no\n");
+    pf_buf_free(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_a_profile),
+        cmocka_unit_test(test_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,57 @@
+/* Routes: which handler a path has, and under which label it is counted. */
+#include "server/api/internal.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+static const char *label(const char *path)
+{
+    return pf_route_find(pf_str_c(path))->label;
+}
+
+static void test_paths(void **state)
+{
+    (void)state;
+    assert_string_equal(label("/"), "/");
+    assert_string_equal(label("/api/0/profiles"), "/api/0/profiles");
+    assert_string_equal(label("/api/0/profiles/"), "/api/0/profiles");
+    assert_string_equal(label("/api/0/profiles/merge/"), "/api/0/profiles/merge");
+    assert_string_equal(label("/api/0/profiles/dc1eq3c8akc1ptfubjn0"), "/api/0/profiles/__pid__");
+    assert_string_equal(label("/api/0/profiles/a+b"), "/api/0/profiles/__pid__");
+    assert_string_equal(label("/api/0/profiles/merged"), "/api/0/profiles/__pid__");
+    assert_string_equal(label("/api/0/services"), "/api/0/services");
+    const char *const unknown[] = {"", "/x", "/api", "/api/0/profilesx", "/API/0/profiles"};
+    for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
+        assert_false(pf_route_is_known(pf_route_find(pf_str_c(unknown[i]))));
+    assert_false(pf_route_is_known(pf_route_find((pf_str){"/healthz\0", 9})));
+}
+
+static void test_methods(void **state)
+{
+    (void)state;
+    const pf_route *profiles = pf_route_find(PF_STR("/api/0/profiles"));
+    assert_ptr_equal(profiles->get, pf_handle_find);
+    assert_ptr_equal(profiles->post, pf_handle_push);
+    size_t posts = 0;
+    for (size_t i = 0; pf_route_at(i); i++) {
+        posts += pf_route_at(i)->post != NULL;
+        assert_true(pf_route_at(i)->get || !pf_route_is_known(pf_route_at(i)));
+    }
+    assert_int_equal(posts, 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_paths),
+        cmocka_unit_test(test_methods),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
