@@ -413,7 +413,15 @@ def test_other_transfer_codings_are_refused(serve, coding):
         c.refused(501)
 
 
-@pytest.mark.parametrize("length", ["99999999999999999999999999", "18446744073709551615", "9223372036854775808", "1048577"])
+@pytest.mark.parametrize(
+    "length",
+    [
+        "99999999999999999999999999",
+        "18446744073709551615",
+        "9223372036854775808",
+        "1048577",
+    ],
+)
 def test_huge_content_length_is_refused_before_the_body(serve, length):
     server = serve("-max-body=1048576")
     with server.connect() as c:
@@ -456,7 +464,16 @@ def test_bytes_behind_a_body_are_the_next_request(serve):
         assert b"200" not in c.rest()
 
 
-@pytest.mark.parametrize("partial", ["Content-Length: 10\r\n\r\nhel", "Content-Length: 10\r\n\r\n", "Transfer-Encoding: chunked\r\n\r\n5\r\nhel", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", "X: y"])
+@pytest.mark.parametrize(
+    "partial",
+    [
+        "Content-Length: 10\r\n\r\nhel",
+        "Content-Length: 10\r\n\r\n",
+        "Transfer-Encoding: chunked\r\n\r\n5\r\nhel",
+        "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n",
+        "X: y",
+    ],
+)
 def test_request_that_stops_half_way_is_not_handled(serve, partial):
     server = serve("-verbose", "-body-timeout=800", "-header-timeout=800")
     with server.connect() as c:  # shuts its sending side only: told why
@@ -477,7 +494,23 @@ def test_request_that_stops_half_way_is_not_handled(serve, partial):
 
 @pytest.mark.parametrize(
     "line",
-    ["GET /in\0fo HTTP/1.1", "GET /\0 HTTP/1.1", "GET /in fo HTTP/1.1", "GET /in\tfo HTTP/1.1", "GET /in\x01fo HTTP/1.1", "GET /in\x7ffo HTTP/1.1", "GET /a#b HTTP/1.1", "GET info HTTP/1.1", "GET  HTTP/1.1", "G(T /info HTTP/1.1", "GET /info HTTP/x", "GET /info HTTP/1.1x", "GET /info http/1.1", "GET /info", "GET http:/info HTTP/1.1"],
+    [
+        "GET /in\0fo HTTP/1.1",
+        "GET /\0 HTTP/1.1",
+        "GET /in fo HTTP/1.1",
+        "GET /in\tfo HTTP/1.1",
+        "GET /in\x01fo HTTP/1.1",
+        "GET /in\x7ffo HTTP/1.1",
+        "GET /a#b HTTP/1.1",
+        "GET info HTTP/1.1",
+        "GET  HTTP/1.1",
+        "G(T /info HTTP/1.1",
+        "GET /info HTTP/x",
+        "GET /info HTTP/1.1x",
+        "GET /info http/1.1",
+        "GET /info",
+        "GET http:/info HTTP/1.1",
+    ],
 )
 def test_malformed_request_lines(serve, line):
     server = serve()
@@ -504,7 +537,13 @@ def test_something_else_than_http(serve):
         assert c.answer().status == 200
 
 
-@pytest.mark.parametrize("target,path,query", [("http://host:1/info?a", "/info", "a"), ("HTTP://host/info", "/info", "")])
+@pytest.mark.parametrize(
+    "target,path,query",
+    [
+        ("http://host:1/info?a", "/info", "a"),
+        ("HTTP://host/info", "/info", ""),
+    ],
+)
 def test_absolute_form(serve, target, path, query):
     with serve().connect() as c:
         c.request("GET", target)
@@ -762,7 +801,17 @@ def test_client_that_reads_slowly_but_reads(serve):
 # ---- streams
 
 
-@pytest.mark.parametrize("n,piece", [(0, 10), (10, 10), (11, 10), (65_536, 1), (1_000_000, 70_000), (20_000_000, 262_144)])
+@pytest.mark.parametrize(
+    "n,piece",
+    [
+        (0, 10),
+        (10, 10),
+        (11, 10),
+        (65_536, 1),
+        (1_000_000, 70_000),
+        (20_000_000, 262_144),
+    ],
+)
 def test_stream(serve, n, piece):
     if piece == 1:
         n = 2000
