@@ -164,7 +164,8 @@ static pf_code corrupt(pf_str gz, pf_str member, pf_error *err)
     if (member.n < MIN_MEMBER)
         return pf_fail(err, PF_INVALID, "gzip: truncated");
     if (pf_mistake_is_curl_d(gz))
-        return pf_fail(err, PF_INVALID, "gzip: corrupt, and without a line break or a zero byte in it: %s",
+        return pf_fail(err, PF_INVALID,
+                       "gzip: corrupt, and without a line break or a zero byte in it: %s",
                        PF_MISTAKE_CURL_D);
     return pf_fail(err, PF_INVALID, "gzip: truncated or corrupt, or its checksum is wrong");
 }
