@@ -20,7 +20,7 @@ static void check_target(pf_str line)
     pf_str method, target, path, query;
     pf_str_cut(line, ' ', &method, &target);
     pf_is_token(method);
-    if (pf_target_split(method, target, &path, &query))
+    if (pf_target_split(method, target, &path, &query) || !target.n)
         return;
     const char *end = target.p + target.n;
     check(memchr(target.p, 0, target.n) == NULL && memchr(target.p, ' ', target.n) == NULL);
