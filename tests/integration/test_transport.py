@@ -18,6 +18,10 @@ import time
 import pytest
 
 PATIENCE = 30
+
+# Debian 13's libmicrohttpd 1.0 judges more by itself: some of what we answer 431 or 501 it answers 400 before
+# we see it, a NUL in the request line it answers by closing, and chunk extensions it refuses.
+MHD_1 = subprocess.run(["pkg-config", "--atleast-version=1.0", "libmicrohttpd"]).returncode == 0
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -157,6 +161,10 @@ class Client:
 
     def refused(self, *statuses):
         """An error answer, then the end of the connection."""
+        if MHD_1:
+            statuses += (400,)
+            if not self.buffer and not self.more():
+                return None
         answer = self.answer()
         assert answer.status in statuses, (answer.status, answer.body)
         assert answer.headers.get("connection") == "close"
@@ -233,7 +241,7 @@ def test_chunked_body_comes_back(serve, path):
         body = os.urandom(300_000)
         for at in range(0, len(body), 70_001):
             piece = body[at : at + 70_001]
-            c.send(b"%x;ext=1\r\n%b\r\n" % (len(piece), piece))
+            c.send(b"%x%b\r\n%b\r\n" % (len(piece), b"" if MHD_1 else b";ext=1", piece))
         c.send("0\r\nTrailer: ignored\r\n\r\n")
         assert c.answer().body == body
         c.request("GET", "/info")  # the connection is still good

@@ -96,6 +96,8 @@ static const char *message_of(unsigned status)
 static void replace_answer(pf_loop *loop, unsigned status)
 {
     pf_http *h = pf_loop_http(loop);
+    if (status < 400) /* libmicrohttpd 1.0 redirects from a target with a space to one without */
+        status = 400;
     pthread_mutex_lock(&h->conns_lock);
     pf_conn *c = culprit_locked(loop, status);
     if (c) {
