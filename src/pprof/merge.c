@@ -173,56 +173,95 @@ static pf_code add_values(pf_merge *m, uint32_t sample, const int64_t *value, pf
     return PF_OK;
 }
 
-/* `locations` are the sample's, as numbers of the merge. */
-static pf_code new_sample(pf_merge *m, const uint32_t *locations, uint32_t n, uint32_t label_set,
+/* A sample on its way: `row` of the profile, with what tells it from others. */
+typedef struct coming {
+    pf_hash hash;
+    uint32_t row, label_set;
+} coming;
+
+static pf_code new_sample(pf_merge *m, const pf_merge_view *v, const coming *c,
                           const int64_t *value, uint32_t *out, pf_error *err)
 {
-    pf_sample row = {.loc_n = n, .label_off = label_set};
+    const pf_sample *s = &v->p->sample[c->row];
+    pf_sample row = {.loc_n = s->loc_n, .label_off = c->label_set};
     uint32_t values, nvalue = m->sample_type.n;
-    pf_code code = pf_merge_append(m, &m->sample_location, n, &row.loc_off, err);
+    pf_code code = pf_merge_append(m, &m->sample_location, s->loc_n, &row.loc_off, err);
     if (!code)
         code = pf_merge_append(m, &m->value, nvalue, &values, err);
     if (!code)
         code = pf_merge_append(m, &m->sample, 1, out, err);
     if (code)
         return code;
-    if (n)
-        memcpy(PF_ROW(&m->sample_location, uint32_t, row.loc_off), locations,
-               n * sizeof *locations);
+    uint32_t *location = PF_ROW(&m->sample_location, uint32_t, row.loc_off);
+    for (uint32_t i = 0; i < s->loc_n; i++)
+        location[i] = v->location[v->p->sample_location[s->loc_off + i]];
     memcpy(PF_ROW(&m->value, int64_t, values), value, nvalue * sizeof *value);
     *PF_ROW(&m->sample, pf_sample, *out) = row;
     return PF_OK;
 }
 
-static pf_code add_sample(pf_merge *m, pf_merge_view *v, const pf_sample *s, const int64_t *value,
-                          pf_error *err)
+static pf_code own_locations(pf_merge *m, pf_merge_view *v, const pf_sample *s, pf_error *err)
 {
-    uint32_t label_set = PF_NO_INDEX;
-    if (s->label_n) {
-        pf_code code = pf_merge_label_set(m, v, s, &label_set, err);
+    for (uint32_t i = 0; i < s->loc_n; i++) {
+        uint32_t l = v->p->sample_location[s->loc_off + i];
+        if (v->location[l] != PF_NO_INDEX)
+            continue;
+        pf_code code = pf_merge_location(m, v, l, &v->location[l], err);
         if (code)
             return code;
     }
-    uint32_t *slot;
-    for (uint32_t i = 0; i < s->loc_n; i++) {
-        uint32_t l = v->p->sample_location[s->loc_off + i];
-        if (v->location[l] == PF_NO_INDEX) {
-            pf_code code = pf_merge_location(m, v, l, &v->location[l], err);
-            if (code)
-                return code;
-        }
-    }
-    uint32_t *key = (uint32_t *)v->bytes; /* only now: finding locations uses it, too */
-    key[0] = label_set;
+    return PF_OK;
+}
+
+static pf_code prepare_sample(pf_merge *m, pf_merge_view *v, coming *c, pf_error *err)
+{
+    const pf_sample *s = &v->p->sample[c->row];
+    c->label_set = PF_NO_INDEX;
+    pf_code code = s->label_n ? pf_merge_label_set(m, v, s, &c->label_set, err) : PF_OK;
+    if (!code)
+        code = own_locations(m, v, s, err);
+    if (code)
+        return code;
+    uint32_t *key = (uint32_t *)v->bytes;
+    key[0] = c->label_set;
     for (uint32_t i = 0; i < s->loc_n; i++)
         key[1 + i] = v->location[v->p->sample_location[s->loc_off + i]];
-    pf_hash hash = pf_hash_bytes(&m->key, key, (1 + (size_t)s->loc_n) * sizeof *key);
-    pf_code code = pf_merge_slot(m, &m->samples, hash, &slot, err);
+    c->hash = pf_hash_bytes(&m->key, key, (1 + (size_t)s->loc_n) * sizeof *key);
+    return PF_OK;
+}
+
+static pf_code add_sample(pf_merge *m, const pf_merge_view *v, const coming *c, pf_error *err)
+{
+    const int64_t *value = v->p->value + (size_t)c->row * m->sample_type.n;
+    uint32_t *slot;
+    pf_code code = pf_merge_slot(m, &m->samples, c->hash, &slot, err);
     if (code)
         return code;
     if (*slot != PF_MAP_EMPTY)
         return add_values(m, *slot, value, err);
-    return new_sample(m, key + 1, s->loc_n, label_set, value, slot, err);
+    return new_sample(m, v, c, value, slot, err);
+}
+
+/* All samples' hashes first, so that their look-ups can be asked for ahead. */
+static pf_code add_samples(pf_merge *m, pf_merge_view *v, pf_error *err)
+{
+    const pf_profile *p = v->p;
+    void *got;
+    pf_code code = pf_merge_memory(m, &m->scratch, p->nsample, sizeof(coming), &got, err);
+    coming *c = got;
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < p->nsample && !code; i++) {
+        if (all_zero(p->value + (size_t)i * p->nsample_type, p->nsample_type))
+            continue;
+        c[n].row = i;
+        code = prepare_sample(m, v, &c[n++], err);
+    }
+    for (uint32_t i = 0; i < n && !code; i++) {
+        if (i + PF_MERGE_AHEAD < n)
+            pf_merge_prefetch(&m->samples, c[i + PF_MERGE_AHEAD].hash);
+        code = add_sample(m, v, &c[i], err);
+    }
+    return code;
 }
 
 enum { KEPT_SCRATCH = 1 << 20 };
@@ -245,11 +284,8 @@ pf_code pf_merge_add_samples(pf_merge *m, const pf_profile *p, pf_error *err)
 {
     pf_merge_view v;
     pf_code code = pf_merge_view_make(m, p, &v, err);
-    for (uint32_t i = 0; i < p->nsample && !code; i++) {
-        const int64_t *value = p->value + (size_t)i * p->nsample_type;
-        if (!all_zero(value, p->nsample_type))
-            code = add_sample(m, &v, &p->sample[i], value, err);
-    }
+    if (!code)
+        code = add_samples(m, &v, err);
     pf_arena_reset(&m->scratch, KEPT_SCRATCH);
     return code;
 }

@@ -4,7 +4,7 @@
  *                  |
  *                  v   128-bit content hash -> number
  *     samples    [stack of location numbers, label set]  -> row of values
- *     locations  [address in mapping, mapping, folded, lines with the functions' hashes]
+ *     locations  [address in mapping, the mapping's hash, folded, lines with the functions' hashes]
  *     label sets [keys, values, units]
  *     functions  [names' hashes, start line]        mappings  [size, offset, build id or file]
  *     strings    [text]
@@ -80,8 +80,8 @@ struct pf_merge {
 /* A profile that is being added, and what is known of its rows. In the scratch arena. */
 typedef struct pf_merge_view {
     const pf_profile *p;
-    pf_hash *string;    /* their content */
-    pf_hash *function;  /* likewise */
+    pf_hash *string_hash; /* their content, as a merge tells it apart */
+    pf_hash *mapping_hash, *function_hash, *location_hash;
     uint32_t *mapping;  /* numbers in the merge, or PF_NO_INDEX while not looked up */
     uint32_t *location; /* likewise */
     char *bytes;        /* to put together what is hashed: enough for any row */
@@ -94,6 +94,15 @@ pf_code pf_merge_memory(pf_merge *m, pf_arena *a, size_t count, size_t size, voi
 
 /* `more` rows at the end of the table, which are counted and not filled: *at is the first. */
 pf_code pf_merge_append(pf_merge *m, pf_rows *t, size_t more, uint32_t *at, pf_error *err);
+
+/* Where tables are larger than the caches, a look-up waits for memory: asked for this many rows ahead,
+ * it is there in time. */
+enum { PF_MERGE_AHEAD = 8 };
+static inline void pf_merge_prefetch(const pf_map *map, pf_hash key)
+{
+    if (map->cap)
+        __builtin_prefetch(&map->slots[key.lo & (map->cap - 1)]);
+}
 
 /* pf_map_at within the limits. */
 pf_code pf_merge_slot(pf_merge *m, pf_map *map, pf_hash key, uint32_t **slot, pf_error *err);

@@ -25,8 +25,9 @@ typedef struct mapping_bytes {
 } mapping_bytes;
 
 typedef struct location_bytes {
+    pf_hash mapping;
     uint64_t address; /* in its mapping */
-    uint32_t mapping, folded;
+    uint32_t has_mapping, folded;
 } location_bytes;
 
 typedef struct line_bytes {
@@ -63,17 +64,52 @@ static size_t widest_row(const pf_profile *p, size_t *labels)
     return most(bytes, *labels * sizeof(label_bytes));
 }
 
+/* As google/pprof's mappingKey: sizes that differ within a page are the same. */
+static pf_hash hash_mapping(const pf_merge *m, const pf_merge_view *v, const pf_mapping *map)
+{
+    enum { PAGE = 4096 };
+    uint64_t size = map->limit - map->start + (PAGE - 1);
+    uint32_t who = v->p->string[map->build_id].n ? map->build_id : map->file;
+    const mapping_bytes b = {v->string_hash[who], size - size % PAGE, map->offset};
+    return pf_hash_bytes(&m->key, &b, sizeof b);
+}
+
+static pf_hash hash_function(const pf_merge *m, const pf_merge_view *v, const pf_function *f)
+{
+    const function_bytes b = {v->string_hash[f->name], v->string_hash[f->system_name],
+                              v->string_hash[f->filename], f->start_line};
+    return pf_hash_bytes(&m->key, &b, sizeof b);
+}
+
+static pf_hash hash_location(const pf_merge *m, const pf_merge_view *v, const pf_location *l)
+{
+    location_bytes head = {.address = l->address, .folded = l->folded};
+    if (l->mapping != PF_NO_INDEX) {
+        head.mapping = v->mapping_hash[l->mapping];
+        head.has_mapping = 1;
+        head.address -= v->p->mapping[l->mapping].start; /* the same wherever it was loaded */
+    }
+    memcpy(v->bytes, &head, sizeof head);
+    char *at = v->bytes + sizeof head;
+    for (uint32_t i = 0; i < l->line_n; i++, at += sizeof(line_bytes)) {
+        const pf_line *line = &v->p->line[l->line_off + i];
+        const line_bytes b = {v->function_hash[line->function], line->line, line->column};
+        memcpy(at, &b, sizeof b);
+    }
+    return pf_hash_bytes(&m->key, v->bytes, (size_t)(at - v->bytes));
+}
+
 static void hash_rows(const pf_merge *m, pf_merge_view *v)
 {
     const pf_profile *p = v->p;
     for (uint32_t i = 0; i < p->nstring; i++)
-        v->string[i] = pf_hash_bytes(&m->key, p->string[i].p, p->string[i].n);
-    for (uint32_t i = 0; i < p->nfunction; i++) {
-        const pf_function *f = &p->function[i];
-        const function_bytes b = {v->string[f->name], v->string[f->system_name],
-                                  v->string[f->filename], f->start_line};
-        v->function[i] = pf_hash_bytes(&m->key, &b, sizeof b);
-    }
+        v->string_hash[i] = pf_hash_bytes(&m->key, p->string[i].p, p->string[i].n);
+    for (uint32_t i = 0; i < p->nmapping; i++)
+        v->mapping_hash[i] = hash_mapping(m, v, &p->mapping[i]);
+    for (uint32_t i = 0; i < p->nfunction; i++)
+        v->function_hash[i] = hash_function(m, v, &p->function[i]);
+    for (uint32_t i = 0; i < p->nlocation; i++)
+        v->location_hash[i] = hash_location(m, v, &p->location[i]);
 }
 
 pf_code pf_merge_view_make(pf_merge *m, const pf_profile *p, pf_merge_view *v, pf_error *err)
@@ -85,8 +121,10 @@ pf_code pf_merge_view_make(pf_merge *m, const pf_profile *p, pf_merge_view *v, p
         void *out;
         size_t count, size;
     } parts[] = {
-        {&v->string, p->nstring, sizeof *v->string},
-        {&v->function, p->nfunction, sizeof *v->function},
+        {&v->string_hash, p->nstring, sizeof(pf_hash)},
+        {&v->mapping_hash, p->nmapping, sizeof(pf_hash)},
+        {&v->function_hash, p->nfunction, sizeof(pf_hash)},
+        {&v->location_hash, p->nlocation, sizeof(pf_hash)},
         {&v->mapping, p->nmapping, sizeof *v->mapping},
         {&v->location, p->nlocation, sizeof *v->location},
         {&v->bytes, widest, 1},
@@ -128,17 +166,7 @@ pf_code pf_merge_string(pf_merge *m, pf_hash hash, pf_str s, uint32_t *out, pf_e
 static pf_code own_string(pf_merge *m, const pf_merge_view *v, uint32_t i, uint32_t *out,
                           pf_error *err)
 {
-    return pf_merge_string(m, v->string[i], v->p->string[i], out, err);
-}
-
-/* As google/pprof's mappingKey: sizes that differ within a page are the same. */
-static pf_hash mapping_hash(const pf_merge *m, const pf_merge_view *v, const pf_mapping *map)
-{
-    enum { PAGE = 4096 };
-    uint64_t size = map->limit - map->start + (PAGE - 1);
-    uint32_t who = v->p->string[map->build_id].n ? map->build_id : map->file;
-    const mapping_bytes b = {v->string[who], size - size % PAGE, map->offset};
-    return pf_hash_bytes(&m->key, &b, sizeof b);
+    return pf_merge_string(m, v->string_hash[i], v->p->string[i], out, err);
 }
 
 pf_code pf_merge_mapping(pf_merge *m, pf_merge_view *v, uint32_t i, uint32_t *out, pf_error *err)
@@ -147,7 +175,7 @@ pf_code pf_merge_mapping(pf_merge *m, pf_merge_view *v, uint32_t i, uint32_t *ou
         return PF_OK;
     const pf_mapping *from = &v->p->mapping[i];
     uint32_t *slot, at;
-    pf_code code = pf_merge_slot(m, &m->mappings, mapping_hash(m, v, from), &slot, err);
+    pf_code code = pf_merge_slot(m, &m->mappings, v->mapping_hash[i], &slot, err);
     if (code)
         return code;
     if (*slot == PF_MAP_EMPTY) {
@@ -171,7 +199,7 @@ static pf_code own_function(pf_merge *m, const pf_merge_view *v, uint32_t i, uin
 {
     const pf_function *from = &v->p->function[i];
     uint32_t *slot, at;
-    pf_code code = pf_merge_slot(m, &m->functions, v->function[i], &slot, err);
+    pf_code code = pf_merge_slot(m, &m->functions, v->function_hash[i], &slot, err);
     if (code || (*out = *slot) != PF_MAP_EMPTY)
         return code;
     pf_function row = *from;
@@ -189,59 +217,44 @@ static pf_code own_function(pf_merge *m, const pf_merge_view *v, uint32_t i, uin
     return PF_OK;
 }
 
-static pf_hash location_hash(const pf_merge *m, const pf_merge_view *v, const pf_location *l,
-                             location_bytes head)
+static pf_code new_location(pf_merge *m, pf_merge_view *v, const pf_location *from, uint32_t *out,
+                            pf_error *err)
 {
-    memcpy(v->bytes, &head, sizeof head);
-    char *at = v->bytes + sizeof head;
-    for (uint32_t i = 0; i < l->line_n; i++, at += sizeof(line_bytes)) {
-        const pf_line *line = &v->p->line[l->line_off + i];
-        const line_bytes b = {v->function[line->function], line->line, line->column};
-        memcpy(at, &b, sizeof b);
+    pf_location row = {.address = from->address,
+                       .mapping = PF_NO_INDEX,
+                       .line_n = from->line_n,
+                       .folded = from->folded};
+    pf_code code = PF_OK;
+    if (from->mapping != PF_NO_INDEX) {
+        code = pf_merge_mapping(m, v, from->mapping, &row.mapping, err);
+        if (code)
+            return code;
+        row.address -=
+            v->p->mapping[from->mapping].start; /* as the mapping that came first has it */
+        row.address += PF_ROW(&m->mapping, pf_mapping, row.mapping)->start;
     }
-    return pf_hash_bytes(&m->key, v->bytes, (size_t)(at - v->bytes));
-}
-
-static pf_code new_location(pf_merge *m, const pf_merge_view *v, const pf_location *from,
-                            location_bytes head, uint32_t *out, pf_error *err)
-{
-    uint32_t line;
-    pf_code code = pf_merge_append(m, &m->line, from->line_n, &line, err);
+    code = pf_merge_append(m, &m->line, from->line_n, &row.line_off, err);
+    for (uint32_t i = 0; i < from->line_n && !code; i++) {
+        pf_line line = v->p->line[from->line_off + i];
+        code = own_function(m, v, line.function, &line.function, err);
+        *PF_ROW(&m->line, pf_line, row.line_off + i) = line;
+    }
     if (!code)
         code = pf_merge_append(m, &m->location, 1, out, err);
-    for (uint32_t i = 0; i < from->line_n && !code; i++) {
-        pf_line row = v->p->line[from->line_off + i];
-        code = own_function(m, v, row.function, &row.function, err);
-        *PF_ROW(&m->line, pf_line, line + i) = row;
-    }
-    if (code)
-        return code;
-    uint64_t start =
-        head.mapping == PF_NO_INDEX ? 0 : PF_ROW(&m->mapping, pf_mapping, head.mapping)->start;
-    *PF_ROW(&m->location, pf_location, *out) = (pf_location){
-        .address = head.address + start, /* as the mapping that came first has it */
-        .mapping = head.mapping,
-        .line_off = line,
-        .line_n = from->line_n,
-        .folded = from->folded,
-    };
-    return PF_OK;
+    if (!code)
+        *PF_ROW(&m->location, pf_location, *out) = row;
+    return code;
 }
 
 pf_code pf_merge_location(pf_merge *m, pf_merge_view *v, uint32_t i, uint32_t *out, pf_error *err)
 {
-    const pf_location *from = &v->p->location[i];
-    location_bytes head = {from->address, PF_NO_INDEX, from->folded};
-    if (from->mapping != PF_NO_INDEX) {
-        pf_code code = pf_merge_mapping(m, v, from->mapping, &head.mapping, err);
-        if (code)
-            return code;
-        head.address -= v->p->mapping[from->mapping].start; /* the same wherever it was loaded */
-    }
+    /* They are usually numbered as stacks name them first. */
+    if (i + PF_MERGE_AHEAD < v->p->nlocation)
+        pf_merge_prefetch(&m->locations, v->location_hash[i + PF_MERGE_AHEAD]);
     uint32_t *slot;
-    pf_code code = pf_merge_slot(m, &m->locations, location_hash(m, v, from, head), &slot, err);
+    pf_code code = pf_merge_slot(m, &m->locations, v->location_hash[i], &slot, err);
     if (!code && *slot == PF_MAP_EMPTY)
-        code = new_location(m, v, from, head, slot, err);
+        code = new_location(m, v, &v->p->location[i], slot, err);
     if (!code)
         *out = v->location[i] = *slot;
     return code;
@@ -272,7 +285,7 @@ static size_t sort_labels(const pf_merge_view *v, const pf_sample *s, uint32_t *
         if (!l->str && !l->num && !l->unit)
             continue;
         *ntext += l->str != 0;
-        v->labels[n] = (pf_label_key){v->string[l->key], !l->str, i};
+        v->labels[n] = (pf_label_key){v->string_hash[l->key], !l->str, i};
         sorted = sorted && (n == 0 || label_key_cmp(&v->labels[n - 1], &v->labels[n]) < 0);
         n++;
     }
@@ -309,7 +322,7 @@ static pf_hash label_set_hash(const pf_merge *m, const pf_merge_view *v, const p
             const pf_label *l = &label[v->labels[k].place];
             b[k] = (label_bytes){v->labels[k].key, {0, 0}, kind == LABEL_TEXT ? 0 : l->num, kind};
             if (kind != LABEL_NUMBER)
-                b[k].text = v->string[kind == LABEL_TEXT ? l->str : l->unit];
+                b[k].text = v->string_hash[kind == LABEL_TEXT ? l->str : l->unit];
         }
     }
     return pf_hash_bytes(&m->key, b, n * sizeof *b);
