@@ -68,12 +68,35 @@ PF_WIRE_INLINE bool pf_wire_varint(pf_wire *w, uint64_t *out)
     return true;
 }
 
+/* Reads the scalar `number` (below 16) when it stands next; false when its varint is bad. */
+PF_WIRE_INLINE bool pf_wire_take(pf_wire *w, unsigned number, uint64_t *out)
+{
+    if (w->p == w->end || *w->p != number << 3)
+        return true;
+    w->p++;
+    return pf_wire_varint(w, out);
+}
+
 PF_WIRE_INLINE pf_wire_code pf_wire_skip_fixed(pf_wire *w, size_t n)
 {
     if ((size_t)(w->end - w->p) < n)
         return PF_WIRE_NOT_ENOUGH;
     w->p += n;
     return PF_WIRE_OK;
+}
+
+/* Reads `number` (below 16) when it stands next as a field of bytes; an empty body, and nothing read,
+ * when it does not, or is not well-formed: pf_wire_next will tell. */
+PF_WIRE_INLINE bool pf_wire_take_bytes(pf_wire *w, unsigned number, pf_wire *body)
+{
+    pf_wire at = {w->p + 1, w->end};
+    uint64_t n;
+    if (w->p == w->end || *w->p != (number << 3 | PF_WIRE_BYTES) || !pf_wire_varint(&at, &n) ||
+        n > (size_t)(at.end - at.p))
+        return false;
+    *body = (pf_wire){at.p, at.p + n};
+    w->p = at.p + n;
+    return true;
 }
 
 /* Reads the next field, tag and value; w->p < w->end. Number and type are set as soon as the

@@ -364,6 +364,64 @@ static void test_many_lines(void **state)
     pf_buf_free(&b);
 }
 
+/* Ids in order, out of order late, small with gaps, anywhere in 64 bits: the same profile. */
+static void test_ids_of_every_kind(void **state)
+{
+    (void)state;
+    enum { ROWS = 500 };
+    for (int kind = 0; kind < 4; kind++) {
+        pf_buf b = PF_BUF_INIT;
+        pf_str start = PF_STR(STRINGS TYPE);
+        uint64_t id[ROWS];
+        for (uint64_t i = 0; i < ROWS; i++) {
+            const uint64_t ids[] = {i + 1, i == ROWS - 1 ? ROWS + 7 : i + 1, 3 * i + 2,
+                                    (i + 1) * UINT64_C(0x9e3779b97f4a7c15)};
+            id[i] = ids[kind];
+        }
+        pf_buf_put_str(&b, start);
+        for (int i = 0; i < ROWS; i++) {
+            pf_buf m = PF_BUF_INIT, l = PF_BUF_INIT, sub = PF_BUF_INIT;
+            pf_buf_putc(&m, 0x08);
+            pf_buf_put_varint(&m, id[i]);
+            pf_buf_putc(&l, 0x08);
+            pf_buf_put_varint(&l, id[(i + 3) % ROWS]); /* a function that comes later */
+            pf_buf_putc(&sub, 0x22);
+            pf_buf_put_varint(&sub, l.len);
+            pf_buf_put_str(&sub, pf_buf_str(&l));
+            pf_buf_putc(&sub, 0x10);
+            pf_buf_put_varint(&sub, id[(i + 5) % ROWS]);
+            for (const char *tag = "\x22\x2a\x1a"; *tag; tag++) {
+                pf_buf_putc(&b, *tag);
+                pf_buf_put_varint(&b, m.len + (*tag == 0x22 ? sub.len : 0));
+                pf_buf_put_str(&b, pf_buf_str(&m));
+                if (*tag == 0x22)
+                    pf_buf_put_str(&b, pf_buf_str(&sub));
+            }
+            pf_buf_clear(&sub);
+            pf_buf_putc(&sub, 0x08);
+            pf_buf_put_varint(&sub, id[(i + 7) % ROWS]);
+            pf_buf_puts(&sub, "\x10\x05");
+            pf_buf_putc(&b, 0x12);
+            pf_buf_put_varint(&b, sub.len);
+            pf_buf_put_str(&b, pf_buf_str(&sub));
+            pf_buf_free(&m);
+            pf_buf_free(&l);
+            pf_buf_free(&sub);
+        }
+        pf_arena a;
+        pf_profile p = must_decode(pf_buf_str(&b), &a);
+        assert_true(p.nsample == ROWS && p.nlocation == ROWS && p.nfunction == ROWS);
+        for (uint32_t i = 0; i < ROWS; i++) {
+            assert_true(p.location[i].id == id[i] && p.mapping[i].id == id[i]);
+            assert_int_equal(p.line[p.location[i].line_off].function, (i + 3) % ROWS);
+            assert_int_equal(p.location[i].mapping, (i + 5) % ROWS);
+            assert_int_equal(p.sample_location[p.sample[i].loc_off], (i + 7) % ROWS);
+        }
+        pf_arena_free(&a);
+        pf_buf_free(&b);
+    }
+}
+
 /* ---- hostile sizes ---- */
 
 static void test_samples_without_end_allocate_nothing(void **state)
@@ -589,6 +647,7 @@ int main(void)
         cmocka_unit_test(test_all_fields),
         cmocka_unit_test(test_last_value_wins_and_packed_or_not),
         cmocka_unit_test(test_many_lines),
+        cmocka_unit_test(test_ids_of_every_kind),
         cmocka_unit_test(test_samples_without_end_allocate_nothing),
         cmocka_unit_test(test_every_arena_limit),
         cmocka_unit_test(test_known_mistakes),
