@@ -22,6 +22,14 @@ void pf_arena_init(pf_arena *a, pf_budget *budget, size_t limit)
     *a = (pf_arena){.budget = budget, .limit = limit};
 }
 
+/* Remembers why there is no memory, until the next time that there is none. */
+static void *refuse(pf_arena *a, bool limit, bool budget)
+{
+    a->over_limit = limit;
+    a->over_budget = budget;
+    return NULL;
+}
+
 static pf_arena_block *block_new(pf_arena *a, size_t need)
 {
     size_t size = a->head ? a->head->size * 2 : FIRST_BLOCK;
@@ -33,23 +41,18 @@ static pf_arena_block *block_new(pf_arena *a, size_t need)
     if (a->limit && (total > a->limit || a->held > a->limit - total)) {
         total = need + sizeof(pf_arena_block); /* the step is too wide: just what is needed */
         size = need;
-        if (total > a->limit || a->held > a->limit - total) {
-            a->over_limit = true;
-            return NULL;
-        }
+        if (total > a->limit || a->held > a->limit - total)
+            return refuse(a, true, false);
     }
     if (a->budget && !pf_budget_take(a->budget, total)) {
-        if (total > a->budget->limit || a->held > a->budget->limit - total)
-            a->over_limit = true; /* would not fit an idle server either */
-        else
-            a->over_budget = true;
-        return NULL;
+        bool ever = total <= a->budget->limit && a->held <= a->budget->limit - total;
+        return refuse(a, !ever, ever); /* may not fit an idle server either */
     }
     pf_arena_block *b = malloc(total);
     if (!b) {
         if (a->budget)
             pf_budget_give(a->budget, total);
-        return NULL;
+        return refuse(a, false, false);
     }
     *b = (pf_arena_block){.next = a->head, .size = size};
     a->head = b;
@@ -59,11 +62,8 @@ static pf_arena_block *block_new(pf_arena *a, size_t need)
 
 void *pf_arena_alloc(pf_arena *a, size_t n)
 {
-    a->over_limit = a->over_budget = false;
-    if (n > SIZE_MAX / 4) {
-        a->over_limit = true;
-        return NULL;
-    }
+    if (n > SIZE_MAX / 4)
+        return refuse(a, true, false);
     n = (n + ALIGN - 1) & ~(size_t)(ALIGN - 1);
     pf_arena_block *b = a->head;
     if (!b || b->size - b->used < n) {

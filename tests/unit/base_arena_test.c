@@ -56,6 +56,28 @@ static void test_a_limit_refuses_and_says_too_large(void **state)
     pf_arena_free(&a);
 }
 
+static void test_the_reason_outlives_a_success(void **state)
+{
+    (void)state;
+    /* Several pieces are asked for and checked together. */
+    pf_arena a;
+    pf_arena_init(&a, NULL, 100000);
+    assert_null(pf_arena_alloc(&a, 200000));
+    assert_non_null(pf_arena_alloc(&a, 10));
+    assert_int_equal(pf_arena_fail(&a, NULL, "a thing"), PF_TOO_LARGE);
+    pf_arena_free(&a);
+
+    pf_budget budget;
+    pf_budget_init(&budget, 200000);
+    assert_true(pf_budget_take(&budget, 100000)); /* by others */
+    pf_arena_init(&a, &budget, 0);
+    assert_null(pf_arena_alloc(&a, 150000));
+    assert_non_null(pf_arena_alloc(&a, 10));
+    assert_int_equal(pf_arena_fail(&a, NULL, "a thing"), PF_UNAVAILABLE);
+    pf_arena_free(&a);
+    pf_budget_give(&budget, 100000);
+}
+
 static void test_a_budget_is_shared_and_given_back(void **state)
 {
     (void)state;
@@ -131,6 +153,7 @@ int main(void)
         cmocka_unit_test(test_pieces_are_aligned_and_apart),
         cmocka_unit_test(test_zalloc_zeroes_reused_memory),
         cmocka_unit_test(test_a_limit_refuses_and_says_too_large),
+        cmocka_unit_test(test_the_reason_outlives_a_success),
         cmocka_unit_test(test_a_budget_is_shared_and_given_back),
         cmocka_unit_test(test_array_overflow_is_refused),
         cmocka_unit_test(test_shrink_gives_back_the_newest_only),
