@@ -44,27 +44,6 @@ static void clear_map(pf_map *m)
         pf_map_clear(m);
 }
 
-/* Forgets the last profile; false when out of memory. */
-static bool begin(pf_resolver *r, const pf_tables *t)
-{
-    static const pf_table tables[PLACES] = {PF_TABLE_STRING, PF_TABLE_LABELS, PF_TABLE_MAPPING,
-                                            PF_TABLE_FUNCTION, PF_TABLE_LOCATION};
-    pf_buf *bufs[BUFS];
-    pf_places *places[PLACES];
-    pf_map *maps[MAPS];
-    all_bufs(r, bufs);
-    all_places(r, places);
-    all_maps(r, maps);
-    for (int i = 0; i < BUFS; i++)
-        pf_buf_clear(bufs[i]);
-    for (int i = 0; i < MAPS; i++)
-        clear_map(maps[i]);
-    bool ok = true;
-    for (int i = 0; i < PLACES; i++)
-        ok &= pf_places_begin(places[i], t->base[tables[i]], t->next[tables[i]]);
-    return ok;
-}
-
 void pf_resolver_free(pf_resolver *r)
 {
     pf_buf *bufs[BUFS];
@@ -97,6 +76,29 @@ static size_t bytes_held(pf_resolver *r)
     for (int i = 0; i < MAPS; i++)
         n += pf_map_bytes(maps[i]);
     return n;
+}
+
+/* Forgets the last profile; false when out of memory. */
+static bool begin(pf_resolver *r, const pf_tables *t)
+{
+    static const pf_table tables[PLACES] = {PF_TABLE_STRING, PF_TABLE_LABELS, PF_TABLE_MAPPING,
+                                            PF_TABLE_FUNCTION, PF_TABLE_LOCATION};
+    pf_buf *bufs[BUFS];
+    pf_places *places[PLACES];
+    pf_map *maps[MAPS];
+    all_bufs(r, bufs);
+    all_places(r, places);
+    all_maps(r, maps);
+    if (r->max && bytes_held(r) > r->max) /* what the last one failed for must not fail this one */
+        pf_resolver_free(r);
+    for (int i = 0; i < BUFS; i++)
+        pf_buf_clear(bufs[i]);
+    for (int i = 0; i < MAPS; i++)
+        clear_map(maps[i]);
+    bool ok = true;
+    for (int i = 0; i < PLACES; i++)
+        ok &= pf_places_begin(places[i], t->base[tables[i]], t->next[tables[i]]);
+    return ok;
 }
 
 typedef struct resolving {
