@@ -4,14 +4,18 @@
 BUILD ?= build
 ARGS ?=
 CMAKE_FLAGS ?=
+# WEB=0 builds the server without the page, and so without Node.
+WEB ?= 1
+web_flag = -DWEB=$(if $(filter 0 no off OFF,$(WEB)),OFF,ON)
+web_changed = $(shell grep -qs "^WEB:BOOL=$(subst -DWEB=,,$(web_flag))" $(BUILD)/CMakeCache.txt || echo yes)
 
 .PHONY: build
-build: $(BUILD)/build.ninja ## build build/profefe (release)
+build: $(BUILD)/build.ninja ## build build/profefe (release); WEB=0 leaves the page out
 	@cmake --build $(BUILD) --target profefe
 
 # Ninja runs CMake again by itself when a CMakeLists.txt or the list of sources has changed.
-$(BUILD)/build.ninja: $(if $(CMAKE_FLAGS),FORCE)
-	@cmake -S . -B $(BUILD) -G Ninja -DTESTS=OFF $(CMAKE_FLAGS) >/dev/null
+$(BUILD)/build.ninja: $(if $(CMAKE_FLAGS)$(web_changed),FORCE)
+	@cmake -S . -B $(BUILD) -G Ninja -DTESTS=OFF $(web_flag) $(CMAKE_FLAGS) >/dev/null
 
 .PHONY: FORCE
 FORCE:
@@ -19,6 +23,7 @@ FORCE:
 .PHONY: run
 run: ## set up, build, serve on :10100 from ./profefe-data; ARGS="-addr=127.0.0.1:18080" passes flags on
 	@scripts/setup run
+	@$(if $(filter -DWEB=ON,$(web_flag)),scripts/setup web)
 	@$(MAKE) --no-print-directory build
 	@exec $(BUILD)/profefe $(ARGS)
 
@@ -26,6 +31,12 @@ run: ## set up, build, serve on :10100 from ./profefe-data; ARGS="-addr=127.0.0.
 test: ## set up, build, run every test, also under sanitizers; ARGS="-R unit/" passes flags on to ctest
 	@scripts/setup test
 	@scripts/test $(ARGS)
+
+.PHONY: demo
+demo: ## set up, build, serve a demonstration: a small service in two versions, an hour of its profiles
+	@scripts/setup test
+	@$(MAKE) --no-print-directory build
+	@exec scripts/demo $(ARGS)
 
 .PHONY: bench
 bench: ## set up, build, measure our server for about two minutes; ARGS passes flags on to profefe-bench

@@ -7,12 +7,14 @@
  */
 #include "cmd/config.h"
 
+#include <ctype.h>
 #include <string.h>
 #include <unistd.h>
 
 /* What the flags write to before it is checked; the defaults stand here. */
 typedef struct raw {
     const char *addr, *storage_type, *dir, *badger_dir, *log_level, *log_format;
+    const char *base_path, *source_url;
     bool version, log_access, check;
     int64_t exit_timeout, data_ttl, badger_ttl;
     int64_t max_body, max_inflated, max_inflight, threads, workers, queue, connections, header_max;
@@ -30,6 +32,8 @@ static raw raw_defaults(void)
         .addr = ":10100",
         .storage_type = "auto",
         .dir = "./profefe-data",
+        .base_path = "",
+        .source_url = "",
         .log_level = "info",
         .log_format = "logfmt",
         .log_access = true,
@@ -104,6 +108,10 @@ static size_t flag_table(raw *r, pf_flag *list)
              "how long requests under way may go on after SIGTERM"),
         FLAG("http.threads", INT, &r->threads, SERVER, "n", "threads that receive and send"),
         FLAG("http.workers", INT, &r->workers, SERVER, "n", "threads that decode, query and merge"),
+        FLAG("http.base-path", STRING, &r->base_path, SERVER, "/path",
+             "prefix under which a proxy shows this server"),
+        FLAG("web.source-url", STRING, &r->source_url, SERVER, "url",
+             "where the page's source lines lead: https://host/{file}#L{line}"),
         FLAG("version", BOOL, &r->version, SERVER, NULL, "print the version and exit"),
 
         FLAG("http.max-body-size", SIZE, &r->max_body, LIMITS, "size",
@@ -271,6 +279,37 @@ static pf_code check_ranges(const raw *r, pf_error *err)
     return PF_OK;
 }
 
+/* "/a/b/" becomes "/a/b", "/" nothing. Only characters that need no escapes anywhere. */
+static pf_code take_base_path(const raw *r, pf_config *c, pf_error *err)
+{
+    pf_str s = pf_str_c(r->base_path);
+    while (s.n && s.p[s.n - 1] == '/')
+        s.n--;
+    bool ok = s.n < sizeof c->base_path && (!s.n || s.p[0] == '/');
+    for (size_t i = 0; ok && i < s.n; i++)
+        ok = isalnum((unsigned char)s.p[i]) || strchr("-._~", s.p[i]) ||
+             (s.p[i] == '/' && s.p[i + 1] != '/');
+    if (!ok)
+        return pf_fail(err, PF_INVALID,
+                       "flag -http.base-path: \"%s\" is no path like /profefe of letters, digits "
+                       "and -._~/",
+                       r->base_path);
+    memcpy(c->base_path, s.p, s.n);
+    c->base_path[s.n] = '\0';
+    return PF_OK;
+}
+
+/* The page makes links of it, so it must not be a "javascript:" one. */
+static pf_code check_source_url(const raw *r, pf_error *err)
+{
+    pf_str s = pf_str_c(r->source_url);
+    bool web = pf_str_has_prefix(s, PF_STR("https://")) || pf_str_has_prefix(s, PF_STR("http://"));
+    if (s.n && (!web || pf_str_has_control(s) || !pf_str_is_utf8(s)))
+        return pf_fail(err, PF_INVALID, "flag -web.source-url: \"%s\" is no http or https address",
+                       r->source_url);
+    return PF_OK;
+}
+
 static void fill(const raw *r, pf_config *c)
 {
     c->check = r->check;
@@ -283,6 +322,7 @@ static void fill(const raw *r, pf_config *c)
     c->http.workers = (unsigned)r->workers;
     c->http.queue_max = (unsigned)r->queue;
     c->http.connections = (unsigned)r->connections;
+    c->http.base_path = c->base_path;
     c->http.header_max = (size_t)r->header_max;
     c->http.header_timeout = r->header_timeout;
     c->http.body_timeout = r->body_timeout;
@@ -294,6 +334,8 @@ static void fill(const raw *r, pf_config *c)
     c->api.max_inflated = (size_t)r->max_inflated;
     c->api.query_max_memory = (size_t)r->query_memory;
     c->api.query_timeout = r->query_timeout;
+    c->api.base_path = c->base_path;
+    c->api.source_url = *r->source_url ? r->source_url : NULL;
     c->api.access_log_fd = r->log_access ? STDOUT_FILENO : -1;
 
     c->local = pf_local_config_default();
@@ -331,7 +373,8 @@ pf_code pf_config_read(pf_config *c, int argc, char **argv, pf_error *err)
     if ((code = setup_log(&r, err)))
         return code;
     warn_ignored(&flags);
-    if ((code = choose_storage(&r, &flags, err)) || (code = check_ranges(&r, err)))
+    if ((code = choose_storage(&r, &flags, err)) || (code = check_ranges(&r, err)) ||
+        (code = take_base_path(&r, c, err)) || (code = check_source_url(&r, err)))
         return code;
     fill(&r, c);
     return PF_OK;

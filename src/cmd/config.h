@@ -14,6 +14,7 @@ typedef struct pf_config {
     bool check;                  /* -local.check: verify the store and exit */
     int64_t exit_timeout;        /* ns */
     int64_t memory_max_inflight; /* bytes */
+    char base_path[256];         /* what http and api point to: a pf_config is not copied */
     pf_http_config http;
     pf_api_config api;
     pf_local_config local;

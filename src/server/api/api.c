@@ -14,6 +14,7 @@ pf_api_config pf_api_config_default(void)
         .query_max_memory = 64 << 20,
         .query_timeout = 60 * PF_NS_PER_SEC,
         .access_log_fd = -1,
+        .base_path = "",
     };
 }
 

@@ -5,8 +5,8 @@
  *                                                                   \--> reply.c --> transport
  *
  * One file per resource: push.c (a new profile), find.c (lists), get.c (one profile, several, a
- * merge), pages.c (services, version, health, metrics, the text at "/"). route.c knows the paths
- * and methods, params.c reads the parameters, reply.c writes the envelope, watch.c keeps the
+ * merge), pages.c (services, version, health, metrics, the text at "/"), web.c (the page and
+ * its files). route.c knows the paths and methods, params.c reads the parameters, reply.c writes the envelope, watch.c keeps the
  * request metrics and the access log (access_log.c).
  *
  * Thread-safety: a pf_api is shared by all threads and read-only but for its metrics and the access
@@ -31,6 +31,8 @@ typedef struct pf_api_config {
     size_t query_max_memory; /* bytes of one query */
     int64_t query_timeout;   /* ns of one query */
     int access_log_fd;       /* -1: no access log */
+    const char *base_path;   /* "" or "/profefe": where a proxy shows this server; borrowed */
+    const char *source_url;  /* "https://…/{file}#L{line}" or NULL; borrowed */
 
     pf_store *store;   /* outlives the API's requests */
     pf_budget *budget; /* memory of everything in flight; may be NULL */

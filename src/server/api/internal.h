@@ -45,6 +45,9 @@ void pf_handle_metrics(pf_api *api, pf_req *req);
 void pf_handle_healthz(pf_api *api, pf_req *req);
 void pf_handle_readyz(pf_api *api, pf_req *req);
 void pf_handle_root(pf_api *api, pf_req *req);
+void pf_handle_text(pf_api *api, pf_req *req);
+void pf_handle_asset(pf_api *api, pf_req *req);
+void pf_handle_ui_config(pf_api *api, pf_req *req);
 
 /* Answers with a view of the selection, in the format that the request asks for (view.c). */
 void pf_view_reply(pf_api *api, pf_req *req, const pf_selection *sel, pf_str format);

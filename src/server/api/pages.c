@@ -1,4 +1,5 @@
-/* pages.c: the small answers: services, version, health, metrics, and the text at "/".
+/* pages.c: the small answers: services, version, health, metrics, and the text that "/"
+ * shows to those who don't browse.
  */
 #include "base/metrics.h"
 #include "server/api/internal.h"
@@ -91,12 +92,13 @@ void pf_handle_readyz(pf_api *api, pf_req *req)
     pf_handle_healthz(api, req);
 }
 
-void pf_handle_root(pf_api *api, pf_req *req)
+void pf_handle_text(pf_api *api, pf_req *req)
 {
     pf_str host = pf_req_header(req, "Host");
     if (!host.n || host.n > 255 || pf_str_has_control(host))
         host = PF_STR("localhost:10100");
     pf_buf b = PF_BUF_INIT;
+    pf_req_add_header(req, "Vary", "Accept");
     pf_buf_printf(
         &b,
         "profefe %s: a repository for pprof profiles.\n"

@@ -1,5 +1,7 @@
 #include "server/api/internal.h"
 
+#include <string.h>
+
 static const pf_route routes[] = {
     {"/api/0/profiles", pf_handle_find, pf_handle_push, false},
     {"/api/0/profiles/merge", pf_handle_merge, NULL, false},
@@ -15,7 +17,10 @@ static const pf_route routes[] = {
     {"/metrics", pf_handle_metrics, NULL, false},
     {"/healthz", pf_handle_healthz, NULL, true},
     {"/readyz", pf_handle_readyz, NULL, false},
+    {"/api/0/ui/config", pf_handle_ui_config, NULL, true},
     {"/", pf_handle_root, NULL, true},
+    {"/assets/__file__", pf_handle_asset, NULL, true},
+    {"/speedscope/__file__", pf_handle_asset, NULL, true},
     {"unknown", NULL, NULL, true},
 };
 
@@ -31,9 +36,23 @@ bool pf_route_is_known(const pf_route *r)
     return r != &routes[ROUTE_UNKNOWN];
 }
 
+static const pf_route *find_label(const char *label)
+{
+    size_t i = 0;
+    while (i < ROUTE_UNKNOWN && strcmp(routes[i].label, label) != 0)
+        i++;
+    return &routes[i];
+}
+
 const pf_route *pf_route_find(pf_str path)
 {
     pf_str prefix = PF_STR("/api/0/profiles/");
+    if (pf_str_has_prefix(path, PF_STR("/assets/")))
+        return find_label("/assets/__file__");
+    if (pf_str_has_prefix(path, PF_STR("/speedscope/")))
+        return find_label("/speedscope/__file__");
+    if (!path.n) /* the base path without a slash */
+        path = PF_STR("/");
     while (path.n > 1 && path.p[path.n - 1] == '/')
         path.n--;
     for (size_t i = 0; i < ROUTE_UNKNOWN; i++)

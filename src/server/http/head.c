@@ -132,6 +132,7 @@ pf_refusal pf_head_take(pf_req *req, struct MHD_Connection *mhd, const char *ver
     const char *wrong = pf_target_split(req->method_name, req->target, &req->path, &req->query);
     if (wrong)
         return refuse(400, wrong);
+    pf_target_unprefix(&req->path, pf_str_c(req->http->cfg.base_path));
     if (!take_headers(req, mhd))
         return refuse(503, "the memory for requests in flight is used up");
     return pf_framing_read(req->headers, req->nheaders, strcmp(version, "HTTP/1.0") == 0,

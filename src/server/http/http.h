@@ -82,6 +82,8 @@ typedef struct pf_http_config {
     unsigned queue_max;     /* requests that wait for a worker */
     unsigned connections;   /* at once; further ones are refused with 503 */
     size_t header_max;      /* bytes of request line and headers; a connection takes twice that */
+    const char *base_path;  /* "" or "/prefix": taken off paths that begin with it, so that a server
+                               behind a proxy answers with and without; borrowed */
     int64_t header_timeout; /* ns from the first byte (or the accept) to the end of the headers */
     int64_t body_timeout;   /* ns from there to the end of the body */
     int64_t write_timeout;  /* ns in which a client must take 16 KiB of its answer, or the rest */
@@ -109,7 +111,8 @@ bool pf_http_stop(pf_http *h, int64_t deadline);
 pf_method pf_req_method(const pf_req *req);
 pf_str pf_req_method_name(const pf_req *req);
 pf_str pf_req_target(const pf_req *req); /* as it stood on the request line, raw: "/a%20b?x=1" */
-pf_str pf_req_path(const pf_req *req);   /* the target up to '?', still escaped */
+pf_str pf_req_path(const pf_req *req);   /* the target up to '?', still escaped, without the base
+                                            path; empty when the target is the base path itself */
 pf_str pf_req_query(const pf_req *req);  /* behind '?', still escaped; may be empty */
 pf_str pf_req_header(const pf_req *req, const char *name); /* case folds; empty when absent */
 pf_str pf_req_body(const pf_req *req);

@@ -60,6 +60,9 @@ void pf_peer_format(const struct sockaddr *sa, char out[static INET6_ADDRSTRLEN]
  * wrong with it, as a sentence for the client. */
 const char *pf_target_split(pf_str method, pf_str target, pf_str *path, pf_str *query);
 
+/* Takes the base path off a path that is it or lies under it. */
+void pf_target_unprefix(pf_str *path, pf_str base);
+
 bool pf_is_token(pf_str s); /* RFC 9110 5.6.2: methods, names of headers */
 
 /* ---- head.c */

@@ -57,7 +57,8 @@ void pf_reply_set_error(pf_req *req, int status, const char *msg)
     pf_reply *r = &req->reply;
     pf_buf_clear(&r->body);
     r->status = status;
-    r->content_type = app->error_body(app->ctx, req->target, status, msg, &r->body);
+    pf_str about = req->path.n ? req->path : req->target;
+    r->content_type = app->error_body(app->ctx, about, status, msg, &r->body);
     if (status == 503)
         pf_req_add_header(req, "Retry-After", "1");
 }

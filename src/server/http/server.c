@@ -24,6 +24,7 @@ pf_http_config pf_http_config_default(void)
         .queue_max = 256,
         .connections = 1024,
         .header_max = 32 << 10,
+        .base_path = "",
         .header_timeout = 10 * PF_NS_PER_SEC,
         .body_timeout = 60 * PF_NS_PER_SEC,
         .write_timeout = 30 * PF_NS_PER_SEC,

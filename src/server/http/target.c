@@ -62,3 +62,11 @@ const char *pf_target_split(pf_str method, pf_str target, pf_str *path, pf_str *
         *path = PF_STR("/");
     return NULL;
 }
+
+void pf_target_unprefix(pf_str *path, pf_str base)
+{
+    if (!base.n || !pf_str_has_prefix(*path, base))
+        return;
+    if (path->n == base.n || path->p[base.n] == '/')
+        *path = (pf_str){path->p + base.n, path->n - base.n};
+}

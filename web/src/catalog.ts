@@ -1,0 +1,77 @@
+// What there is to choose from for the selection: services, types, sample types, labels. Chooses for whoever
+// has not: the first service, CPU where there is one.
+import { useEffect, useMemo } from "preact/hooks";
+import { api } from "./api";
+import { type Loaded, useLoad } from "./load";
+import { type State, selection } from "./state";
+import { update } from "./store";
+import type { LabelInfo, SampleTypeInfo, TypeInfo } from "./types";
+import { formatRate, formatValue } from "./units";
+
+export interface Catalog {
+  services: Loaded<string[]>;
+  types: Loaded<TypeInfo[]>;
+  sampleTypes: SampleTypeInfo[];
+  labels: LabelInfo[] | null;
+  cumulative: boolean;
+}
+
+export function useCatalog(s: State, round: number): Catalog {
+  const services = useLoad(`services ${round}`, api.services);
+  const known = s.service !== "";
+  const types = useLoad(known ? `${s.service} ${round}` : null, (signal) => api.types(s.service, signal));
+  const both = known && s.type !== "";
+  const samples = useLoad(both ? `${s.service}\n${s.type}` : null, (signal) =>
+    api.sampleTypes(s.service, s.type, signal),
+  );
+  const here = selection(s);
+  const labels = useLoad(both ? JSON.stringify({ ...here, labels: "" }) : null, (signal) =>
+    api.labels(here, signal),
+  );
+  useEffect(() => {
+    if (!s.service && services.value?.[0]) update({ service: services.value[0] }, "replace");
+  }, [s.service, services.value]);
+  useEffect(() => {
+    if (!s.service || s.type || types.loading || !types.value?.length) return;
+    const words = types.value.map((t) => t.type);
+    update(
+      { type: words.includes("cpu") ? "cpu" : (words.find((t) => t !== "trace") ?? words[0]!) },
+      "replace",
+    );
+  }, [s.service, s.type, types.value, types.loading]);
+  const sampleTypes = samples.value ?? [];
+  const chosen = sampleTypes.find((t) => t.type === s.sample) ?? sampleTypes.find((t) => t.default);
+  return {
+    services,
+    types,
+    sampleTypes,
+    labels: labels.value,
+    cumulative: chosen?.cumulative ?? true,
+  };
+}
+
+export interface Scale {
+  unit: string;
+  seconds: number;
+  profiles: number;
+  cumulative: boolean;
+  rate: boolean;
+}
+
+/* How the values of a merged profile are shown: a total, per second of what it covers, or, for what is a
+ * state and no flow (memory in use), the mean of its profiles. */
+export function useFormat({ unit, seconds, profiles, cumulative, rate }: Scale): (value: number) => string {
+  return useMemo(() => {
+    if (!cumulative) return (v) => formatValue(profiles > 1 ? v / profiles : v, unit);
+    if (rate && seconds > 0) return (v) => formatRate(v / seconds, unit);
+    return (v) => formatValue(v, unit);
+  }, [unit, seconds, profiles, cumulative, rate]);
+}
+
+/* The same for values that are already per second or means: the time line's. */
+export function useLineFormat(unit: string, cumulative: boolean, rate: boolean): (value: number) => string {
+  return useMemo(
+    () => (v: number) => (cumulative && rate ? formatRate(v, unit) : formatValue(v, unit)),
+    [unit, cumulative, rate],
+  );
+}

@@ -1,0 +1,49 @@
+// A pprof file that was dropped on the page: looked at here, sent nowhere.
+import { useEffect, useState } from "preact/hooks";
+import { decode, inflate, type Profile } from "./pprof/reader";
+
+export interface Dropped {
+  name: string;
+  profile: Profile;
+  compare: boolean; // with what is selected, instead of alone
+}
+
+const listeners = new Set<() => void>();
+let dropped: Dropped | null = null;
+let problem = "";
+
+function tell(): void {
+  for (const f of listeners) f();
+}
+
+export async function take(file: File): Promise<void> {
+  try {
+    const bytes = await inflate(new Uint8Array(await file.arrayBuffer()));
+    dropped = { name: file.name, profile: decode(bytes), compare: false };
+    problem = "";
+  } catch (e) {
+    problem = `${file.name}: ${e instanceof Error ? e.message : "this is not a pprof profile"}`;
+  }
+  tell();
+}
+
+export function putAway(): void {
+  dropped = null;
+  problem = "";
+  tell();
+}
+
+export function compareDropped(compare: boolean): void {
+  if (dropped) dropped = { ...dropped, compare };
+  tell();
+}
+
+export function useDropped(): { dropped: Dropped | null; problem: string } {
+  const [, bump] = useState(0);
+  useEffect(() => {
+    const f = () => bump((n) => n + 1);
+    listeners.add(f);
+    return () => void listeners.delete(f);
+  }, []);
+  return { dropped, problem };
+}

@@ -1,0 +1,59 @@
+// What is known of a frame, or of a run of small ones, in words: for the bar under the graph and for those who
+// hear it instead.
+import { formatPercent } from "../units";
+import type { Layout } from "./layout";
+import type { Run } from "./render";
+import type { Tree } from "./tree";
+
+export interface Details {
+  name: string;
+  place: string; // file:line
+  parts: string[]; // values
+}
+
+export type Format = (value: number) => string;
+
+export function placeOf(t: Tree, i: number): string {
+  const file = t.files[t.file[i]!] ?? "";
+  const line = t.line[i]!;
+  return file && line ? `${file}:${line}` : file;
+}
+
+function signed(value: number, format: Format): string {
+  return value > 0 ? `+${format(value)}` : format(value);
+}
+
+export function details(t: Tree, i: number, format: Format): Details {
+  const total = t.total[i]!;
+  const parts: string[] = [];
+  if (t.baseTotal && t.baseSelf) {
+    const base = t.baseTotal[i]!;
+    parts.push(
+      `before ${format(base)} (${formatPercent(base, t.baseTotal[0]!)})`,
+      `after ${format(total)} (${formatPercent(total, t.total[0]!)})`,
+      base
+        ? `${signed(total - base, format)} (${signed(total - base, (v) => formatPercent(v, base))})`
+        : "new",
+    );
+  } else {
+    parts.push(`total ${format(total)} (${formatPercent(total, t.total[0]!)})`);
+    parts.push(`self ${format(t.self[i]!)} (${formatPercent(t.self[i]!, t.total[0]!)})`);
+  }
+  if (t.folded[i]! > 0) parts.push(`${t.folded[i]} frames folded away: Enter or click opens them`);
+  if (t.inlined[i]) parts.push("inlined");
+  return { name: t.names[t.name[i]!] ?? "", place: placeOf(t, i), parts };
+}
+
+export function runDetails(l: Layout, run: Run, format: Format): Details {
+  let sum = 0;
+  for (let k = run.first; k < run.first + run.count; k++) sum += l.tree.total[l.order[k]!]!;
+  const whole = l.tree.total[0]!;
+  return {
+    name: `${run.count} frames too narrow to draw`,
+    place: "",
+    parts: [
+      `together ${format(sum)} (${formatPercent(sum, whole)})`,
+      "click zooms to the largest one's caller",
+    ],
+  };
+}

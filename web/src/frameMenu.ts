@@ -1,0 +1,64 @@
+// What the right click on a frame or a row offers.
+import { path, type Tree } from "./flame/tree";
+import { placeOf } from "./flame/details";
+import { fresh, type State } from "./state";
+import { update } from "./store";
+import { copy } from "./ui/Copy";
+import type { MenuItem } from "./ui/Menu";
+
+/* A regular expression that means exactly this name. */
+export function exactly(name: string): string {
+  return `^${name.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")}$`;
+}
+
+function add(before: string, name: string): string {
+  return before ? `${before}|${exactly(name)}` : exactly(name);
+}
+
+function ways(name: string, s: State): MenuItem[] {
+  const change = (c: Partial<State>) => () => update({ ...fresh, ...c });
+  return [
+    {
+      label: "Callers and callees",
+      run: change({ mode: "sandwich", fn: name, view: s.view === "function" ? "explore" : s.view }),
+    },
+    { label: "This function over time", run: change({ view: "function", fn: name }) },
+    { label: "Focus", hint: "only stacks with it", run: change({ focus: exactly(name) }), apart: true },
+    { label: "Ignore", hint: "stacks without it", run: change({ ignore: add(s.ignore, name) }) },
+    { label: "Hide", hint: "take the frame out", run: change({ hide: add(s.hide, name) }) },
+    { label: "Show from", hint: "it and what it calls", run: change({ showFrom: exactly(name) }) },
+    { label: "Search", hint: "mark it everywhere", run: () => update({ search: name }) },
+  ];
+}
+
+function link(label: string, url: string | null): MenuItem[] {
+  return url ? [{ label, run: () => void open(url, "_blank", "noopener,noreferrer"), apart: true }] : [];
+}
+
+type Link = (file: string, line: number) => string | null;
+
+export function menuOfNode(t: Tree, i: number, s: State, sourceLink: Link): MenuItem[] {
+  const name = t.names[t.name[i]!]!;
+  const place = placeOf(t, i);
+  const binary = t.binaries[t.binary[i]!] ?? "";
+  const address = t.address?.[i] ?? "";
+  return [
+    ...ways(name, s),
+    ...link("Open the source", sourceLink(t.files[t.file[i]!] ?? "", t.line[i]!)),
+    { label: "Copy name", run: () => void copy(name), apart: true },
+    { label: "Copy stack", run: () => void copy(path(t, i).join("\n")) },
+    ...(place ? [{ label: "Copy file:line", hint: place, run: () => void copy(place) }] : []),
+    ...(address ? [{ label: "Copy address", hint: address, run: () => void copy(address) }] : []),
+    ...(binary ? [{ label: "Copy binary", hint: binary, run: () => void copy(binary) }] : []),
+  ];
+}
+
+export function menuOfName(name: string, file: string, line: number, s: State, sourceLink: Link): MenuItem[] {
+  const place = file && line ? `${file}:${line}` : file;
+  return [
+    ...ways(name, s),
+    ...link("Open the source", sourceLink(file, line)),
+    { label: "Copy name", run: () => void copy(name), apart: true },
+    ...(place ? [{ label: "Copy file:line", hint: place, run: () => void copy(place) }] : []),
+  ];
+}

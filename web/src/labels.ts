@@ -1,0 +1,57 @@
+// Label filters, as text in the address and as parts on the page. The text is the API's: key, operator, value,
+// key and value escaped, joined by commas. "~" and "!" are escaped too, or a value that begins with one would
+// read as an operator.
+
+export type Operator = "=" | "!=" | "=~" | "!~";
+export const operators: readonly Operator[] = ["=", "!=", "=~", "!~"];
+
+export interface LabelFilter {
+  key: string;
+  op: Operator;
+  value: string;
+}
+
+function escape(text: string): string {
+  return encodeURIComponent(text).replace(
+    /[~!*'()]/g,
+    (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
+
+function unescape(text: string): string {
+  try {
+    return decodeURIComponent(text.replaceAll("+", " "));
+  } catch {
+    return text;
+  }
+}
+
+export function formatLabels(filters: readonly LabelFilter[]): string {
+  return filters.map((f) => escape(f.key) + f.op + escape(f.value)).join(",");
+}
+
+export function parseLabels(text: string): LabelFilter[] {
+  const filters: LabelFilter[] = [];
+  for (const part of text.split(",")) {
+    const m = /^([^=!]*)(!=|!~|=~|=)(.*)$/s.exec(part.trim());
+    if (m?.[1]) filters.push({ key: unescape(m[1]), op: m[2] as Operator, value: unescape(m[3] ?? "") });
+  }
+  return filters;
+}
+
+/* With `key` set to exactly `value`, instead of whatever was asked of it. */
+export function withLabel(text: string, key: string, value: string): string {
+  const others = parseLabels(text).filter((f) => f.key !== key);
+  return formatLabels([...others, { key, op: "=", value }]);
+}
+
+export function withoutLabel(text: string, key: string): string {
+  return formatLabels(parseLabels(text).filter((f) => f.key !== key));
+}
+
+/* "key=value" as somebody types it; null when it isn't one yet. */
+export function parseTyped(text: string): LabelFilter | null {
+  const m = /^\s*([^=!~]+?)\s*(!=|!~|=~|=)\s*(.*?)\s*$/s.exec(text);
+  if (!m?.[1]) return null;
+  return { key: m[1], op: m[2] as Operator, value: m[3] ?? "" };
+}

@@ -1,0 +1,132 @@
+// Where a picture (flame graph and table) comes from: the server's answers for a selection, a comparison of
+// two, or a dropped file. The rest of the page doesn't care which.
+import { useMemo } from "preact/hooks";
+import {
+  type ApiError,
+  ApiError as Problem,
+  api,
+  bytes,
+  diffAddress,
+  filterParams,
+  profileAddress,
+} from "./api";
+import type { Dropped } from "./dropped";
+import { fromAnswer, type Tree } from "./flame/tree";
+import { useLoad } from "./load";
+import { decode, inflate } from "./pprof/reader";
+import { sampleIndex, treeOf } from "./pprof/totree";
+import { baseSelection, type State, selection } from "./state";
+import { rowsOfTree } from "./table";
+import type { SampleType, TopRow } from "./types";
+
+export interface Source {
+  tree: Tree | null;
+  rows: TopRow[] | null;
+  total: number;
+  baseTotal: number | null;
+  sample: SampleType;
+  sampleTypes: SampleType[];
+  seconds: number; // that the profiles cover
+  profiles: number;
+  truncated: { nodes: number; value: number };
+  missing: { rows: number; flat: number };
+  loading: boolean;
+  error: ApiError | null;
+  again: () => void;
+}
+
+const nothing = {
+  tree: null,
+  rows: null,
+  total: 0,
+  baseTotal: null,
+  sample: { type: "", unit: "" },
+  sampleTypes: [],
+  seconds: 0,
+  profiles: 0,
+  truncated: { nodes: 0, value: 0 },
+  missing: { rows: 0, flat: 0 },
+};
+
+const nodesWanted = 10_000;
+
+export interface Wanted {
+  compare: boolean;
+  tree: boolean;
+  rows: boolean;
+}
+
+/* From the server. `service` and `type` empty: nothing is asked. */
+export function useServerSource(s: State, want: Wanted): Source {
+  const here = selection(s);
+  const view = { sample_type: s.sample, granularity: s.by === "functions" ? "" : s.by, ...filterParams(s) };
+  const address = (format: string, more: Record<string, string | number>) =>
+    want.compare
+      ? diffAddress(here, baseSelection(s), { format, normalize: s.normalize, ...view, ...more })
+      : profileAddress(here, { format, ...view, ...more });
+  const ready = here.id || (here.service && here.type && here.type !== "trace");
+  const flameUrl =
+    ready && want.tree ? address("flamegraph", { max_nodes: nodesWanted, root: s.root }) : null;
+  const topUrl = ready && want.rows ? address("top", { limit: 1000 }) : null;
+  const flame = useLoad(flameUrl, (signal) => api.flame(flameUrl!, signal));
+  const top = useLoad(topUrl, (signal) => api.top(topUrl!, signal));
+  const answer = flame.value;
+  const tree = useMemo(() => (answer ? fromAnswer(answer) : null), [answer]);
+  return {
+    ...nothing,
+    ...(answer
+      ? {
+          total: answer.total,
+          baseTotal: tree?.baseTotal ? (answer.base_total_sum ?? tree.baseTotal[0]!) : null,
+          sample: answer.sample_type,
+          sampleTypes: answer.sample_types,
+          seconds: answer.duration_nanos / 1e9,
+          profiles: answer.profiles,
+          truncated: answer.truncated,
+        }
+      : {}),
+    tree,
+    rows: top.value?.rows ?? null,
+    missing: top.value?.missing ?? nothing.missing,
+    loading: flame.loading || top.loading,
+    error: flame.error ?? top.error,
+    again: () => {
+      flame.again();
+      top.again();
+    },
+  };
+}
+
+/* From a dropped file, alone or against what is selected on the page. */
+export function useDroppedSource(s: State, file: Dropped | null): Source {
+  const url = file?.compare && s.service && s.type ? profileAddress(selection(s)) : null;
+  const other = useLoad(url, async (signal) => decode(await inflate(await bytes(url!, signal))));
+  const waiting = file?.compare === true && !other.value;
+  const filters = JSON.stringify(filterParams(s));
+  // Only these: the filters are compared by their text
+  const made = useMemo(() => {
+    if (!file || waiting) return { ...nothing, error: null };
+    try {
+      const sample = sampleIndex(file.profile, s.sample);
+      const base = file.compare && other.value ? other.value : null;
+      const type = file.profile.sampleTypes[sample]!;
+      const side = base && { profile: base, sample: sampleIndex(base, type.type) };
+      const tree = treeOf({ profile: file.profile, sample }, side, s, s.by, s.normalize);
+      return {
+        ...nothing,
+        tree,
+        rows: rowsOfTree(tree),
+        total: tree.total[0]!,
+        baseTotal: tree.baseTotal ? tree.baseTotal[0]! : null,
+        sample: type,
+        sampleTypes: file.profile.sampleTypes,
+        seconds: file.profile.durationNanos / 1e9,
+        profiles: 1,
+        error: null,
+      };
+    } catch (e) {
+      return { ...nothing, error: new Problem(400, e instanceof Error ? e.message : String(e)) };
+    }
+  }, [file, waiting, other.value, s.sample, s.by, s.normalize, filters]);
+  return { ...made, loading: other.loading, error: other.error ?? made.error, again: other.again };
+}

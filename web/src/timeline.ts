@@ -1,0 +1,74 @@
+// From the server's series to what a time line draws: values per group, gaps where there really are some.
+import type { Series, SeriesGroup } from "./types";
+
+export interface Line {
+  name: string; // the label's value; empty: no grouping
+  value: string | null; // null: profiles without the label, or all
+  other: boolean;
+  values: (number | null | undefined)[]; // undefined is drawn across, null is a gap
+  sum: number;
+}
+
+export interface Lines {
+  times: number[];
+  lines: Line[];
+}
+
+export type What = "all" | "self" | "total";
+
+/* One group's value at a step: summed up, per second, or the mean of instantaneous ones. */
+export function valueAt(
+  s: Series,
+  g: SeriesGroup,
+  i: number,
+  rate: boolean,
+  what: What = "all",
+): number | null {
+  const count = g.count[i]!;
+  if (!count) return null;
+  const sum = (what === "self" ? g.self?.[i] : what === "total" ? g.total?.[i] : g.sum[i]) ?? 0;
+  if (!s.cumulative) return sum / count;
+  if (!rate) return sum;
+  return g.duration[i] ? sum / g.duration[i] : null;
+}
+
+/* Profiles come at some pace: a gap is where more than three of them are missing, not where a step is empty. */
+export function bridge(values: (number | null)[]): (number | null | undefined)[] {
+  const filled: number[] = [];
+  for (let i = 0; i < values.length; i++) if (values[i] !== null) filled.push(i);
+  const gaps = filled.slice(1).map((at, k) => at - filled[k]!);
+  const usual = gaps.length ? [...gaps].sort((a, b) => a - b)[gaps.length >> 1]! : 1;
+  const out: (number | null | undefined)[] = [...values];
+  for (let k = 1; k < filled.length; k++) {
+    if (gaps[k - 1]! > usual * 3) continue;
+    for (let i = filled[k - 1]! + 1; i < filled[k]!; i++) out[i] = undefined;
+  }
+  return out;
+}
+
+export function linesOf(s: Series, grouped: boolean, rate: boolean, what: What = "all"): Lines {
+  const times = Array.from({ length: s.points }, (_, i) => s.start + i * s.step);
+  const lines = s.groups.map((g) => {
+    const values = times.map((_, i) => valueAt(s, g, i, rate, what));
+    return {
+      name: !grouped ? "" : (g.value ?? "(without it)"),
+      value: g.value,
+      other: g.other === true,
+      values: bridge(values),
+      sum: values.reduce<number>((n, v) => n + (v ?? 0), 0),
+    };
+  });
+  return { times, lines };
+}
+
+/* How many profiles, and what time they cover together. */
+export function totals(s: Series): { count: number; seconds: number } {
+  let count = 0;
+  let seconds = 0;
+  for (const g of s.groups)
+    for (let i = 0; i < s.points; i++) {
+      count += g.count[i] ?? 0;
+      seconds += g.duration[i] ?? 0;
+    }
+  return { count, seconds };
+}

@@ -1,0 +1,339 @@
+// A flame graph and its table with everything around them: ways to look, search, filters, legend, menu, and
+// what is said when there is nothing to see, too much, or not yet.
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useSourceLink } from "../context";
+import { legend as legendOf, groupColor, palette } from "../flame/colors";
+import type { Format } from "../flame/details";
+import { FlameGraph } from "../flame/FlameGraph";
+import { search as searchTree } from "../flame/search";
+import { callees, callers, collapseChains, collapseRecursion, leafUp } from "../flame/transform";
+import { path, type Tree } from "../flame/tree";
+import { menuOfName, menuOfNode } from "../frameMenu";
+import type { Source } from "../source";
+import { fresh, type Mode, type State, unfiltered } from "../state";
+import { update } from "../store";
+import { useTheme } from "../theme";
+import { formatPercent } from "../units";
+import { Menu, type MenuProps } from "./Menu";
+import { Empty, ErrorNotice, Progress, Skeleton } from "./Notice";
+import { Options } from "./Options";
+import { TopTable } from "./TopTable";
+
+export interface PictureProps {
+  s: State;
+  source: Source;
+  format: Format;
+  label: string;
+  nothing?: preact.ComponentChildren; // what helps when nothing is found
+}
+
+const modes: [Mode, string, string][] = [
+  ["flame", "Flame graph", "from the first caller down"],
+  ["sandwich", "Sandwich", "callers above one function, callees below"],
+  ["leaf", "Leaf up", "where the cost arises, and who called it"],
+];
+
+type OpenMenu = Omit<MenuProps, "onClose">;
+
+export function Picture({ s, source, format, label, nothing }: PictureProps) {
+  const { tree } = source;
+  const base = useMemo(() => reshape(tree, s.recursion, s.chains), [tree, s.recursion, s.chains]);
+  const [menu, setMenu] = useState<OpenMenu | null>(null);
+  const [walk, setWalk] = useState<{ n: number; step: 1 | -1 }>({ n: 0, step: 1 });
+  const link = useSourceLink();
+  const shared = {
+    format,
+    color: s.color,
+    search: s.search,
+    onZoom: (zoom: string) => update({ zoom }),
+    walk,
+  };
+  const flameOf = (t: Tree, name: string, fill: boolean, zoomable: boolean) => (
+    <FlameGraph
+      {...shared}
+      tree={t}
+      label={`${name} of ${label}`}
+      fill={fill}
+      zoom={zoomable ? s.zoom : ""}
+      onMenu={(i, x, y) => setMenu({ x, y, title: t.names[t.name[i]!]!, items: menuOfNode(t, i, s, link) })}
+      onOpen={(i) => openOther(t, i, s)}
+    />
+  );
+  const showFlame = s.layout !== "table";
+  const showTable = s.layout !== "flame";
+  const what =
+    s.by === "files" ? "File" : s.by === "lines" ? "Line" : s.by === "addresses" ? "Address" : "Function";
+  const body = () => {
+    if (source.error?.isNothing) return <Empty title="No profiles here.">{nothing}</Empty>;
+    if (source.error) return <ErrorNotice error={source.error} again={source.again} />;
+    if (!tree || !base) return source.loading ? <Skeleton rows={9} label="Loading the profile" /> : null;
+    if (!tree.total[0] && tree.n <= 1)
+      return (
+        <Empty title="Nothing is left to show.">
+          <p>The filters leave no sample, or every sample is zero.</p>
+          <button type="button" onClick={() => update({ ...unfiltered, ...fresh })}>
+            Remove the filters
+          </button>
+        </Empty>
+      );
+    return (
+      <div class={`panes ${s.layout} ${source.loading ? "stale" : ""}`}>
+        {showTable && source.rows && (
+          <TopTable
+            rows={source.rows}
+            total={source.total}
+            baseTotal={source.baseTotal}
+            format={format}
+            what={what}
+            sort={s.sort}
+            query={s.search}
+            missing={source.missing}
+            selected={s.mode === "sandwich" ? s.fn : ""}
+            onSort={(sort) => update({ sort }, "replace")}
+            onPick={(r) => update({ mode: "sandwich", fn: r.name, zoom: "" })}
+            onMenu={(r, x, y) =>
+              setMenu({ x, y, title: r.name, items: menuOfName(r.name, r.file, r.line, s, link) })
+            }
+          />
+        )}
+        {showTable && !source.rows && <Skeleton rows={9} label="Loading the table" />}
+        {showFlame && (
+          <section class="graph" aria-label="Flame graph">
+            <Crumbs s={s} source={source} format={format} />
+            <Shape s={s} tree={base} flameOf={flameOf} />
+            {!tree.baseTotal && <Legend tree={base} s={s} format={format} />}
+            {tree.baseTotal && <DiffLegend />}
+          </section>
+        )}
+      </div>
+    );
+  };
+  return (
+    <section class="picture" aria-label="Profile">
+      <div class="toolbar">
+        <div class="tabs" role="group" aria-label="Way to look">
+          {modes.map(([mode, text, title]) => (
+            <button
+              key={mode}
+              type="button"
+              title={title}
+              aria-pressed={s.mode === mode}
+              onClick={() => update({ mode, zoom: "" })}
+            >
+              {text}
+            </button>
+          ))}
+        </div>
+        <Search s={s} tree={base} format={format} onWalk={(step) => setWalk((w) => ({ n: w.n + 1, step }))} />
+        <Options s={s} comparing={source.baseTotal !== null} />
+      </div>
+      <Filters s={s} />
+      <Progress on={source.loading} />
+      {body()}
+      {menu && <Menu {...menu} onClose={() => setMenu(null)} />}
+    </section>
+  );
+}
+
+function reshape(tree: Tree | null, recursion: boolean, chains: boolean): Tree | null {
+  let t = tree;
+  if (t && recursion) t = collapseRecursion(t);
+  if (t && chains) t = collapseChains(t);
+  return t;
+}
+
+/* Asks the server for what an "(other)" holds: its caller becomes the root. */
+function openOther(t: Tree, i: number, s: State): void {
+  if (s.mode !== "flame") return;
+  const above = path(t, t.parent[i]!).map(encodeURIComponent).join(";");
+  update({ root: s.root && above ? `${s.root};${above}` : s.root || above, zoom: "" });
+}
+
+type FlameOf = (t: Tree, name: string, fill: boolean, zoomable: boolean) => preact.JSX.Element;
+
+function Shape({ s, tree, flameOf }: { s: State; tree: Tree; flameOf: FlameOf }) {
+  const leaf = useMemo(() => (s.mode === "leaf" ? leafUp(tree) : null), [tree, s.mode]);
+  if (leaf) return flameOf(leaf, "Leaf up", true, true);
+  if (s.mode === "sandwich") return <Sandwich fn={s.fn} tree={tree} flameOf={flameOf} />;
+  return flameOf(tree, "Flame graph", true, true);
+}
+
+export function Sandwich({ fn, tree, flameOf }: { fn: string; tree: Tree; flameOf: FlameOf }) {
+  const name = tree.names.indexOf(fn);
+  const up = useMemo(() => (name >= 0 ? callers(tree, name) : null), [tree, name]);
+  const down = useMemo(() => (name >= 0 ? callees(tree, name) : null), [tree, name]);
+  if (!fn) return <Empty title="Choose a function: a row of the table, or a frame's menu." />;
+  if (!up || !down || up.n < 1) return <Empty title="This function is not in the profile." />;
+  return (
+    <div class="sandwich">
+      <h3>
+        Callers of <bdi class="name">{fn.slice(0, 300)}</bdi>
+      </h3>
+      {flameOf(up, "Callers", false, false)}
+      <h3>What it calls</h3>
+      {flameOf(down, "Callees", false, true)}
+    </div>
+  );
+}
+
+function Crumbs({ s, source, format }: { s: State; source: Source; format: Format }) {
+  const { nodes, value } = source.truncated;
+  return (
+    <>
+      {s.root && (
+        <div class="crumbs">
+          <span>
+            Opened under <bdi>{lastName(s.root)}</bdi>
+          </span>
+          <button type="button" onClick={() => update({ root: "", zoom: "" })}>
+            Back to the whole
+          </button>
+        </div>
+      )}
+      {nodes > 0 && (
+        <div class="crumbs faint">
+          {`${nodes.toLocaleString("en-US")} small frames (${format(value)}) are folded into “(other)”: click one to open it.`}
+        </div>
+      )}
+    </>
+  );
+}
+
+function lastName(root: string): string {
+  const last = root.slice(root.lastIndexOf(";") + 1);
+  try {
+    return decodeURIComponent(last).slice(0, 200);
+  } catch {
+    return last.slice(0, 200);
+  }
+}
+
+interface SearchProps {
+  s: State;
+  tree: Tree | null;
+  format: Format;
+  onWalk: (step: 1 | -1) => void;
+}
+
+function Search({ s, tree, format, onWalk }: SearchProps) {
+  const hits = useMemo(() => (tree ? searchTree(tree, s.search) : null), [tree, s.search]);
+  const input = useRef<HTMLInputElement>(null);
+  useEffect(() => {
+    const focus = () => input.current?.focus();
+    addEventListener("profefe-search", focus);
+    return () => removeEventListener("profefe-search", focus);
+  }, []);
+  const bad = s.search !== "" && tree !== null && hits === null;
+  return (
+    <div class="search">
+      <input
+        ref={input}
+        type="search"
+        aria-label="Search functions"
+        aria-invalid={bad}
+        placeholder="Search  ( / )"
+        title="A part of a name, or /a regular expression/. Enter walks through the hits."
+        value={s.search}
+        spellcheck={false}
+        onInput={(e) => update({ search: e.currentTarget.value }, "replace")}
+        onKeyDown={(e) => {
+          if (e.key === "Enter") onWalk(e.shiftKey ? -1 : 1);
+          else if (e.key === "Escape") update({ search: "" }, "replace");
+        }}
+      />
+      <output class="hits" aria-live="polite">
+        {bad && "not a regular expression"}
+        {hits &&
+          tree &&
+          `${hits.nodes.toLocaleString("en-US")} frames, ${format(hits.value)} (${formatPercent(hits.value, tree.total[0]!)})`}
+      </output>
+    </div>
+  );
+}
+
+function Filters({ s }: { s: State }) {
+  const all: [keyof typeof unfiltered, string][] = [
+    ["focus", "focus"],
+    ["ignore", "ignore"],
+    ["hide", "hide"],
+    ["show", "show"],
+    ["showFrom", "show from"],
+  ];
+  const on = all.filter(([key]) => s[key]);
+  if (!on.length) return null;
+  return (
+    <div class="filters">
+      {on.map(([key, text]) => (
+        <span class="chip" key={key}>
+          <b>{text}</b>
+          <bdi>{s[key].slice(0, 120)}</bdi>
+          <button type="button" aria-label={`Remove ${text}`} onClick={() => update({ [key]: "", ...fresh })}>
+            ×
+          </button>
+        </span>
+      ))}
+      {on.length > 1 && (
+        <button type="button" class="plain" onClick={() => update({ ...unfiltered, ...fresh })}>
+          Remove all
+        </button>
+      )}
+    </div>
+  );
+}
+
+function Legend({ tree, s, format }: { tree: Tree; s: State; format: Format }) {
+  const { dark } = useTheme();
+  const groups = useMemo(() => (s.color === "value" ? [] : legendOf(tree, s.color, 8)), [tree, s.color]);
+  const p = palette(dark);
+  if (s.color === "value")
+    return (
+      <div class="legend">
+        <span>small</span>
+        {p.heat.map((c) => (
+          <i key={c} class="swatch" style={{ background: c }} />
+        ))}
+        <span>large share of the total</span>
+      </div>
+    );
+  return (
+    <div class="legend">
+      {groups.map(({ group, self }) => (
+        <button
+          key={group}
+          type="button"
+          title={`${group}: ${format(self)} by itself. Search for it.`}
+          onClick={() => update({ search: group === "(unknown)" ? "" : group }, "replace")}
+        >
+          <i
+            class="swatch"
+            style={{ background: group.startsWith("(") ? p.neutral : groupColor(group, p) }}
+          />
+          <bdi>{shorten(group)}</bdi>
+        </button>
+      ))}
+    </div>
+  );
+}
+
+function shorten(group: string): string {
+  return group.length > 28 ? `…${group.slice(-27)}` : group;
+}
+
+function DiffLegend() {
+  const { dark } = useTheme();
+  const p = palette(dark);
+  return (
+    <div class="legend">
+      <span>costs less</span>
+      {[...p.less].reverse().map((c) => (
+        <i key={c} class="swatch" style={{ background: c }} />
+      ))}
+      <i class="swatch" style={{ background: p.neutral }} />
+      {p.more.map((c) => (
+        <i key={c} class="swatch" style={{ background: c }} />
+      ))}
+      <span>costs more</span>
+      <span class="faint">width: the mean of before and after</span>
+    </div>
+  );
+}

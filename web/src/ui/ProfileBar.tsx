@@ -1,0 +1,75 @@
+// A single profile's or a selection's ways out of here: the pprof line, download, speedscope.
+import { address, profileAddress, profilePath } from "../api";
+import { fresh, type Selection, type State, selection } from "../state";
+import { update } from "../store";
+import { seconds } from "../time";
+import { CopyLine } from "./Copy";
+import { Popover } from "./Popover";
+
+/* The address outside of the page, times fixed, so that the line means the same tomorrow. */
+export function absolute(s: Selection): string {
+  const at = (text: string) => String(Math.round(seconds(text) ?? 0));
+  return new URL(profileAddress({ ...s, from: at(s.from), to: at(s.to) }), location.href).href;
+}
+
+export function pprofLine(s: Selection): string {
+  return `go tool pprof '${absolute(s).replaceAll("'", "%27")}'`;
+}
+
+export function speedscopeAddress(s: Selection): string {
+  const title = s.id ? s.id : `${s.service} ${s.type}`;
+  return `speedscope/#profileURL=${encodeURIComponent(absolute(s))}&title=${encodeURIComponent(title)}`;
+}
+
+export function TakeHome({ s }: { s: State }) {
+  const here = selection(s);
+  if (!here.id && (!here.service || !here.type)) return null;
+  const svg = profileAddress(here, { format: "svg", sample_type: s.sample });
+  const pgo = s.type === "cpu" ? profileAddress(here, { format: "pgo" }) : null;
+  return (
+    <Popover label="Take home ▾" title="Take the profile home" class="right">
+      {() => (
+        <div class="take">
+          <p>Open what you see with Go's own tool:</p>
+          <CopyLine text={pprofLine(here)} label="the pprof line" />
+          <p class="row">
+            {s.type !== "trace" && (
+              <a href={speedscopeAddress(here)} target="_blank" rel="noreferrer">
+                Open in speedscope
+              </a>
+            )}
+            <a href={profileAddress(here)} download="">
+              Download pprof
+            </a>
+            {s.type !== "trace" && (
+              <a href={svg} target="_blank" rel="noreferrer">
+                SVG
+              </a>
+            )}
+            {pgo && (
+              <a href={pgo} download="default.pgo">
+                PGO file
+              </a>
+            )}
+          </p>
+        </div>
+      )}
+    </Popover>
+  );
+}
+
+export function ProfileBar({ s }: { s: State }) {
+  return (
+    <div class="profile-bar">
+      <span>
+        One profile: <code>{s.id}</code>
+      </span>
+      <a href={address(profilePath(s.id))} download="">
+        Download
+      </a>
+      <button type="button" onClick={() => update({ id: "", ...fresh })}>
+        Back to the range
+      </button>
+    </div>
+  );
+}

@@ -1,0 +1,53 @@
+// A dropped file, looked at alone or against what is selected.
+import { useFormat } from "../catalog";
+import { compareDropped, type Dropped, putAway } from "../dropped";
+import { useDroppedSource } from "../source";
+import type { State } from "../state";
+import { update } from "../store";
+import { Picture } from "../ui/Picture";
+
+export function DroppedView({ s, file }: { s: State; file: Dropped }) {
+  const source = useDroppedSource(s, file);
+  const format = useFormat({
+    unit: source.sample.unit,
+    seconds: source.seconds,
+    profiles: 1,
+    cumulative: true,
+    rate: false,
+  });
+  const can = s.service !== "" && s.type !== "" && s.type !== "trace";
+  return (
+    <>
+      <div class="profile-bar dropped">
+        <span>
+          File <bdi class="name">{file.name}</bdi>, shown here and stored nowhere
+        </span>
+        <select
+          aria-label="Sample type of the file"
+          value={source.sample.type}
+          onChange={(e) => update({ sample: e.currentTarget.value, zoom: "" })}
+        >
+          {file.profile.sampleTypes.map((t) => (
+            <option key={t.type} value={t.type}>
+              {t.type} ({t.unit})
+            </option>
+          ))}
+        </select>
+        {can && (
+          <button type="button" aria-pressed={file.compare} onClick={() => compareDropped(!file.compare)}>
+            Compare with {s.service} {s.type}
+          </button>
+        )}
+        <button type="button" onClick={putAway}>
+          Put it away
+        </button>
+      </div>
+      <Picture
+        s={file.compare && s.sort === "flat" ? { ...s, sort: "change" } : s}
+        source={source}
+        format={format}
+        label={file.name}
+      />
+    </>
+  );
+}

@@ -1,0 +1,99 @@
+// Explore: the time line of a selection over its flame graph and table.
+import type { Catalog } from "../catalog";
+import { useFormat } from "../catalog";
+import { useServerSource } from "../source";
+import { profileAddress } from "../api";
+import { type State, selection } from "../state";
+import { update } from "../store";
+import { describeRange } from "../time";
+import { Picture } from "../ui/Picture";
+import { QueryBar } from "../ui/QueryBar";
+import { SeriesPanel } from "../ui/SeriesPanel";
+import { ProfileBar } from "../ui/ProfileBar";
+
+export interface ViewProps {
+  s: State;
+  c: Catalog;
+  round: number;
+  onRefresh: () => void;
+}
+
+export function Explore({ s, c, round, onRefresh }: ViewProps) {
+  const source = useServerSource(s, { compare: false, tree: true, rows: s.layout !== "flame" });
+  const format = useFormat({
+    unit: source.sample.unit,
+    seconds: source.seconds,
+    profiles: source.profiles,
+    cumulative: c.cumulative,
+    rate: s.rate,
+  });
+  return (
+    <>
+      <QueryBar
+        s={s}
+        c={c}
+        onRefresh={() => {
+          onRefresh();
+          source.again();
+        }}
+      />
+      {s.id ? <ProfileBar s={s} /> : <SeriesPanel s={s} c={c} round={round} />}
+      {s.type === "trace" ? (
+        <TraceNote s={s} />
+      ) : (
+        <Picture
+          s={s}
+          source={source}
+          format={format}
+          label={`${s.type} of ${s.service}, ${describeRange(s.from, s.to)}`}
+          nothing={<Nothing s={s} c={c} />}
+        />
+      )}
+    </>
+  );
+}
+
+/* Nothing in this range: where is something? */
+function Nothing({ s, c }: { s: State; c: Catalog }) {
+  const type = c.types.value?.find((t) => t.type === s.type);
+  return (
+    <>
+      {type && (
+        <button
+          type="button"
+          onClick={() =>
+            update({
+              from: String(Math.floor(Date.parse(type.last) / 1000) - 3600),
+              to: String(Math.ceil(Date.parse(type.last) / 1000)),
+              labels: "",
+            })
+          }
+        >
+          Go to the newest profile ({new Date(type.last).toLocaleString()})
+        </button>
+      )}
+      {s.labels && (
+        <button type="button" onClick={() => update({ labels: "" })}>
+          Remove the label filters
+        </button>
+      )}
+    </>
+  );
+}
+
+function TraceNote({ s }: { s: State }) {
+  return (
+    <div class="empty">
+      <strong>Execution traces are kept byte for byte and have no flame graph.</strong>
+      {s.id ? (
+        <a class="button" href={profileAddress(selection(s))}>
+          Download it for go tool trace
+        </a>
+      ) : (
+        <button type="button" onClick={() => update({ view: "profiles" })}>
+          List them
+        </button>
+      )}
+    </div>
+  );
+}

@@ -1,0 +1,169 @@
+// One function: what it costs over time, who calls it, what it calls, which of its lines.
+import { useMemo, useState } from "preact/hooks";
+import { api, filterParams, profileAddress } from "../api";
+import { useFormat, useLineFormat } from "../catalog";
+import { useSourceLink } from "../context";
+import type { Format } from "../flame/details";
+import { FlameGraph } from "../flame/FlameGraph";
+import { exactly, menuOfNode } from "../frameMenu";
+import { useLoad } from "../load";
+import { useServerSource } from "../source";
+import { type State, selection } from "../state";
+import { update } from "../store";
+import type { TopRow } from "../types";
+import { formatPercent } from "../units";
+import { Menu, type MenuProps } from "../ui/Menu";
+import { Empty, ErrorNotice, Progress, Skeleton } from "../ui/Notice";
+import { Sandwich } from "../ui/Picture";
+import { QueryBar } from "../ui/QueryBar";
+import { functionLines, useSeries } from "../ui/SeriesPanel";
+import { Timeline } from "../ui/Timeline";
+import type { ViewProps } from "./Explore";
+
+export function FunctionView({ s, c, round, onRefresh }: ViewProps) {
+  const focused: State = { ...s, focus: exactly(s.fn), by: "functions", mode: "sandwich" };
+  const source = useServerSource(focused, { compare: false, tree: s.fn !== "", rows: false });
+  const series = useSeries({ ...selection(s), id: "" }, s.sample, "", s.fn, round);
+  const linesUrl = s.fn
+    ? profileAddress(selection(s), {
+        format: "top",
+        granularity: "lines",
+        limit: 0,
+        sample_type: s.sample,
+        ...filterParams(focused),
+      })
+    : null;
+  const rows = useLoad(linesUrl, (signal) => api.top(linesUrl!, signal));
+  const format = useFormat({
+    unit: source.sample.unit,
+    seconds: source.seconds,
+    profiles: source.profiles,
+    cumulative: c.cumulative,
+    rate: s.rate,
+  });
+  const lineFormat = useLineFormat(series.value?.sample_type.unit ?? "", c.cumulative, s.rate);
+  const lines = useMemo(
+    () => (series.value ? functionLines(series.value, s.rate) : null),
+    [series.value, s.rate],
+  );
+  const [menu, setMenu] = useState<Omit<MenuProps, "onClose"> | null>(null);
+  const link = useSourceLink();
+  const { tree } = source;
+  return (
+    <>
+      <QueryBar s={s} c={c} onRefresh={onRefresh} />
+      <div class="function-head">
+        <h2>
+          <bdi class="name">{s.fn.slice(0, 600) || "No function chosen"}</bdi>
+        </h2>
+        <button type="button" onClick={() => update({ view: "explore", fn: "", mode: "flame" })}>
+          Back to the whole profile
+        </button>
+      </div>
+      {!s.fn && <Empty title="Choose a function in the table or the flame graph of Explore." />}
+      {s.fn && (
+        <>
+          <Progress on={series.loading || source.loading} />
+          {series.error && <ErrorNotice error={series.error} again={series.again} />}
+          {lines && (
+            <Timeline
+              lines={lines}
+              format={lineFormat}
+              height={118}
+              label={`Total and self of ${s.fn.slice(0, 200)} over time`}
+              onRange={(from, to) => update({ from: String(from), to: String(to) })}
+            />
+          )}
+          <div class="function-panes">
+            <LineList
+              rows={rows.value?.rows ?? null}
+              fn={s.fn}
+              total={rows.value?.total ?? 0}
+              format={format}
+            />
+            {source.error && <ErrorNotice error={source.error} again={source.again} />}
+            {!tree && source.loading && <Skeleton rows={6} label="Loading callers and callees" />}
+            {tree && (
+              <Sandwich
+                fn={s.fn}
+                tree={tree}
+                flameOf={(t, name, fill, zoomable) => (
+                  <FlameGraph
+                    tree={t}
+                    label={name}
+                    format={format}
+                    color={s.color}
+                    search={s.search}
+                    fill={fill}
+                    zoom={zoomable ? s.zoom : ""}
+                    onZoom={(zoom) => update({ zoom })}
+                    onOpen={() => {}}
+                    onMenu={(i, x, y) =>
+                      setMenu({ x, y, title: t.names[t.name[i]!]!, items: menuOfNode(t, i, s, link) })
+                    }
+                  />
+                )}
+              />
+            )}
+          </div>
+        </>
+      )}
+      {menu && <Menu {...menu} onClose={() => setMenu(null)} />}
+    </>
+  );
+}
+
+interface LineListProps {
+  rows: TopRow[] | null;
+  fn: string;
+  total: number;
+  format: Format;
+}
+
+/* The function's own lines: rows by line also hold other functions' on the same stacks. */
+function LineList({ rows, fn, total, format }: LineListProps) {
+  const link = useSourceLink();
+  if (!rows) return <Skeleton rows={5} label="Loading lines" />;
+  const own = rows
+    .filter((r) => r.name === fn || r.name.startsWith(`${fn}:`) || r.name.startsWith(`${fn} `))
+    .sort((a, b) => a.line - b.line);
+  return (
+    <section class="lines" aria-label="Lines">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">Line</th>
+            <th scope="col">Self</th>
+            <th scope="col">Total</th>
+          </tr>
+        </thead>
+        <tbody>
+          {own.map((r) => {
+            const url = link(r.file, r.line);
+            const text = `${r.file.slice(r.file.lastIndexOf("/") + 1)}:${r.line}`;
+            return (
+              <tr key={`${r.file}:${r.line}`}>
+                <th scope="row" title={`${r.file}:${r.line}`}>
+                  {url ? (
+                    <a href={url} target="_blank" rel="noreferrer">
+                      <bdi>{text}</bdi>
+                    </a>
+                  ) : (
+                    <bdi>{text}</bdi>
+                  )}
+                </th>
+                <td>
+                  {format(r.flat)} <small>{formatPercent(r.flat, total)}</small>
+                </td>
+                <td>
+                  {format(r.cum)} <small>{formatPercent(r.cum, total)}</small>
+                </td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+      {!own.length && <p class="faint pad">Its lines are not known.</p>}
+    </section>
+  );
+}

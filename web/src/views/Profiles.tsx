@@ -1,0 +1,165 @@
+// Profiles: the single ones, as points over time and as a list; open one, take it home.
+import { useMemo, useState } from "preact/hooks";
+import { address, api, profileAddress, profilePath } from "../api";
+import { useLoad } from "../load";
+import { finestStep, type Point, pointsOf } from "../points";
+import { fresh, type State, selection } from "../state";
+import { follow, update } from "../store";
+import { clock, seconds } from "../time";
+import { formatValue } from "../units";
+import { CopyLine } from "../ui/Copy";
+import { Empty, ErrorNotice, Progress, Skeleton } from "../ui/Notice";
+import { pprofLine, speedscopeAddress } from "../ui/ProfileBar";
+import { QueryBar } from "../ui/QueryBar";
+import { Scatter } from "../ui/Scatter";
+import type { ViewProps } from "./Explore";
+
+const most = 1000;
+
+export function Profiles({ s, c, round, onRefresh }: ViewProps) {
+  const here = { ...selection(s), id: "" };
+  const ready = s.service && s.type;
+  const list = useLoad(ready ? JSON.stringify([here, round]) : null, (signal) =>
+    api.find(here, most, signal),
+  );
+  const from = seconds(s.from) ?? 0;
+  const to = seconds(s.to) ?? 0;
+  const step = finestStep(from, to);
+  const fine = useLoad(
+    ready && s.type !== "trace" ? JSON.stringify([here, s.sample, step, round]) : null,
+    (signal) => api.series(here, { sample_type: s.sample, step }, signal),
+  );
+  const points = useMemo(() => pointsOf(list.value ?? [], fine.value), [list.value, fine.value]);
+  const unit = fine.value?.sample_type.unit ?? "";
+  const format = useMemo(() => (v: number) => formatValue(v, unit), [unit]);
+  return (
+    <>
+      <QueryBar s={s} c={c} onRefresh={onRefresh} />
+      <Progress on={list.loading || fine.loading} />
+      {list.error?.isNothing && <Empty title="No profiles in this range." />}
+      {list.error && !list.error.isNothing && <ErrorNotice error={list.error} again={list.again} />}
+      {list.loading && !list.value && <Skeleton rows={8} label="Loading profiles" />}
+      {list.value && (
+        <>
+          {points.some((p) => p.value !== null) && (
+            <Scatter
+              points={points}
+              format={format}
+              onOpen={(p) => update({ view: "explore", id: p.profile.id, ...fresh })}
+              onRange={(a, b) => update({ from: String(a), to: String(b) })}
+            />
+          )}
+          <List s={s} points={points} format={format} />
+        </>
+      )}
+    </>
+  );
+}
+
+interface ListProps {
+  s: State;
+  points: Point[];
+  format: (v: number) => string;
+}
+
+function List({ s, points, format }: ListProps) {
+  const [limit, setLimit] = useState(100);
+  const [picked, setPicked] = useState("");
+  const newest = useMemo(() => [...points].reverse(), [points]);
+  const trace = s.type === "trace";
+  return (
+    <div class="profiles">
+      <p class="faint pad">
+        {points.length >= most
+          ? `The newest ${most.toLocaleString("en-US")} of this range; a shorter one shows the rest.`
+          : `${points.length.toLocaleString("en-US")} profiles`}
+      </p>
+      <table class="list">
+        <thead>
+          <tr>
+            <th scope="col">Time</th>
+            <th scope="col" class="number">
+              Value
+            </th>
+            <th scope="col">Labels</th>
+            <th scope="col">Id</th>
+            <th scope="col">
+              <span class="unseen">What to do with it</span>
+            </th>
+          </tr>
+        </thead>
+        <tbody>
+          {newest.slice(0, limit).map((p) => {
+            const one = { ...selection(s), id: p.profile.id };
+            return (
+              <tr key={p.profile.id}>
+                <td>
+                  <a {...follow({ view: "explore", id: p.profile.id, ...fresh })}>{clock(p.at)}</a>
+                </td>
+                <td class="number">{p.value === null ? "" : `${p.exact ? "" : "⌀ "}${format(p.value)}`}</td>
+                <td class="label-list">
+                  <Labels profile={p} />
+                </td>
+                <td>
+                  <code>{p.profile.id}</code>
+                </td>
+                <td class="row">
+                  <button
+                    type="button"
+                    aria-expanded={picked === p.profile.id}
+                    onClick={() => setPicked(picked === p.profile.id ? "" : p.profile.id)}
+                  >
+                    pprof
+                  </button>
+                  {!trace && (
+                    <a href={speedscopeAddress(one)} target="_blank" rel="noreferrer">
+                      speedscope
+                    </a>
+                  )}
+                  {!trace && (
+                    <a
+                      {...follow({
+                        view: "compare",
+                        id: p.profile.id,
+                        baseId: s.baseId || p.profile.id,
+                        ...fresh,
+                      })}
+                    >
+                      compare
+                    </a>
+                  )}
+                  <a href={address(profilePath(p.profile.id))} download="">
+                    download
+                  </a>
+                  {picked === p.profile.id && <CopyLine text={pprofLine(one)} label="the pprof line" />}
+                </td>
+              </tr>
+            );
+          })}
+        </tbody>
+      </table>
+      {points.length > limit && (
+        <button type="button" class="more" onClick={() => setLimit(limit + 500)}>
+          {`${limit} of ${points.length}: show more`}
+        </button>
+      )}
+      <div class="pad">
+        <p class="faint">All of them, merged:</p>
+        {!trace && <CopyLine text={pprofLine(selection({ ...s, id: "" }))} label="the pprof line of all" />}
+        {!trace && <a href={profileAddress(selection({ ...s, id: "" }))}>download merged</a>}
+      </div>
+    </div>
+  );
+}
+
+function Labels({ profile }: { profile: Point }) {
+  return (
+    <>
+      {(profile.profile.labels ?? []).map((l) => (
+        <bdi class="label" key={`${l.key}=${l.value}`}>
+          {l.key}={l.value.slice(0, 80)}
+        </bdi>
+      ))}
+    </>
+  );
+}
