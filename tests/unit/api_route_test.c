@@ -20,6 +20,9 @@ static void test_paths(void **state)
 {
     (void)state;
     assert_string_equal(label("/"), "/");
+    assert_string_equal(label(""), "/"); /* the base path itself */
+    assert_string_equal(label("/assets/app-1.js"), "/assets/__file__");
+    assert_string_equal(label("/speedscope/"), "/speedscope/__file__");
     assert_string_equal(label("/api/0/profiles"), "/api/0/profiles");
     assert_string_equal(label("/api/0/profiles/"), "/api/0/profiles");
     assert_string_equal(label("/api/0/profiles/merge/"), "/api/0/profiles/merge");
@@ -27,7 +30,7 @@ static void test_paths(void **state)
     assert_string_equal(label("/api/0/profiles/a+b"), "/api/0/profiles/__pid__");
     assert_string_equal(label("/api/0/profiles/merged"), "/api/0/profiles/__pid__");
     assert_string_equal(label("/api/0/services"), "/api/0/services");
-    const char *const unknown[] = {"", "/x", "/api", "/api/0/profilesx", "/API/0/profiles"};
+    const char *const unknown[] = {"/x", "/api", "/api/0/profilesx", "/API/0/profiles"};
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++)
         assert_false(pf_route_is_known(pf_route_find(pf_str_c(unknown[i]))));
     assert_false(pf_route_is_known(pf_route_find((pf_str){"/healthz\0", 9})));
