@@ -57,7 +57,7 @@ static void admit(void *ctx, pf_req *req, pf_admit *out)
         pf_reply_not_allowed(req, r->post ? "GET, HEAD, POST" : "GET, HEAD", &err);
     } else {
         out->max_body = is_read(req) ? 0 : api->cfg.max_body;
-        out->run = r->is_inline ? PF_RUN_INLINE : PF_RUN_WORKER;
+        out->run = r->is_inline || !is_read(req) ? PF_RUN_INLINE : PF_RUN_WORKER;
     }
 }
 

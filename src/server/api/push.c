@@ -3,6 +3,9 @@
  *     body -> Content-Encoding undone -> gunzip -> decode and validate -> the store, which answers
  * later
  *
+ * A push of ordinary size is decoded on the HTTP thread, which spares two changes of thread; a large one,
+ * or one that inflates to much, moves to a worker, so that it holds nobody else up.
+ *
  * An execution trace goes to the store as it came. Everything that the request holds meanwhile
  * stands in its arena and counts against the memory in flight.
  */
@@ -13,6 +16,14 @@
 #include "server/api/reply.h"
 
 #include <string.h>
+
+enum { INLINE_BODY = 64 << 10, INLINE_INFLATED = 512 << 10 }; /* bytes decoded on an HTTP thread */
+
+static size_t inflated_max(const pf_api *api, pf_req *req)
+{
+    bool small = pf_req_run(req) == PF_RUN_INLINE && api->cfg.max_inflated > INLINE_INFLATED;
+    return small ? INLINE_INFLATED : api->cfg.max_inflated;
+}
 
 static void pushed(pf_write *w, pf_code code, const pf_error *err)
 {
@@ -43,7 +54,7 @@ static pf_code decoded_body(pf_api *api, pf_req *req, pf_str *body, pf_error *er
                        PF_FMT(encoding));
     }
     pf_error why;
-    pf_code code = pf_gunzip(*body, api->cfg.max_inflated, pf_req_arena(req), body, &why);
+    pf_code code = pf_gunzip(*body, inflated_max(api, req), pf_req_arena(req), body, &why);
     if (code == PF_INVALID)
         return pf_fail(err, code, "bad request: Content-Encoding is gzip, the body is not: %s",
                        why.msg);
@@ -56,7 +67,7 @@ static pf_code decode(pf_api *api, pf_req *req, pf_write *w, pf_error *err)
     pf_code code = PF_OK;
     w->inflated = w->body;
     if (pf_is_gzip(w->body))
-        code = pf_gunzip(w->body, api->cfg.max_inflated, a, &w->inflated, err);
+        code = pf_gunzip(w->body, inflated_max(api, req), a, &w->inflated, err);
     else if (w->body.n > api->cfg.max_inflated)
         code = pf_fail(err, PF_TOO_LARGE, "a profile of %zu bytes is over the limit of %zu",
                        w->body.n, api->cfg.max_inflated);
@@ -104,9 +115,18 @@ static pf_code prepare(pf_api *api, pf_req *req, pf_write *w, pf_error *err)
 void pf_handle_push(pf_api *api, pf_req *req)
 {
     pf_error err;
+    bool is_inline = pf_req_run(req) == PF_RUN_INLINE;
+    if (is_inline && pf_req_body(req).n > INLINE_BODY) {
+        pf_req_move(req);
+        return;
+    }
     pf_arena *a = pf_req_arena(req);
     pf_write *w = pf_arena_zalloc(a, sizeof *w);
     pf_code code = w ? prepare(api, req, w, &err) : pf_arena_fail(a, &err, "a push");
+    if (code == PF_TOO_LARGE && is_inline) {
+        pf_req_move(req);
+        return;
+    }
     if (code) {
         pf_req_reply_error(req, code, &err);
         return;

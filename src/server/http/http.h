@@ -43,6 +43,8 @@ typedef enum pf_method {
     PF_METHOD_OTHER, /* see pf_req_method_name */
 } pf_method;
 
+/* Where handle() runs. Inline spares two changes of thread and suits what is short for sure; a handler that finds
+ * out that it is not calls pf_req_move. */
 typedef enum pf_run { PF_RUN_WORKER, PF_RUN_INLINE } pf_run;
 
 /* What admit decides. Zeroed (no body allowed, worker) before the call. */
@@ -129,6 +131,13 @@ pf_arena *pf_req_arena(pf_req *req);       /* freed with the request; one thread
 void pf_req_set_user(pf_req *req, void *user);
 void *pf_req_user(const pf_req *req);
 atomic_bool *pf_req_cancelled(pf_req *req);
+
+/* Where handle() runs now. */
+pf_run pf_req_run(const pf_req *req);
+
+/* In an inline handle(), before any reply: has handle() called anew on a worker, and returns; the caller returns,
+ * too. What was taken from the request's arena stays taken. */
+void pf_req_move(pf_req *req);
 
 /* Adds a header to the answer. Before the reply; `name` and `value` are copied. */
 void pf_req_add_header(pf_req *req, const char *name, const char *value);

@@ -234,6 +234,7 @@ struct pf_req {
 
     bool head_done;  /* the first call of the access handler is over */
     bool deferred;   /* the first final call has passed without an answer */
+    bool moving;     /* handle() asked for a worker: pf_req_move */
     bool dispatched; /* handle() was called, or need not be */
     bool held;       /* counted in http->suspended */
     bool queued;     /* the reply was given to MHD */

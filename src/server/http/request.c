@@ -17,7 +17,7 @@
  * A worker's request is suspended and marked before it is queued. After the exchange the replier
  * may not touch a request that was OPEN; one that was SUSPENDED lives until it is resumed.
  *
- * A worker's request is handed on in the second final call: libmicrohttpd makes one at once when
+ * A request that may be suspended is handed on in the second final call: libmicrohttpd makes one at once when
  * nothing was answered in the first, and in between notes that this connection is not to be read.
  * Suspended without that note, it reads when it is resumed, and one whose client has shut its
  * sending side would be closed instead of answered.
@@ -40,6 +40,16 @@ char *pf_req_text(pf_req *req, size_t n)
         return p;
     }
     return pf_arena_alloc(&req->arena, n);
+}
+
+pf_run pf_req_run(const pf_req *req)
+{
+    return req->admit.run;
+}
+
+void pf_req_move(pf_req *req)
+{
+    req->moving = true;
 }
 
 bool pf_req_hold(pf_req *req)
@@ -252,25 +262,6 @@ static enum MHD_Result take_body(pf_req *req, const char *data, size_t *size)
     return code ? refuse_body(req, pf_code_status(code), err.msg) : MHD_YES;
 }
 
-/* Runs handle() here. It may have left the reply to somebody else. */
-static void handle_inline(pf_req *req, struct MHD_Connection *mhd)
-{
-    pf_http *h = req->http;
-    if (!pf_req_hold(req)) {
-        pf_req_reply_status(req, 503, "the server is shutting down");
-        return;
-    }
-    h->app.handle(h->app.ctx, req);
-    if (replied(req)) {
-        pf_req_release(req);
-        return;
-    }
-    MHD_suspend_connection(mhd);
-    int open = PF_HANDOFF_OPEN;
-    if (!atomic_compare_exchange_strong(&req->handoff, &open, PF_HANDOFF_SUSPENDED))
-        pf_req_resume(req);
-}
-
 static void handle_elsewhere(pf_req *req, struct MHD_Connection *mhd)
 {
     pf_http *h = req->http;
@@ -288,9 +279,36 @@ static void handle_elsewhere(pf_req *req, struct MHD_Connection *mhd)
     pf_workers_push(h->workers, req, PF_JOB_HANDLE);
 }
 
+/* Runs handle() here. It may have left the reply to somebody else. */
+static void handle_inline(pf_req *req, struct MHD_Connection *mhd)
+{
+    pf_http *h = req->http;
+    if (!pf_req_hold(req)) {
+        pf_req_reply_status(req, 503, "the server is shutting down");
+        return;
+    }
+    h->app.handle(h->app.ctx, req);
+    if (req->moving) {
+        req->moving = false;
+        req->admit.run = PF_RUN_WORKER;
+        pf_req_release(req);
+        handle_elsewhere(req, mhd);
+        return;
+    }
+    if (replied(req)) {
+        pf_req_release(req);
+        return;
+    }
+    MHD_suspend_connection(mhd);
+    int open = PF_HANDOFF_OPEN;
+    if (!atomic_compare_exchange_strong(&req->handoff, &open, PF_HANDOFF_SUSPENDED))
+        pf_req_resume(req);
+}
+
 static enum MHD_Result dispatch(pf_req *req, struct MHD_Connection *mhd)
 {
-    if (req->admit.run == PF_RUN_WORKER && !req->deferred) {
+    bool may_suspend = req->admit.run == PF_RUN_WORKER || req->admit.max_body;
+    if (may_suspend && !req->deferred) {
         req->deferred = true;
         return MHD_YES;
     }
