@@ -87,6 +87,7 @@ typedef struct pf_merged {
     size_t count;              /* profiles in it */
     int64_t first, last;       /* created_at of the earliest and the latest, ns */
 } pf_merged;
+/* May call the store: a comparison merges its other side here. */
 typedef pf_code (*pf_merged_fn)(void *ctx, const pf_merged *m, pf_error *err);
 
 typedef struct pf_sample_type {
@@ -110,7 +111,7 @@ typedef struct pf_total {
     const bool *has_sum;          /* false where the sum leaves int64 */
 } pf_total;
 
-/* An error ends the walk. Must not call the store. */
+/* An error ends the walk. Must not call the store, which may hold something meanwhile. */
 typedef pf_code (*pf_total_fn)(void *ctx, const pf_total *t, pf_error *err);
 
 /* What a store holds; for people. */

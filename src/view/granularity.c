@@ -251,7 +251,7 @@ static pf_code make_frame(maker *m, const pf_location *loc, const pf_line *line,
         key.file = m->same_dir[file];
     if (by_line)
         key.line = frame.line;
-    if (!frame.name.n && !(m->g == PF_BY_FILE && frame.file.n))
+    if (!frame.name.n)
         key.binary = m->same[binary];
     if (m->g == PF_BY_FUNCTION && !frame.name.n)
         frame.file = (pf_str){"", 0}; /* nameless functions of a binary are one frame */

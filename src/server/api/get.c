@@ -22,10 +22,9 @@ void pf_handle_get(pf_api *api, pf_req *req)
     size_t n;
     pf_blob blob = {0};
     pf_op op = pf_api_op(api, req);
-    pf_str format;
     pf_code code = pf_params_ids(req, &ids, &n, &err);
-    if (!code && pf_view_is_wanted(req, &format)) {
-        pf_view_reply(api, req, &(pf_selection){.ids = ids, .nids = n}, format);
+    if (!code && pf_view_is_wanted(req)) {
+        pf_view_reply(api, req, &(pf_selection){.ids = ids, .nids = n});
         return;
     }
     if (!code && n == 1)
@@ -46,9 +45,8 @@ void pf_handle_merge(pf_api *api, pf_req *req)
     if (!code && (query.type == PF_TYPE_UNKNOWN || query.type == PF_TYPE_TRACE))
         code = pf_fail(&err, PF_NOT_ALLOWED, "can't merge profiles of %s type",
                        pf_type_name(query.type));
-    pf_str format;
-    if (!code && pf_view_is_wanted(req, &format)) {
-        pf_view_reply(api, req, &(pf_selection){.query = &query}, format);
+    if (!code && pf_view_is_wanted(req)) {
+        pf_view_reply(api, req, &(pf_selection){.query = &query});
         return;
     }
     if (!code)

@@ -34,6 +34,7 @@ void pf_handle_push(pf_api *api, pf_req *req);
 void pf_handle_find(pf_api *api, pf_req *req);
 void pf_handle_get(pf_api *api, pf_req *req);
 void pf_handle_merge(pf_api *api, pf_req *req);
+void pf_handle_diff(pf_api *api, pf_req *req);
 void pf_handle_types(pf_api *api, pf_req *req);
 void pf_handle_sample_types(pf_api *api, pf_req *req);
 void pf_handle_labels(pf_api *api, pf_req *req);
@@ -50,10 +51,10 @@ void pf_handle_asset(pf_api *api, pf_req *req);
 void pf_handle_ui_config(pf_api *api, pf_req *req);
 
 /* Answers with a view of the selection, in the format that the request asks for (view.c). */
-void pf_view_reply(pf_api *api, pf_req *req, const pf_selection *sel, pf_str format);
+void pf_view_reply(pf_api *api, pf_req *req, const pf_selection *sel);
 
-/* True when the request asks for another format than pprof; *format is what it asks for. */
-bool pf_view_is_wanted(pf_req *req, pf_str *format);
+/* True when the request asks for more than the stored bytes: another format than pprof, or a filter. */
+bool pf_view_is_wanted(pf_req *req);
 
 /* The limits of one query of `req`: deadline from now, memory, given up when the client hangs up.
  */

@@ -148,6 +148,44 @@ pf_code pf_params_scope(pf_req *req, bool any_time, pf_query *out, pf_error *err
     return wrap(read_scope(req, any_time, out, &why), &why, err);
 }
 
+/* *any is set when the request has the parameter, even empty. */
+static pf_code get_base(pf_req *req, const char *name, pf_str *out, bool *any, pf_error *err)
+{
+    pf_code code = get(req, name, out, err);
+    *any |= !code && out->p;
+    return code;
+}
+
+static pf_code read_base(pf_req *req, const pf_query *compared, pf_query *out, pf_error *err)
+{
+    pf_str service, from, to, labels;
+    bool any = false;
+    *out = *compared;
+    pf_code code = get_base(req, "base_service", &service, &any, err);
+    if (code || (code = get_base(req, "base_from", &from, &any, err)) ||
+        (code = get_base(req, "base_to", &to, &any, err)) ||
+        (code = get_base(req, "base_labels", &labels, &any, err)))
+        return code;
+    if (!any)
+        return pf_fail(err, PF_INVALID, "missing \"base_from\" and \"base_to\"");
+    if (service.p && (code = pf_service_check(service, err)))
+        return code;
+    out->service = service.p ? service : compared->service;
+    if (from.n && (code = read_bound(req, "base_from", false, &out->from, err)))
+        return code;
+    if (to.n && (code = read_bound(req, "base_to", true, &out->to, err)))
+        return code;
+    if (out->from > out->to)
+        return pf_fail(err, PF_INVALID, "\"base_from\" is after \"base_to\"");
+    return labels.p ? pf_labels_parse(labels, pf_req_arena(req), &out->labels, err) : PF_OK;
+}
+
+pf_code pf_params_base(pf_req *req, const pf_query *compared, pf_query *out, pf_error *err)
+{
+    pf_error why;
+    return wrap(read_base(req, compared, out, &why), &why, err);
+}
+
 pf_code pf_params_text(pf_req *req, const char *name, pf_str *out, pf_error *err)
 {
     pf_error why;

@@ -20,6 +20,10 @@ pf_code pf_params_query(pf_req *req, pf_query *out, pf_error *err);
  * then mean all. */
 pf_code pf_params_scope(pf_req *req, bool any_time, pf_query *out, pf_error *err);
 
+/* The other side of a comparison: base_service, base_from, base_to, base_labels, each of which is that of
+ * `compared` where it is absent; but one must be there. */
+pf_code pf_params_base(pf_req *req, const pf_query *compared, pf_query *out, pf_error *err);
+
 /* A parameter's text; empty when it is absent. */
 pf_code pf_params_text(pf_req *req, const char *name, pf_str *out, pf_error *err);
 

@@ -6,6 +6,7 @@ static const pf_route routes[] = {
     {"/api/0/profiles", pf_handle_find, pf_handle_push, false},
     {"/api/0/profiles/merge", pf_handle_merge, NULL, false},
     {"/api/0/profiles/__pid__", pf_handle_get, NULL, false},
+    {"/api/0/profiles/diff", pf_handle_diff, NULL, false},
     {"/api/0/types", pf_handle_types, NULL, false},
     {"/api/0/sample_types", pf_handle_sample_types, NULL, false},
     {"/api/0/labels", pf_handle_labels, NULL, false},

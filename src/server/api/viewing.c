@@ -1,0 +1,197 @@
+#include "server/api/viewing.h"
+
+#include "pprof/gzip.h"
+#include "pprof/merge.h"
+#include "profile/time.h"
+#include "server/api/params.h"
+#include "server/api/reply.h"
+#include "view/folded.h"
+#include "view/top.h"
+
+#include <stdio.h>
+
+enum { NODES = 10000, NODES_MAX = 200000, ROWS = 1000, ROWS_MAX = 1000000, GZIP_LEVEL = 1 };
+
+#define FORMATS "there are pprof, flamegraph, top, folded"
+static const char *const formats[PF_FORMATS] = {"pprof", "flamegraph", "top", "folded"};
+
+static pf_code check_op(const void *op, pf_error *err)
+{
+    return pf_op_check(op, err);
+}
+
+static pf_code read_format(pf_req *req, pf_format *out, pf_error *err)
+{
+    pf_str word;
+    pf_code code = pf_params_text(req, "format", &word, err);
+    *out = PF_FORMAT_PPROF;
+    for (int i = 0; !code && i < PF_FORMATS; i++) {
+        if (pf_str_eq(word, pf_str_c(formats[i]))) {
+            *out = (pf_format)i;
+            return PF_OK;
+        }
+    }
+    return code || !word.n ? code : pf_params_bad("format", word, FORMATS, err);
+}
+
+static pf_code read_pattern(pf_req *req, const char *name, pf_regex **out, pf_error *err)
+{
+    pf_str text;
+    pf_error why;
+    pf_code code = pf_params_text(req, name, &text, err);
+    if (code || !text.n)
+        return code;
+    code = pf_regex_new(text, PF_REGEX_SEARCH, out, &why);
+    if (code == PF_INVALID)
+        return pf_params_bad(name, text, why.msg, err);
+    return code ? pf_fail(err, code, "%s", why.msg) : PF_OK;
+}
+
+static pf_code read_filter(pf_req *req, pf_filter *f, pf_error *err)
+{
+    pf_code code = read_pattern(req, "focus", &f->focus, err);
+    if (!code)
+        code = read_pattern(req, "ignore", &f->ignore, err);
+    if (!code)
+        code = read_pattern(req, "hide", &f->hide, err);
+    if (!code)
+        code = read_pattern(req, "show", &f->show, err);
+    return code ? code : read_pattern(req, "show_from", &f->show_from, err);
+}
+
+pf_code pf_viewing_read(pf_api *api, pf_req *req, pf_viewing *w, pf_error *err)
+{
+    pf_str granularity;
+    int64_t nodes = 0;
+    *w = (pf_viewing){.op = pf_api_op(api, req), .out = {.max = api->cfg.query_max_memory}};
+    w->options.stop = (pf_stop){check_op, &w->op};
+    pf_arena_init(&w->arena, w->op.budget, w->op.max_memory);
+    pf_code code = read_format(req, &w->format, err);
+    if (!code)
+        code = read_filter(req, &w->filter, err);
+    if (!code)
+        code = pf_params_text(req, "sample_type", &w->options.sample_type, err);
+    if (!code)
+        code = pf_params_text(req, "granularity", &granularity, err);
+    if (!code && !pf_granularity_parse(granularity, &w->options.granularity))
+        code = pf_params_bad("granularity", granularity,
+                             "there are functions, files, lines, addresses", err);
+    if (!code)
+        code = pf_params_text(req, "root", &w->flame.root, err);
+    if (!code)
+        code = pf_params_number(req, "max_nodes", 1, NODES_MAX, NODES, &nodes, err);
+    w->flame.max_nodes = (uint32_t)nodes;
+    return code ? code : pf_params_number(req, "rows", 0, ROWS_MAX, ROWS, &w->rows, err);
+}
+
+void pf_viewing_free(pf_viewing *w)
+{
+    pf_regex_free(w->filter.focus);
+    pf_regex_free(w->filter.ignore);
+    pf_regex_free(w->filter.hide);
+    pf_regex_free(w->filter.show);
+    pf_regex_free(w->filter.show_from);
+    pf_arena_free(&w->arena);
+    pf_buf_free(&w->out);
+}
+
+static pf_code write_pprof(const pf_profile *p, pf_buf *out, pf_error *err)
+{
+    pf_buf bare = {.max = out->max};
+    pf_code code = pf_profile_encode(p, &bare, err);
+    if (!code)
+        code = pf_gzip(pf_buf_str(&bare), GZIP_LEVEL, out, err);
+    pf_buf_free(&bare);
+    return code == PF_TOO_LARGE
+               ? pf_fail(err, PF_QUERY_LIMIT, "the profile needs more than %zu bytes", out->max)
+               : code;
+}
+
+/* Through a merge once more: that leaves out what the filters left unused. */
+static pf_code show_pprof(pf_viewing *w, const pf_profile *p, pf_error *err)
+{
+    pf_merge *m = pf_merge_new(w->op.budget, w->op.max_memory);
+    if (!m)
+        return pf_fail_nomem(err, "a view");
+    pf_profile result;
+    pf_code code = pf_merge_add(m, p, err);
+    if (!code)
+        code = pf_merge_finish(m, &result, err);
+    if (!code)
+        code = write_pprof(&result, &w->out, err);
+    pf_merge_free(m);
+    return code;
+}
+
+static pf_code show_flame(pf_viewing *w, const pf_view *v, const pf_view_facts *facts,
+                          pf_error *err)
+{
+    pf_flame flame;
+    if (w->format != PF_FORMAT_FLAMEGRAPH)
+        w->flame.max_nodes = 0;
+    pf_code code = pf_flame_make(&flame, v, &w->flame, err);
+    if (code)
+        return code;
+    if (w->format == PF_FORMAT_FOLDED)
+        return pf_folded_write(&flame, v, &w->out, err);
+    pf_reply_open(&w->out);
+    code = pf_json_flame(&flame, v, facts, &w->out, err);
+    pf_reply_close(&w->out);
+    return code;
+}
+
+static pf_code show_view(pf_viewing *w, const pf_profile *p, const pf_view_facts *facts,
+                         pf_error *err)
+{
+    pf_view v;
+    pf_top top;
+    pf_code code = pf_view_make(&v, p, &w->options, &w->arena, err);
+    if (code || w->format != PF_FORMAT_TOP)
+        return code ? code : show_flame(w, &v, facts, err);
+    code = pf_top_make(&top, &v, (uint32_t)w->rows, err);
+    pf_reply_open(&w->out);
+    if (!code)
+        pf_json_top(&top, &v, facts, &w->out);
+    pf_reply_close(&w->out);
+    return code;
+}
+
+pf_code pf_viewing_show(pf_viewing *w, const pf_merged *m, pf_error *err)
+{
+    char time[PF_TIME_CHARS + 1];
+    pf_time_format(m->profile->time_nanos ? m->profile->time_nanos : m->first, time);
+    pf_view_facts facts = {m->count, time, w->options.granularity == PF_BY_ADDRESS};
+    pf_error why;
+    pf_profile pruned = *m->profile, filtered;
+    pf_code code = PF_OK;
+    if (w->format != PF_FORMAT_PPROF)
+        code = pf_filter_prune(m->profile, &w->options.stop, &w->arena, &pruned, &why);
+    if (!code)
+        code = pf_filter_apply(&w->filter, &pruned, &w->options.stop, &w->arena, &filtered, &why);
+    if (!code)
+        code = w->format == PF_FORMAT_PPROF ? show_pprof(w, &filtered, &why)
+                                            : show_view(w, &filtered, &facts, &why);
+    if (!code && w->out.failed)
+        code = pf_fail(&why, PF_QUERY_LIMIT, "the view needs more than %zu bytes", w->out.max);
+    if (code == PF_INVALID)
+        return pf_fail(err, code, "bad request: %s", why.msg);
+    return code ? pf_fail(err, code, "%s", why.msg) : PF_OK;
+}
+
+void pf_viewing_reply(pf_req *req, pf_viewing *w, pf_code code, const char *stem,
+                      const pf_error *err)
+{
+    if (code == PF_NOT_ALLOWED) {
+        pf_reply_not_allowed(req, "GET, HEAD", err);
+    } else if (code) {
+        pf_req_reply_error(req, code, err);
+    } else if (w->format == PF_FORMAT_PPROF) {
+        pf_blob blob = {.bytes = w->out, .type = PF_TYPE_OTHER};
+        pf_reply_blob_take(req, &blob, pf_str_c(stem));
+        w->out = PF_BUF_INIT;
+    } else if (w->format == PF_FORMAT_FOLDED) {
+        pf_reply_text_take(req, &w->out);
+    } else {
+        pf_reply_json_take(req, &w->out);
+    }
+}

@@ -1,0 +1,50 @@
+#include "view/folded.h"
+
+#include "view/json.h"
+
+enum { NODES_A_LOOK = 256 };
+
+static void put_name(pf_buf *out, pf_str name)
+{
+    for (size_t i = 0; i < name.n; i++) {
+        unsigned char c = (unsigned char)name.p[i];
+        pf_buf_putc(out, c == ';' ? ':' : c < 0x20 || c == 0x7f ? ' ' : (char)c);
+    }
+}
+
+/* The way up from the node, then written from its end. */
+static void put_stack(const pf_flame *f, const pf_view *v, uint32_t node, uint32_t *way,
+                      pf_buf *out)
+{
+    uint32_t depth = 0;
+    for (uint32_t at = node; at; at = f->node[at].parent)
+        way[depth++] = at;
+    if (!depth)
+        pf_buf_puts(out, "(no stack)");
+    while (depth-- > 0 && !out->failed) {
+        put_name(out, pf_flame_name(f, v, way[depth]));
+        if (depth)
+            pf_buf_putc(out, ';');
+    }
+}
+
+pf_code pf_folded_write(const pf_flame *f, const pf_view *v, pf_buf *out, pf_error *err)
+{
+    uint32_t *way = pf_arena_array(v->arena, f->n, sizeof *way);
+    if (!way)
+        return pf_view_nomem(v->arena, err);
+    for (uint32_t i = 0; i < f->n && !out->failed; i++) {
+        pf_code code = i % NODES_A_LOOK ? PF_OK : pf_stop_check(&v->stop, err);
+        if (code)
+            return code;
+        if (!f->node[i].self)
+            continue;
+        put_stack(f, v, i, way, out);
+        pf_buf_putc(out, ' ');
+        pf_json_int(out, f->node[i].self);
+        pf_buf_putc(out, '\n');
+    }
+    return out->failed ? pf_fail(err, PF_QUERY_LIMIT, "the stacks need more than %zu bytes of text",
+                                 out->max)
+                       : PF_OK;
+}

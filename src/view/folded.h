@@ -1,0 +1,16 @@
+/* folded.h: stacks as text, a line each, for flamegraph.pl, inferno, speedscope and grep:
+ *
+ *     main;work;parse 120
+ *
+ * Outermost frame first, equal stacks joined, the value behind the last space. In names ';' becomes ':' and
+ * control characters become spaces. Samples without a stack stand as "(no stack)".
+ */
+#ifndef PF_VIEW_FOLDED_H
+#define PF_VIEW_FOLDED_H
+
+#include "view/flame.h"
+
+/* `f` must be whole (max_nodes 0). PF_QUERY_LIMIT when out->max is reached. */
+pf_code pf_folded_write(const pf_flame *f, const pf_view *v, pf_buf *out, pf_error *err);
+
+#endif

@@ -1,0 +1,43 @@
+#include "view/match.h"
+
+enum { UNKNOWN = 0, NO = 1, YES = 2, TEXTS_A_LOOK = 64 };
+
+pf_code pf_matcher_init(pf_matcher *m, pf_regex *re, const char *name, const pf_profile *p,
+                        const pf_stop *stop, pf_arena *a, pf_error *err)
+{
+    *m = (pf_matcher){.re = re, .name = name, .p = p, .stop = stop};
+    if (re && !(m->known = pf_arena_zalloc(a, p->nstring)))
+        return pf_view_nomem(a, err);
+    return PF_OK;
+}
+
+pf_code pf_matcher_string(pf_matcher *m, uint32_t string, bool *yes, pf_error *err)
+{
+    *yes = m->known[string] == YES;
+    if (m->known[string])
+        return PF_OK;
+    pf_error why;
+    pf_code code = ++m->looked % TEXTS_A_LOOK ? PF_OK : pf_stop_check(m->stop, err);
+    if (code)
+        return code;
+    code = pf_regex_match(m->re, m->p->string[string], yes, &why);
+    if (code)
+        return pf_fail(err, code, "bad \"%s\": %s", m->name, why.msg);
+    m->known[string] = *yes ? YES : NO;
+    return PF_OK;
+}
+
+pf_code pf_matcher_line(pf_matcher *m, const pf_line *line, bool *yes, pf_error *err)
+{
+    const pf_function *f = &m->p->function[line->function];
+    pf_code code = pf_matcher_string(m, f->name, yes, err);
+    return code || *yes ? code : pf_matcher_string(m, f->filename, yes, err);
+}
+
+pf_code pf_matcher_binary(pf_matcher *m, const pf_location *loc, bool *yes, pf_error *err)
+{
+    *yes = false;
+    if (loc->mapping == PF_NO_INDEX)
+        return PF_OK;
+    return pf_matcher_string(m, m->p->mapping[loc->mapping].file, yes, err);
+}
