@@ -1,8 +1,7 @@
 /* api.h: the HTTP API, version 0, on top of the transport. docs/api.md is its manual.
  *
- *     transport --admit--> route.c --> handle: params.c --> push.c, find.c, get.c, pages.c -->
- * storage
- *                                                                   \--> reply.c --> transport
+ *     transport --admit--> route.c --handle--> params.c --> push.c, find.c, get.c ... --> storage
+ *                                                             \--> reply.c --> transport
  *
  * One file per resource: push.c (a new profile), find.c (lists), get.c (one profile, several, a
  * merge), pages.c (services, version, health, metrics, the text at "/"), web.c (the page and

@@ -1,7 +1,7 @@
 /* push.c: POST /api/0/profiles, a new profile.
  *
- *     body -> Content-Encoding undone -> gunzip -> decode and validate -> the store, which answers
- * later
+ *     body -> Content-Encoding undone -> gunzip -> decode and validate -> the store
+ *     the store, when it is on disk -> pushed(): the answer
  *
  * A push of ordinary size is decoded on the HTTP thread, which spares two changes of thread; a large one,
  * or one that inflates to much, moves to a worker, so that it holds nobody else up.

@@ -5,8 +5,8 @@
  *         no labels:    one run of profile_time a type
  *         with labels:  the matching series, one run of profile_series each;
  *                       where many may match, profile_time first, looking at each series once
- *     a run adds to the entries until it gives nothing better; then series -> labels for those that
- * stay
+ *     a run adds to the entries until it gives nothing better;
+ *     then series -> labels for those that stay
  *
  * One connection at a time, given back between partitions. Not thread-safe.
  */

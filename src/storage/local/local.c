@@ -1,9 +1,10 @@
 /* local.c: opening, closing, and the way of a write; the other operations have a file each.
  *
- *     write (caller's thread): space? -> job (gzip, encodings, hashes) -> queue
- *     committer (one thread):  batch -> partition of today -> transaction -> done(); upkeep once a
- * second find, read, services (caller's threads): a snapshot of the set -> a pooled connection per
- * partition
+ *     write (caller's thread):        space? -> job (content hashes, encodings) -> queue
+ *     committer (one thread):         batch -> partition of today -> transaction -> done()
+ *                                     once a second: upkeep
+ *     find, read, merge, services
+ *     (callers' threads):             a snapshot of the set -> a pooled connection per partition
  *
  * -local.cache-size is shared out once: a quarter for the committer's connection, a quarter over those of
  * the readers, half for the symbol tables that readers have in memory (views.h).

@@ -1,7 +1,6 @@
 /* partitions.h: the set of partitions, oldest first, and which one a moment belongs to.
  *
- *     dropped: out of the set at once ---> its readers finish ---> files unlinked by
- * pf_partitions_reap
+ *     dropped: out of the set at once --> its readers finish --> pf_partitions_reap unlinks its files
  *
  * Thread-safe. Only the committer adds and drops.
  */

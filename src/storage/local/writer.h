@@ -1,8 +1,7 @@
 /* writer.h: the committer's hand in one partition: one connection, one transaction at a time.
  *
- *     begin -> add, add, ... -> commit      all or nothing; numbers given out in a transaction that
- * is
- *                            -> rollback    rolled back are forgotten with it
+ *     begin -> add, add, ... -> commit      all or nothing; numbers given out in a transaction
+ *                            -> rollback    that is rolled back are forgotten with it
  *
  * Not thread-safe: the committer's alone.
  */
