@@ -200,32 +200,25 @@ static pf_code new_sample(pf_merge *m, const pf_merge_view *v, const coming *c,
     return PF_OK;
 }
 
-static pf_code own_locations(pf_merge *m, pf_merge_view *v, const pf_sample *s, pf_error *err)
-{
-    for (uint32_t i = 0; i < s->loc_n; i++) {
-        uint32_t l = v->p->sample_location[s->loc_off + i];
-        if (v->location[l] != PF_NO_INDEX)
-            continue;
-        pf_code code = pf_merge_location(m, v, l, &v->location[l], err);
-        if (code)
-            return code;
-    }
-    return PF_OK;
-}
-
+/* Finds out where the sample belongs, which gives its locations numbers. */
 static pf_code prepare_sample(pf_merge *m, pf_merge_view *v, coming *c, pf_error *err)
 {
     const pf_sample *s = &v->p->sample[c->row];
     c->label_set = PF_NO_INDEX;
     pf_code code = s->label_n ? pf_merge_label_set(m, v, s, &c->label_set, err) : PF_OK;
-    if (!code)
-        code = own_locations(m, v, s, err);
     if (code)
         return code;
     uint32_t *key = (uint32_t *)v->bytes;
     key[0] = c->label_set;
-    for (uint32_t i = 0; i < s->loc_n; i++)
-        key[1 + i] = v->location[v->p->sample_location[s->loc_off + i]];
+    for (uint32_t i = 0; i < s->loc_n; i++) {
+        uint32_t l = v->p->sample_location[s->loc_off + i];
+        if (v->location[l] == PF_NO_INDEX) {
+            code = pf_merge_location(m, v, l, &v->location[l], err);
+            if (code)
+                return code;
+        }
+        key[1 + i] = v->location[l];
+    }
     c->hash = pf_hash_bytes(&m->key, key, (1 + (size_t)s->loc_n) * sizeof *key);
     return PF_OK;
 }

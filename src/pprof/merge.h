@@ -38,7 +38,9 @@ pf_code pf_merge_add_header(pf_merge *m, const pf_profile *p, pf_error *err);
 void pf_merge_add_times(pf_merge *m, int64_t time_nanos, int64_t duration_nanos);
 pf_code pf_merge_add_samples(pf_merge *m, const pf_profile *p, pf_error *err);
 
-/* PF_INVALID when nothing was added ("no profiles to merge") or a sum leaves int64. */
+/* PF_INVALID when nothing was added ("no profiles to merge") or a sum leaves int64. Samples stand in
+ * the order in which their stacks appeared first, ids are 1, 2, 3, ..., labels are sorted: texts, then
+ * numbers, by key. Samples with the same labels share their range of label[]. */
 pf_code pf_merge_finish(pf_merge *m, pf_profile *result, pf_error *err);
 
 void pf_merge_free(pf_merge *m);

@@ -30,7 +30,7 @@ typedef struct pf_value_type {
 
 typedef struct pf_sample {
     uint32_t loc_off, loc_n;     /* in sample_location[]; leaf first; an empty stack is legal */
-    uint32_t label_off, label_n; /* in label[], as they stood */
+    uint32_t label_off, label_n; /* in label[], as they stood; samples may share a range */
 } pf_sample;
 
 typedef struct pf_label {
@@ -93,11 +93,13 @@ typedef struct pf_profile {
     bool has_period_type; /* the message was there, if empty */
     uint32_t drop_frames, keep_frames, default_sample_type, doc_url; /* strings, 0 for none */
 
-    bool has_unknown_fields; /* fields that profile.proto does not define were skipped */
+    /* Something was left out: a field that profile.proto does not define, or a unit beside a label's
+     * text that is no string of the table. Encoding does not bring it back. */
+    bool has_unknown_fields;
 } pf_profile;
 
 /* Decodes `bytes` (bare protobuf, see gzip.h for the rest) into `a` and checks it by the rules of
- * google/pprof's CheckValid. One counting pass sizes every array before anything is allocated, one
+ * google/pprof's CheckValid. One counting pass sizes the arrays before anything is allocated, one
  * pass fills them.
  * Errors: PF_INVALID with a message that says what is wrong, in the words of google/pprof where it
  * has some ("concatenated profiles detected"); PF_TOO_LARGE or PF_UNAVAILABLE when the arena is at
