@@ -112,6 +112,8 @@ static void put_stacks(writer *w, const pf_tables *t)
 static pf_code compress(pf_buf *out, size_t from, int level, pf_error *err)
 {
     size_t n = out->len - from, bound = ZSTD_compressBound(n);
+    if (n > INFLATED_MAX) /* would not be read back */
+        return PF_OK;
     char *tmp = malloc(bound);
     if (!tmp)
         return pf_fail_nomem(err, "symbols");
