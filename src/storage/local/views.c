@@ -43,12 +43,19 @@ void pf_views_free(pf_views *v)
     pthread_mutex_destroy(&v->lock);
 }
 
-static pf_view *find(pf_views *v, uint64_t partition, int64_t service)
+static pf_view **bucket_of(pf_views *v, uint64_t partition, int64_t service)
 {
-    pf_view *view = v->newest;
-    while (view && (view->partition != partition || view->service != service))
-        view = view->older;
-    return view;
+    uint64_t mixed = (partition << 32 ^ (uint64_t)service) * UINT64_C(0x9e3779b97f4a7c15);
+    return &v->bucket[mixed >> 54];
+}
+
+/* Where the view hangs in its bucket, or where it would. */
+static pf_view **find(pf_views *v, uint64_t partition, int64_t service)
+{
+    pf_view **at = bucket_of(v, partition, service);
+    while (*at && ((*at)->partition != partition || (*at)->service != service))
+        at = &(*at)->chain;
+    return at;
 }
 
 static pf_view *new_view(uint64_t partition, int64_t service)
@@ -67,11 +74,11 @@ pf_code pf_views_take(pf_views *v, const pf_partition *p, int64_t service, pf_vi
                       pf_error *err)
 {
     pthread_mutex_lock(&v->lock);
-    pf_view *view = find(v, p->serial, service);
+    pf_view **at = find(v, p->serial, service), *view = *at;
     if (view)
         unlink_view(v, view);
     else
-        view = new_view(p->serial, service);
+        view = *at = new_view(p->serial, service);
     if (view) {
         view->users++;
         put_newest(v, view);
@@ -89,6 +96,7 @@ static pf_view *shrink(pf_views *v)
         pf_view *newer = at->newer;
         if (!at->users) {
             unlink_view(v, at);
+            *find(v, at->partition, at->service) = at->chain;
             v->bytes -= at->counted;
             at->older = gone;
             gone = at;

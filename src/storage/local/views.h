@@ -21,6 +21,7 @@ typedef struct pf_view pf_view;
 struct pf_view {
     /* Guarded by the cache's lock. */
     pf_view *newer, *older; /* by last use */
+    pf_view *chain;         /* the next of its bucket */
     unsigned users;
     size_t counted; /* bytes that stand in the cache's sum */
 
@@ -33,9 +34,12 @@ struct pf_view {
     int64_t service;
 };
 
+enum { PF_VIEW_BUCKETS = 1024 };
+
 typedef struct pf_views {
     pthread_mutex_t lock; /* guards all below */
     pf_view *newest, *oldest;
+    pf_view *bucket[PF_VIEW_BUCKETS]; /* by partition and service */
     size_t bytes, max;
 } pf_views;
 
