@@ -1,4 +1,5 @@
 """Bytes that are no profile, or lie about what they hold: a clear answer, nothing stored, no crash, no memory."""
+# variants: release, asan
 
 import gzip
 import random

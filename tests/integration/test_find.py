@@ -1,4 +1,5 @@
 """Finding: by label every match, by time inclusive, oldest first, with a limit the newest."""
+# variants: release, asan
 
 import re
 import urllib.parse

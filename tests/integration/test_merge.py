@@ -1,4 +1,5 @@
 """Merges, held against the oracle of pprof_merge.py and, node by node, against `go tool pprof`."""
+# variants: release, asan
 
 import gzip
 import itertools

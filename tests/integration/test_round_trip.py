@@ -1,4 +1,5 @@
 """What is pushed comes back: pprof profiles equal in every field, traces byte for byte."""
+# variants: release, asan
 
 import gzip
 import json

@@ -1,4 +1,5 @@
 """Starting: flags in every form, the environment, the original's flags, and data directories that can't be used."""
+# variants: release, asan
 
 import json
 import os
