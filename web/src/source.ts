@@ -67,7 +67,7 @@ export function useServerSource(s: State, want: Wanted): Source {
   const ready = here.id || (here.service && here.type && here.type !== "trace");
   const flameUrl =
     ready && want.tree ? address("flamegraph", { max_nodes: nodesWanted, root: s.root }) : null;
-  const topUrl = ready && want.rows ? address("top", { limit: 1000 }) : null;
+  const topUrl = ready && want.rows ? address("top", { rows: 1000 }) : null;
   const flame = useLoad(flameUrl, (signal) => api.flame(flameUrl!, signal));
   const top = useLoad(topUrl, (signal) => api.top(topUrl!, signal));
   const answer = flame.value;

@@ -102,3 +102,11 @@ export function ago(at: number, now = Date.now() / 1000): string {
   if (s < 129600) return `${Math.round(s / 3600)} h ago`;
   return `${Math.round(s / 86400)} d ago`;
 }
+
+/* A time on an axis whose marks are `step` seconds apart: the day at midnight, else the clock. */
+export function tick(at: number, step: number): string {
+  const d = new Date(at * 1000);
+  const midnight = d.getHours() === 0 && d.getMinutes() === 0 && d.getSeconds() === 0;
+  if (step >= 86400 || midnight) return `${two(d.getMonth() + 1)}-${two(d.getDate())}`;
+  return `${two(d.getHours())}:${two(d.getMinutes())}${step < 60 ? `:${two(d.getSeconds())}` : ""}`;
+}

@@ -99,8 +99,27 @@ export function groupOf(t: Tree, i: number, by: ColorBy): string {
   return (t.packages[t.pkg[i]!] ?? "") || packageOf(t.names[t.name[i]!] ?? "");
 }
 
-export function groupColor(group: string, p: Palette): string {
-  return group ? p.frames[hash(group) % p.frames.length]! : p.neutral;
+/* A colour for each group: its hash chooses, and the costliest ones step aside to the next free colour, so that
+ * what matters is told apart and mostly keeps its colour from picture to picture. */
+export function groupColors(t: Tree, by: ColorBy, p: Palette): (group: string) => string {
+  const chosen = new Map<string, string>();
+  const taken = new Set<number>();
+  const n = p.frames.length;
+  for (const { group } of legend(t, by, n)) {
+    if (group.startsWith("(")) continue;
+    let at = hash(group) % n;
+    while (taken.has(at)) at = (at + 1) % n;
+    taken.add(at);
+    chosen.set(group, p.frames[at]!);
+  }
+  return (group) => {
+    let color = chosen.get(group);
+    if (!color) {
+      color = group ? p.frames[hash(group) % n]! : p.neutral;
+      chosen.set(group, color);
+    }
+    return color;
+  };
 }
 
 /* How much a value has changed: -1 (gone) over 0 to 1 (new). */
@@ -118,7 +137,7 @@ export function changeColor(c: number, p: Palette): string {
 
 /* A colour for every node. */
 export function nodeColors(t: Tree, by: ColorBy, p: Palette): string[] {
-  const cache = new Map<string, string>();
+  const colorOf = groupColors(t, by, p);
   const whole = t.total[0]! || 1;
   const colors = new Array<string>(t.n);
   for (let i = 0; i < t.n; i++) {
@@ -128,13 +147,7 @@ export function nodeColors(t: Tree, by: ColorBy, p: Palette): string[] {
       const share = Math.sqrt(Math.abs(t.total[i]!) / whole);
       colors[i] = p.heat[Math.min(p.heat.length - 1, Math.floor(share * p.heat.length))]!;
     } else {
-      const group = groupOf(t, i, by);
-      let color = cache.get(group);
-      if (!color) {
-        color = groupColor(group, p);
-        cache.set(group, color);
-      }
-      colors[i] = color;
+      colors[i] = colorOf(groupOf(t, i, by));
     }
   }
   return colors;

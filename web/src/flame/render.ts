@@ -166,25 +166,25 @@ function drawName(pen: Pen, i: number, x0: number, x1: number, y: number, hit: b
   const { ctx, s } = pen;
   const t = s.layout.tree;
   const room = x1 - x0 - 8;
-  const most = Math.ceil(room / (pen.charWidth * 0.45)); // even "iiii" is no longer
-  const full = frameLabel(t.names[t.name[i]!]!, t.folded[i]!, most * 2);
-  let text = full;
-  if (full.length > most || ctx.measureText(full).width > room) {
-    text = shortName(full);
-    if (text.length > most || ctx.measureText(text).width > room) {
-      let keep = Math.min(text.length, Math.floor(room / pen.charWidth) + 3);
-      while (keep > 1 && ctx.measureText(`${text.slice(0, keep)}…`).width > room) keep--;
-      if (keep < 3) return;
-      text = `${text.slice(0, keep)}…`;
-    }
-  }
+  const text = fitting(pen, t.names[t.name[i]!]!, t.folded[i]!, room);
+  if (!text) return;
   ctx.fillStyle = hit ? s.palette.hitText : s.palette.text;
   ctx.fillText(text, x0 + 4, y + rowHeight / 2);
 }
 
-function frameLabel(name: string, folded: number, most: number): string {
-  const text = name.length > most ? name.slice(0, most) : name;
-  return folded > 0 ? `${text} · ${folded} frames` : text;
+/* The whole name, or without its path, or the beginning of that. Names may be huge: they are cut before they
+ * are measured. */
+function fitting(pen: Pen, name: string, folded: number, room: number): string {
+  const { ctx } = pen;
+  const most = Math.ceil(room / (pen.charWidth * 0.45)); // even "iiii" is no longer
+  const fits = (text: string) => text.length <= most && ctx.measureText(text).width <= room;
+  const note = folded > 0 ? ` · ${folded} frames` : "";
+  if (fits(name + note)) return name + note;
+  const short = shortName(name);
+  if (fits(short)) return short;
+  let keep = Math.min(short.length, Math.floor(room / pen.charWidth) + 3);
+  while (keep > 2 && ctx.measureText(`${short.slice(0, keep)}…`).width > room) keep--;
+  return keep > 2 ? `${short.slice(0, keep)}…` : "";
 }
 
 /* What is under a point of the viewport. */

@@ -2,7 +2,7 @@
 // what is said when there is nothing to see, too much, or not yet.
 import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import { useSourceLink } from "../context";
-import { legend as legendOf, groupColor, palette } from "../flame/colors";
+import { groupColors, legend as legendOf, palette } from "../flame/colors";
 import type { Format } from "../flame/details";
 import { FlameGraph } from "../flame/FlameGraph";
 import { search as searchTree } from "../flame/search";
@@ -285,6 +285,7 @@ function Legend({ tree, s, format }: { tree: Tree; s: State; format: Format }) {
   const { dark } = useTheme();
   const groups = useMemo(() => (s.color === "value" ? [] : legendOf(tree, s.color, 8)), [tree, s.color]);
   const p = palette(dark);
+  const colorOf = useMemo(() => groupColors(tree, s.color, p), [tree, s.color, p]);
   if (s.color === "value")
     return (
       <div class="legend">
@@ -304,10 +305,7 @@ function Legend({ tree, s, format }: { tree: Tree; s: State; format: Format }) {
           title={`${group}: ${format(self)} by itself. Search for it.`}
           onClick={() => update({ search: group === "(unknown)" ? "" : group }, "replace")}
         >
-          <i
-            class="swatch"
-            style={{ background: group.startsWith("(") ? p.neutral : groupColor(group, p) }}
-          />
+          <i class="swatch" style={{ background: group.startsWith("(") ? p.neutral : colorOf(group) }} />
           <bdi>{shorten(group)}</bdi>
         </button>
       ))}

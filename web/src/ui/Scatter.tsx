@@ -5,7 +5,7 @@ import uPlot from "uplot";
 import type { Point } from "../points";
 import { useTheme } from "../theme";
 import { clock } from "../time";
-import { lineColor } from "./Timeline";
+import { axes, lineColor } from "./Timeline";
 
 export interface ScatterProps {
   points: Point[];
@@ -23,9 +23,6 @@ export function Scatter({ points, format, onOpen, onRange }: ScatterProps) {
   useLayoutEffect(() => {
     const element = box.current!;
     const known = points.filter((p) => p.value !== null);
-    const stroke = dark ? "#98a2b0" : "#5a6472";
-    const font = "11px system-ui, sans-serif";
-    const grid = { stroke: dark ? "#252a32" : "#eceef1", width: 1 };
     let dragged = false;
     const plot = new uPlot(
       {
@@ -38,18 +35,7 @@ export function Scatter({ points, format, onOpen, onRange }: ScatterProps) {
           x: { time: true },
           y: { range: (_, min, max) => [Math.min(0, min ?? 0), max > 0 ? max * 1.08 : 1] },
         },
-        axes: [
-          { stroke, grid: { show: false }, ticks: { show: false }, font, size: 24, gap: 4 },
-          {
-            stroke,
-            grid,
-            ticks: { show: false },
-            font,
-            size: 72,
-            gap: 6,
-            values: (_, l) => l.map((v) => (v === null ? "" : format(v))),
-          },
-        ],
+        axes: axes(dark, format),
         series: [
           {},
           {

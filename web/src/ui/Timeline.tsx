@@ -2,7 +2,7 @@
 import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import { useTheme } from "../theme";
-import { clock } from "../time";
+import { clock, tick } from "../time";
 import type { Lines } from "../timeline";
 
 export interface TimelineProps {
@@ -24,13 +24,23 @@ export function lineColor(i: number, dark: boolean): string {
   return list[i % list.length]!;
 }
 
-function axes(dark: boolean, format: (v: number) => string): uPlot.Axis[] {
+/* Both axes; times by the 24-hour clock, the day where a new one begins. */
+export function axes(dark: boolean, format: (v: number) => string): uPlot.Axis[] {
   const stroke = dark ? "#98a2b0" : "#5a6472";
   const grid = { stroke: dark ? "#252a32" : "#eceef1", width: 1 };
   const font = "11px system-ui, sans-serif";
   const ticks = { show: false };
   return [
-    { stroke, grid: { show: false }, ticks, font, size: 24, gap: 4, space: 80 },
+    {
+      stroke,
+      grid: { show: false },
+      ticks,
+      font,
+      size: 24,
+      gap: 4,
+      space: 80,
+      values: (_, list, __, ___, step) => list.map((at) => tick(at, step)),
+    },
     {
       stroke,
       grid,
@@ -39,7 +49,7 @@ function axes(dark: boolean, format: (v: number) => string): uPlot.Axis[] {
       size: 72,
       gap: 6,
       space: 28,
-      values: (_, list) => list.map((v) => (v === null ? "" : format(v))),
+      values: (_, list) => list.map((v) => (v === 0 ? "0" : format(v))),
     },
   ];
 }
@@ -74,7 +84,7 @@ function options(
         stroke: line.other ? (dark ? "#6c7684" : "#8d96a3") : lineColor(i, dark),
         width: 1.5,
         fill: lines.lines.length === 1 ? `${lineColor(i, dark)}22` : undefined,
-        points: { size: 4 },
+        points: { size: 4, filter: lonely(line.values) },
       })),
     ] as uPlot.Series[],
     hooks: {
@@ -91,6 +101,19 @@ function options(
       drawClear: [(u) => drawMark(u, props.mark ?? null, dark)],
     },
   };
+}
+
+/* Points are drawn where no line reaches, so that a single value is seen. */
+function lonely(values: (number | null | undefined)[]): uPlot.Series.Points.Filter {
+  const alone = values.flatMap((v, i) =>
+    typeof v === "number" &&
+    (values[i - 1] === null || i === 0) &&
+    (values[i + 1] ?? null) === null &&
+    values[i + 1] !== undefined
+      ? [i]
+      : [],
+  );
+  return () => alone;
 }
 
 function underCursor(u: uPlot, lines: Lines, format: (v: number) => string): string {

@@ -2,6 +2,7 @@
 // comparison: before, after and the change.
 import { useMemo, useState } from "preact/hooks";
 import type { Format } from "../flame/details";
+import { shortName } from "../flame/tree";
 import { hover, useHovered } from "../hover";
 import { type Column, changeOf, fate, filterRows, nextSort, sortRows } from "../table";
 import type { TopRow } from "../types";
@@ -122,7 +123,7 @@ type RowProps = TopTableProps & { r: TopRow; most: number; lit: boolean };
 
 function Row({ r, most, lit, total, baseTotal, format, what, selected, onPick, onMenu }: RowProps) {
   const place = r.file ? `${r.file}${r.line ? `:${r.line}` : ""}` : "";
-  const label = what === "Line" && r.line ? `${r.name}:${r.line}` : r.name;
+  const label = what === "Line" && r.line && !r.name.endsWith(`:${r.line}`) ? `${r.name}:${r.line}` : r.name;
   const title = `${label.slice(0, 300)}${place ? `\n${place}` : ""}`;
   return (
     <tr
@@ -135,7 +136,7 @@ function Row({ r, most, lit, total, baseTotal, format, what, selected, onPick, o
     >
       <th scope="row">
         <button type="button" title={title} onClick={() => onPick(r)}>
-          <bdi>{label.slice(0, 400)}</bdi>
+          <bdi>{shortName(label).slice(0, 300)}</bdi>
         </button>
         {baseTotal !== null && fate(r) !== "same" && <span class={`fate ${fate(r)}`}>{fate(r)}</span>}
       </th>

@@ -28,7 +28,7 @@ export function FunctionView({ s, c, round, onRefresh }: ViewProps) {
     ? profileAddress(selection(s), {
         format: "top",
         granularity: "lines",
-        limit: 0,
+        rows: 0,
         sample_type: s.sample,
         ...filterParams(focused),
       })
