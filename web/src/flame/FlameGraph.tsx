@@ -9,7 +9,7 @@ import { nodeColors, palette } from "./colors";
 import { type Details, details, type Format, runDetails } from "./details";
 import { type Direction, largestOf, neighbours, step } from "./interact";
 import { layout } from "./layout";
-import { draw, pick, rowHeight, type Scene } from "./render";
+import { draw, pick, rowHeight, rowTop, type Scene } from "./render";
 import { nextHit, search } from "./search";
 import { findHash, pathHash, type Tree } from "./tree";
 
@@ -25,6 +25,7 @@ export interface FlameProps {
   onOpen: (node: number) => void; // an "(other)"
   walk?: { n: number; step: 1 | -1 }; // each change walks to the next hit
   fill?: boolean; // as tall as the room there is, instead of as the graph
+  flip?: boolean; // the root at the bottom: callers above a function
 }
 
 const font = '12px system-ui, "Segoe UI", Roboto, "Helvetica Neue", Arial, sans-serif';
@@ -62,6 +63,7 @@ export function FlameGraph(props: FlameProps) {
     hover: -1,
     focus,
     font,
+    flip: props.flip === true,
   });
   Object.assign(scene.current, { layout: l, colors, palette: p, zoom, hits, focus });
 
@@ -101,9 +103,12 @@ export function FlameGraph(props: FlameProps) {
 
   const reveal = useCallback((i: number) => {
     const box = scroller.current!;
-    const y = scene.current.layout.depth[i]! * rowHeight;
-    if (y < box.scrollTop || y + rowHeight > box.scrollTop + box.clientHeight)
-      box.scrollTop = Math.max(0, y - box.clientHeight / 3);
+    const s = scene.current;
+    s.height = box.clientHeight;
+    const y = rowTop(s, s.layout.depth[i]!);
+    if (y >= 0 && y + rowHeight <= s.height) return;
+    s.top = Math.max(0, s.top + y - (s.flip ? (s.height * 2) / 3 : s.height / 3));
+    box.scrollTop = s.top;
   }, []);
 
   // Only these: a new picture has no focus, and begins at its zoom
@@ -166,7 +171,9 @@ export function FlameGraph(props: FlameProps) {
   const onKeyDown = (e: KeyboardEvent) => {
     if (e.ctrlKey || e.metaKey || e.altKey) return;
     const at = focus < 0 ? zoom : focus;
-    const direction = arrows[e.key];
+    let direction = arrows[e.key];
+    if (props.flip && direction === "up") direction = "down";
+    else if (props.flip && direction === "down") direction = "up";
     if (direction) {
       const next = focus < 0 ? at : step(l, at, direction);
       setFocus(next);
@@ -176,7 +183,7 @@ export function FlameGraph(props: FlameProps) {
     else if (e.key === "-") zoomTo(zoom > 0 ? tree.parent[zoom]! : 0);
     else if (e.key === "ContextMenu" || (e.key === "F10" && e.shiftKey)) {
       const box = canvas.current!.getBoundingClientRect();
-      const y = box.top + (l.depth[at]! + 1) * rowHeight - scene.current.top;
+      const y = box.top + rowTop(scene.current, l.depth[at]!) + rowHeight;
       if (at > 0) props.onMenu(at, box.left + 40, y);
     } else return;
     e.preventDefault();

@@ -23,12 +23,27 @@ export interface Scene {
   hover: number; // number of a name, -1: none
   focus: number; // node with the keyboard's focus, -1: none
   font: string;
+  flip: boolean; // the root at the bottom, its children above it
 }
 
 /* Frames too narrow to be told apart, found under the pointer. */
 export interface Run {
   first: number; // place in layout.order
   count: number;
+}
+
+/* Where a row's top edge is in the viewport. A flipped graph that is shorter than the viewport stands on its
+ * lower edge. */
+export function rowTop(s: Scene, row: number): number {
+  if (!s.flip) return row * rowHeight - s.top;
+  const all = s.layout.rows * rowHeight;
+  return Math.max(all, s.height) - (row + 1) * rowHeight - s.top;
+}
+
+function rowAt(s: Scene, y: number): number {
+  if (!s.flip) return Math.floor((y + s.top) / rowHeight);
+  const all = s.layout.rows * rowHeight;
+  return Math.ceil((Math.max(all, s.height) - s.top - y) / rowHeight) - 1;
 }
 
 export function xScale(s: Scene): { left: number; perPixel: number } {
@@ -54,8 +69,9 @@ export function draw(ctx: CanvasRenderingContext2D, s: Scene): void {
   if (!(perPixel > 0)) return;
   const pen: Pen = { ctx, s, left, perPixel, charWidth: ctx.measureText("nnnnnnnnnn").width / 10 };
   const zoomRow = s.layout.depth[s.zoom]!;
-  const first = Math.max(0, Math.floor(s.top / rowHeight));
-  const last = Math.min(s.layout.rows - 1, Math.floor((s.top + s.height) / rowHeight));
+  const edges = [rowAt(s, 0), rowAt(s, s.height)];
+  const first = Math.max(0, Math.min(...edges));
+  const last = Math.min(s.layout.rows - 1, Math.max(...edges));
   for (let r = first; r <= last; r++) {
     if (r < zoomRow) drawAncestor(pen, r);
     else drawRow(pen, r);
@@ -115,7 +131,7 @@ function drawRun(pen: Pen, row: number, at: number, x0: number): number {
   const next = runEnd(pen, row, at);
   const last = l.order[next - 1]!;
   const x1 = Math.min(s.width, Math.max(x0 + 0.5, (l.x[last]! + l.w[last]! - pen.left) / pen.perPixel));
-  const y = row * rowHeight - s.top;
+  const y = rowTop(s, row);
   let hit = false;
   if (s.hits) for (let k = at; k < next && !hit; k++) hit = s.hits.names[l.tree.name[l.order[k]!]!] === 1;
   ctx.fillStyle = hit ? p.hit : p.run;
@@ -134,7 +150,7 @@ function drawFrame(pen: Pen, i: number, x0: number, x1: number, row: number): vo
   const { ctx, s } = pen;
   const { palette: p, layout: l } = s;
   const name = l.tree.name[i]!;
-  const y = row * rowHeight - s.top;
+  const y = rowTop(s, row);
   const hit = s.hits?.names[name] === 1 && i > 0;
   const dim = s.hits !== null && !hit;
   const gap = x1 - x0 > 3 ? 1 : 0.3;
@@ -190,7 +206,7 @@ function fitting(pen: Pen, name: string, folded: number, room: number): string {
 /* What is under a point of the viewport. */
 export function pick(s: Scene, px: number, py: number): { node: number; run: Run | null } {
   const { layout: l } = s;
-  const row = Math.floor((py + s.top) / rowHeight);
+  const row = rowAt(s, py);
   const nothing = { node: -1, run: null };
   if (row < 0 || row >= l.rows || py < 0) return nothing;
   const { left, perPixel } = xScale(s);

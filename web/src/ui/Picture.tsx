@@ -48,12 +48,13 @@ export function Picture({ s, source, format, label, nothing }: PictureProps) {
     onZoom: (zoom: string) => update({ zoom }),
     walk,
   };
-  const flameOf = (t: Tree, name: string, fill: boolean, zoomable: boolean) => (
+  const flameOf = (t: Tree, name: string, zoomable: boolean, flip: boolean) => (
     <FlameGraph
       {...shared}
       tree={t}
       label={`${name} of ${label}`}
-      fill={fill}
+      fill={s.mode !== "sandwich"}
+      flip={flip}
       zoom={zoomable ? s.zoom : ""}
       onMenu={(i, x, y) => setMenu({ x, y, title: t.names[t.name[i]!]!, items: menuOfNode(t, i, s, link) })}
       onOpen={(i) => openOther(t, i, s)}
@@ -149,13 +150,13 @@ function openOther(t: Tree, i: number, s: State): void {
   update({ root: s.root && above ? `${s.root};${above}` : s.root || above, zoom: "" });
 }
 
-type FlameOf = (t: Tree, name: string, fill: boolean, zoomable: boolean) => preact.JSX.Element;
+type FlameOf = (t: Tree, name: string, zoomable: boolean, flip: boolean) => preact.JSX.Element;
 
 function Shape({ s, tree, flameOf }: { s: State; tree: Tree; flameOf: FlameOf }) {
   const leaf = useMemo(() => (s.mode === "leaf" ? leafUp(tree) : null), [tree, s.mode]);
-  if (leaf) return flameOf(leaf, "Leaf up", true, true);
+  if (leaf) return flameOf(leaf, "Leaf up", true, false);
   if (s.mode === "sandwich") return <Sandwich fn={s.fn} tree={tree} flameOf={flameOf} />;
-  return flameOf(tree, "Flame graph", true, true);
+  return flameOf(tree, "Flame graph", true, false);
 }
 
 export function Sandwich({ fn, tree, flameOf }: { fn: string; tree: Tree; flameOf: FlameOf }) {
@@ -169,9 +170,9 @@ export function Sandwich({ fn, tree, flameOf }: { fn: string; tree: Tree; flameO
       <h3>
         Callers of <bdi class="name">{fn.slice(0, 300)}</bdi>
       </h3>
-      {flameOf(up, "Callers", false, false)}
+      {flameOf(up, "Callers", false, true)}
       <h3>What it calls</h3>
-      {flameOf(down, "Callees", false, true)}
+      {flameOf(down, "Callees", true, false)}
     </div>
   );
 }

@@ -28,7 +28,7 @@ export function Scatter({ points, format, onOpen, onRange }: ScatterProps) {
       {
         width: element.clientWidth || 300,
         height: 150,
-        padding: [8, 8, 0, 0],
+        padding: [8, 20, 0, 0],
         legend: { show: false },
         cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 9 }, y: false },
         scales: {

@@ -64,7 +64,7 @@ function options(
   return {
     width,
     height: props.height,
-    padding: bare ? [4, 0, 2, 0] : [8, 8, 0, 0],
+    padding: bare ? [4, 0, 2, 0] : [8, 20, 0, 0],
     legend: { show: false },
     cursor: {
       drag: { x: props.onRange !== undefined, y: false, setScale: false },

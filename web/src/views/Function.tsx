@@ -87,14 +87,14 @@ export function FunctionView({ s, c, round, onRefresh }: ViewProps) {
               <Sandwich
                 fn={s.fn}
                 tree={tree}
-                flameOf={(t, name, fill, zoomable) => (
+                flameOf={(t, name, zoomable, flip) => (
                   <FlameGraph
                     tree={t}
                     label={name}
                     format={format}
                     color={s.color}
                     search={s.search}
-                    fill={fill}
+                    flip={flip}
                     zoom={zoomable ? s.zoom : ""}
                     onZoom={(zoom) => update({ zoom })}
                     onOpen={() => {}}

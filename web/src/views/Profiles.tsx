@@ -103,35 +103,37 @@ function List({ s, points, format }: ListProps) {
                 <td>
                   <code>{p.profile.id}</code>
                 </td>
-                <td class="row">
-                  <button
-                    type="button"
-                    aria-expanded={picked === p.profile.id}
-                    onClick={() => setPicked(picked === p.profile.id ? "" : p.profile.id)}
-                  >
-                    pprof
-                  </button>
-                  {!trace && (
-                    <a href={speedscopeAddress(one)} target="_blank" rel="noreferrer">
-                      speedscope
-                    </a>
-                  )}
-                  {!trace && (
-                    <a
-                      {...follow({
-                        view: "compare",
-                        id: p.profile.id,
-                        baseId: s.baseId || p.profile.id,
-                        ...fresh,
-                      })}
+                <td>
+                  <div class="row">
+                    <button
+                      type="button"
+                      aria-expanded={picked === p.profile.id}
+                      onClick={() => setPicked(picked === p.profile.id ? "" : p.profile.id)}
                     >
-                      compare
+                      pprof
+                    </button>
+                    {!trace && (
+                      <a href={speedscopeAddress(one)} target="_blank" rel="noreferrer">
+                        speedscope
+                      </a>
+                    )}
+                    {!trace && (
+                      <a
+                        {...follow({
+                          view: "compare",
+                          id: p.profile.id,
+                          baseId: s.baseId || p.profile.id,
+                          ...fresh,
+                        })}
+                      >
+                        compare
+                      </a>
+                    )}
+                    <a href={address(profilePath(p.profile.id))} download="">
+                      download
                     </a>
-                  )}
-                  <a href={address(profilePath(p.profile.id))} download="">
-                    download
-                  </a>
-                  {picked === p.profile.id && <CopyLine text={pprofLine(one)} label="the pprof line" />}
+                    {picked === p.profile.id && <CopyLine text={pprofLine(one)} label="the pprof line" />}
+                  </div>
                 </td>
               </tr>
             );
