@@ -5,6 +5,7 @@ import { api } from "./api";
 import { type Loaded, useLoad } from "./load";
 import { type State, selection } from "./state";
 import { update } from "./store";
+import { seconds } from "./time";
 import type { LabelInfo, SampleTypeInfo, TypeInfo } from "./types";
 import { formatRate, formatValue } from "./units";
 
@@ -24,7 +25,7 @@ export function useCatalog(s: State, round: number): Catalog {
   const samples = useLoad(both ? `${s.service}\n${s.type}` : null, (signal) =>
     api.sampleTypes(s.service, s.type, signal),
   );
-  const here = selection(s);
+  const here = { ...selection(s), ...wholeRange(s) };
   const labels = useLoad(both ? JSON.stringify({ ...here, labels: "" }) : null, (signal) =>
     api.labels(here, signal),
   );
@@ -47,6 +48,16 @@ export function useCatalog(s: State, round: number): Catalog {
     sampleTypes,
     labels: labels.value,
     cumulative: chosen?.cumulative ?? true,
+  };
+}
+
+/* In a comparison: of both sides, since labels of either are to choose from. */
+function wholeRange(s: State): { from: string; to: string } {
+  const at = (text: string) => seconds(text) ?? 0;
+  if (s.view !== "compare") return { from: s.from, to: s.to };
+  return {
+    from: at(s.baseFrom) < at(s.from) ? s.baseFrom : s.from,
+    to: at(s.baseTo) > at(s.to) ? s.baseTo : s.to,
   };
 }
 

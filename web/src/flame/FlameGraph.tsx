@@ -107,7 +107,7 @@ export function FlameGraph(props: FlameProps) {
     s.height = box.clientHeight;
     const y = rowTop(s, s.layout.depth[i]!);
     if (y >= 0 && y + rowHeight <= s.height) return;
-    s.top = Math.max(0, s.top + y - (s.flip ? (s.height * 2) / 3 : s.height / 3));
+    s.top = Math.max(0, s.top + y - (s.flip ? s.height - rowHeight : s.height / 3));
     box.scrollTop = s.top;
   }, []);
 
@@ -263,6 +263,11 @@ function Mirror({ tree, nodes, focus, format, depth }: MirrorProps) {
   );
 }
 
+/* The end of a long path says more than its beginning. */
+function tail(place: string): string {
+  return place.length > 60 ? `…${place.slice(-59)}` : place;
+}
+
 function DetailBar({ connect, rest }: { connect: { current: (d: Details | null) => void }; rest: string }) {
   const [d, set] = useState<Details | null>(null);
   connect.current = set;
@@ -271,7 +276,7 @@ function DetailBar({ connect, rest }: { connect: { current: (d: Details | null) 
       {d ? (
         <>
           <bdi class="details-name">{d.name.slice(0, 400)}</bdi>
-          {d.place && <bdi class="details-place">{d.place}</bdi>}
+          {d.place && <bdi class="details-place">{tail(d.place)}</bdi>}
           <span class="details-values">{d.parts.join(" · ")}</span>
         </>
       ) : (

@@ -4,7 +4,7 @@ import { useMemo, useState } from "preact/hooks";
 import type { Format } from "../flame/details";
 import { shortName } from "../flame/tree";
 import { hover, useHovered } from "../hover";
-import { type Column, changeOf, fate, filterRows, nextSort, sortRows } from "../table";
+import { type Column, changeOf, type Fate, fate, filterRows, nextSort, sortRows } from "../table";
 import type { TopRow } from "../types";
 import { formatPercent } from "../units";
 
@@ -27,7 +27,11 @@ const page = 150;
 
 export function TopTable(props: TopTableProps) {
   const { rows, sort, query, baseTotal, format } = props;
-  const shown = useMemo(() => sortRows(filterRows(rows, query), sort), [rows, query, sort]);
+  const [only, setOnly] = useState<Fate | "all">("all");
+  const shown = useMemo(() => {
+    const fitting = filterRows(rows, query);
+    return sortRows(only === "all" ? fitting : fitting.filter((r) => fate(r) === only), sort);
+  }, [rows, query, sort, only]);
   const [limit, setLimit] = useState(page);
   const hovered = useHovered();
   const columns: [Column, string, string][] =
@@ -47,6 +51,7 @@ export function TopTable(props: TopTableProps) {
   );
   return (
     <section class="table" aria-label="Table">
+      {baseTotal !== null && <Fates rows={rows} only={only} onPick={setOnly} />}
       <div class="table-scroll" tabIndex={0} role="region" aria-label={`${props.what}s by cost`}>
         <table>
           <thead>
@@ -82,6 +87,33 @@ export function TopTable(props: TopTableProps) {
         )}
       </div>
     </section>
+  );
+}
+
+interface FatesProps {
+  rows: TopRow[];
+  only: Fate | "all";
+  onPick: (only: Fate | "all") => void;
+}
+
+/* What became of the functions, with how many of each. */
+function Fates({ rows, only, onPick }: FatesProps) {
+  const counts = useMemo(() => {
+    const n = { all: rows.length, grew: 0, shrank: 0, new: 0, gone: 0, same: 0 };
+    for (const r of rows) n[fate(r)]++;
+    return n;
+  }, [rows]);
+  const all = ["all", "grew", "shrank", "new", "gone"] as const;
+  return (
+    <div class="fates">
+      <div class="tabs" role="group" aria-label="What became of them">
+        {all.map((f) => (
+          <button key={f} type="button" aria-pressed={only === f} onClick={() => onPick(f)}>
+            {`${f} ${counts[f]}`}
+          </button>
+        ))}
+      </div>
+    </div>
   );
 }
 
@@ -138,7 +170,9 @@ function Row({ r, most, lit, total, baseTotal, format, what, selected, onPick, o
         <button type="button" title={title} onClick={() => onPick(r)}>
           <bdi>{shortName(label).slice(0, 300)}</bdi>
         </button>
-        {baseTotal !== null && fate(r) !== "same" && <span class={`fate ${fate(r)}`}>{fate(r)}</span>}
+        {baseTotal !== null && (fate(r) === "new" || fate(r) === "gone") && (
+          <span class={`fate ${fate(r)}`}>{fate(r)}</span>
+        )}
       </th>
       {baseTotal === null ? (
         <>
