@@ -1,9 +1,9 @@
 #include "storage/local/symbols/numbers.h"
 
 #include <stdlib.h>
-#include <string.h>
+#include <sys/mman.h>
 
-enum { SLOTS_MIN = 4096 };
+enum { SLOTS_MIN = 4096, HUGE_BYTES = 2 << 20 };
 
 typedef struct slot {
     uint64_t lo;
@@ -43,16 +43,38 @@ static slot *probe(const generation *g, pf_hash key)
     }
 }
 
+/* Every lookup goes to another page: a large table is put on huge ones where the kernel has them, which spares
+ * most of the misses in the translation of addresses. NULL when out of memory. */
+static slot *slots_new(size_t cap)
+{
+    size_t bytes = cap * sizeof(slot);
+    if (bytes < HUGE_BYTES)
+        return calloc(cap, sizeof(slot));
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    madvise(p, bytes, MADV_HUGEPAGE); /* a hint: refusing it is no error */
+    return p;
+}
+
+static void slots_free(slot *s, size_t cap)
+{
+    if (s && cap * sizeof *s >= HUGE_BYTES)
+        munmap(s, cap * sizeof *s);
+    else
+        free(s);
+}
+
 /* A table of `cap` slots holding what *g holds. */
 static bool rehash(generation *g, size_t cap)
 {
-    generation bigger = {calloc(cap, sizeof(slot)), cap, g->len};
+    generation bigger = {slots_new(cap), cap, g->len};
     if (!bigger.slots)
         return false;
     for (size_t i = 0; i < g->cap; i++)
         if (g->slots[i].number)
             *probe(&bigger, (pf_hash){g->slots[i].lo, g->slots[i].hi}) = g->slots[i];
-    free(g->slots);
+    slots_free(g->slots, g->cap);
     *g = bigger;
     return true;
 }
@@ -68,7 +90,7 @@ static bool make_room(pf_numbers *n)
     size_t cap = y->cap ? y->cap * 2 : n->old.slots ? n->cap_max : SLOTS_MIN;
     if (cap <= n->cap_max)
         return rehash(y, cap);
-    free(n->old.slots);
+    slots_free(n->old.slots, n->old.cap);
     n->old = *y;
     *y = (generation){0};
     n->turns++;
@@ -125,7 +147,7 @@ void pf_numbers_free(pf_numbers *n)
 {
     if (!n)
         return;
-    free(n->young.slots);
-    free(n->old.slots);
+    slots_free(n->young.slots, n->young.cap);
+    slots_free(n->old.slots, n->old.cap);
     free(n);
 }
