@@ -17,13 +17,25 @@ struct pf_regex {
     int64_t spent; /* ns */
 };
 
-static pf_code compile(pf_regex *re, pf_str pattern, pf_regex_kind kind, pf_error *err)
+static void *arena_take(PCRE2_SIZE n, void *arena)
+{
+    return pf_arena_alloc(arena, n);
+}
+
+static void arena_keep(void *p, void *arena)
+{
+    (void)p;
+    (void)arena;
+}
+
+static pf_code compile(pf_regex *re, pf_str pattern, pf_regex_kind kind,
+                       pcre2_general_context *memory, pf_error *err)
 {
     uint32_t options = PCRE2_UTF | PCRE2_MATCH_INVALID_UTF | PCRE2_DOLLAR_ENDONLY |
                        PCRE2_NEVER_BACKSLASH_C | PCRE2_NO_AUTO_CAPTURE;
     if (kind == PF_REGEX_WHOLE)
         options |= PCRE2_ANCHORED | PCRE2_ENDANCHORED;
-    pcre2_compile_context *context = pcre2_compile_context_create(NULL);
+    pcre2_compile_context *context = pcre2_compile_context_create(memory);
     if (!context)
         return pf_fail_nomem(err, "a pattern");
     pcre2_set_parens_nest_limit(context, PARENS_MAX);
@@ -40,34 +52,55 @@ static pf_code compile(pf_regex *re, pf_str pattern, pf_regex_kind kind, pf_erro
     return pf_fail(err, PF_INVALID, "%s at %zu", (const char *)why, (size_t)at);
 }
 
-pf_code pf_regex_new(pf_str pattern, pf_regex_kind kind, pf_regex **out, pf_error *err)
+static pf_code prepare(pf_regex *re, pf_str pattern, pf_regex_kind kind,
+                       pcre2_general_context *memory, pf_error *err)
 {
-    *out = NULL;
     if (pattern.n > PF_REGEX_PATTERN_MAX)
         return pf_fail(err, PF_INVALID, "a pattern of %zu bytes is over the limit of %d", pattern.n,
                        PF_REGEX_PATTERN_MAX);
     if (!pf_str_is_utf8(pattern))
         return pf_fail(err, PF_INVALID, "the pattern is not valid UTF-8");
+    pf_code code = compile(re, pattern, kind, memory, err);
+    if (code)
+        return code;
+    re->data = pcre2_match_data_create_from_pattern(re->code, memory);
+    re->context = pcre2_match_context_create(memory);
+    if (!re->data || !re->context)
+        return pf_fail_nomem(err, "a pattern");
+    pcre2_set_match_limit(re->context, STEPS_MAX);
+    pcre2_set_depth_limit(re->context, DEPTH_MAX);
+    pcre2_set_heap_limit(re->context, HEAP_MAX_KB);
+    return PF_OK;
+}
+
+pf_code pf_regex_new(pf_str pattern, pf_regex_kind kind, pf_regex **out, pf_error *err)
+{
+    *out = NULL;
     pf_regex *re = calloc(1, sizeof *re);
     if (!re)
         return pf_fail_nomem(err, "a pattern");
-    pf_code code = compile(re, pattern, kind, err);
-    if (!code) {
-        re->data = pcre2_match_data_create_from_pattern(re->code, NULL);
-        re->context = pcre2_match_context_create(NULL);
-        if (!re->data || !re->context)
-            code = pf_fail_nomem(err, "a pattern");
-    }
+    pf_code code = prepare(re, pattern, kind, NULL, err);
     if (code) {
         pf_regex_free(re);
         return code;
     }
-    pcre2_set_match_limit(re->context, STEPS_MAX);
-    pcre2_set_depth_limit(re->context, DEPTH_MAX);
-    pcre2_set_heap_limit(re->context, HEAP_MAX_KB);
     pcre2_jit_compile(re->code, PCRE2_JIT_COMPLETE); /* where there is none it is interpreted */
     *out = re;
     return PF_OK;
+}
+
+pf_code pf_regex_new_in(pf_arena *a, pf_str pattern, pf_regex_kind kind, pf_regex **out,
+                        pf_error *err)
+{
+    *out = NULL;
+    pf_regex *re = pf_arena_zalloc(a, sizeof *re);
+    pcre2_general_context *memory =
+        re ? pcre2_general_context_create(arena_take, arena_keep, a) : NULL;
+    if (!memory)
+        return pf_arena_fail(a, err, "a pattern");
+    pf_code code = prepare(re, pattern, kind, memory, err);
+    *out = code ? NULL : re;
+    return code;
 }
 
 pf_code pf_regex_match(pf_regex *re, pf_str text, bool *yes, pf_error *err)

@@ -10,11 +10,12 @@
  *     code = pf_regex_match(re, text, &yes, &err);
  *     pf_regex_free(re);
  *
- * Owns its memory (malloc). Not thread-safe.
+ * Owns its memory (malloc) unless it is made in an arena. Not thread-safe.
  */
 #ifndef PF_BASE_REGEX_H
 #define PF_BASE_REGEX_H
 
+#include "base/arena.h"
 #include "base/error.h"
 #include "base/str.h"
 
@@ -29,6 +30,10 @@ typedef struct pf_regex pf_regex;
 
 /* PF_INVALID with a message that says what is wrong with the pattern, and where. */
 pf_code pf_regex_new(pf_str pattern, pf_regex_kind kind, pf_regex **out, pf_error *err);
+
+/* The same with its memory in `a`: nothing to free. For few matches: it is not compiled to machine code. */
+pf_code pf_regex_new_in(pf_arena *a, pf_str pattern, pf_regex_kind kind, pf_regex **out,
+                        pf_error *err);
 
 /* PF_INVALID: "takes too long to match". */
 pf_code pf_regex_match(pf_regex *re, pf_str text, bool *yes, pf_error *err);

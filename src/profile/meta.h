@@ -5,7 +5,7 @@
 #ifndef PF_PROFILE_META_H
 #define PF_PROFILE_META_H
 
-#include "profile/labels.h"
+#include "profile/matchers.h"
 #include "profile/type.h"
 
 enum { PF_SERVICE_MAX = 255, PF_ID_MAX = 1024 }; /* bytes */
@@ -19,10 +19,11 @@ typedef struct pf_meta {
 } pf_meta;
 
 /* Which profiles: those of `service`, of `type` (any when PF_TYPE_UNKNOWN), created in [from, to],
- * carrying every pair of `labels`. In order of created_at, then id. */
+ * carrying every pair of `labels` and passing all `matchers`. In order of created_at, then id. */
 typedef struct pf_query {
     pf_str service;
     pf_labels labels;
+    pf_matchers matchers;
     pf_type type;
     int64_t from, to; /* ns, both inclusive */
     int64_t limit;    /* the newest N of those; 0 or less: all */

@@ -138,6 +138,53 @@ bool pf_time_parse(pf_str s, pf_instant *out, const char **why)
     return parse_unix(s, out) || parse_date_time(s, out, why);
 }
 
+/* "1h30m": at least one number with a unit. */
+static bool parse_span(pf_str s, int64_t *seconds)
+{
+    static const struct {
+        char letter;
+        int64_t seconds;
+    } units[] = {{'s', 1}, {'m', 60}, {'h', 3600}, {'d', 86400}, {'w', 7 * 86400}};
+    *seconds = 0;
+    for (bool first = true; s.n || first; first = false) {
+        size_t digits = 0, unit = 0;
+        int64_t n;
+        while (digits < s.n && s.p[digits] >= '0' && s.p[digits] <= '9')
+            digits++;
+        if (digits == s.n || !pf_str_to_i64((pf_str){s.p, digits}, &n))
+            return false;
+        while (unit < sizeof units / sizeof *units && units[unit].letter != s.p[digits])
+            unit++;
+        if (unit == sizeof units / sizeof *units ||
+            __builtin_mul_overflow(n, units[unit].seconds, &n) ||
+            __builtin_add_overflow(*seconds, n, seconds))
+            return false;
+        s = (pf_str){s.p + digits + 1, s.n - digits - 1};
+    }
+    return true;
+}
+
+bool pf_time_parse_at(pf_str s, int64_t now, pf_instant *out, const char **why)
+{
+    pf_str word = PF_STR("now");
+    if (!pf_str_has_prefix(s, word))
+        return pf_time_parse(s, out, why);
+    *out = (pf_instant){.ns = now, .has_fraction = true};
+    pf_str rest = {s.p + word.n, s.n - word.n};
+    if (!rest.n)
+        return true;
+    bool back = rest.p[0] == '-';
+    int64_t span;
+    *why = "not in the form now-1h30m";
+    if (!take_char(&rest, "-+ ") || !parse_span(rest, &span))
+        return false;
+    out->clamped = __builtin_mul_overflow(span, back ? -PF_NS_PER_SEC : PF_NS_PER_SEC, &span) ||
+                   __builtin_add_overflow(now, span, &out->ns);
+    if (out->clamped)
+        out->ns = back ? INT64_MIN : INT64_MAX;
+    return true;
+}
+
 size_t pf_time_format(int64_t ns, char out[static PF_TIME_CHARS + 1])
 {
     int64_t sec = ns / PF_NS_PER_SEC, frac = ns % PF_NS_PER_SEC;

@@ -19,6 +19,10 @@ typedef struct pf_instant {
  * literal). */
 bool pf_time_parse(pf_str s, pf_instant *out, const char **why);
 
+/* The same, and times relative to `now` (ns): `now`, `now-1h`, `now-1h30m`, `now+5m` (a space is taken for the '+').
+ * Units: s, m, h, d, w. They count as having a fraction: they name an instant, not a second. */
+bool pf_time_parse_at(pf_str s, int64_t now, pf_instant *out, const char **why);
+
 enum { PF_TIME_CHARS = 30 }; /* 2006-01-02T15:04:05.999999999Z */
 
 /* RFC 3339 in UTC and a NUL; the fraction without trailing zeros, none when it is zero. Returns the

@@ -14,7 +14,7 @@ enum { FOCUSED = 1, IGNORED = 2, HIDDEN = 4, SHOWN_FROM = 8 };
 typedef struct filtering {
     const pf_profile *in;
     pf_profile *out;
-    pf_matcher focus, ignore, hide, show, show_from;
+    pf_text_match focus, ignore, hide, show, show_from;
     uint8_t *flags; /* by location */
     pf_line *line;
     uint32_t nline;
@@ -24,21 +24,21 @@ typedef struct filtering {
 } filtering;
 
 /* Any line or the binary: matchesName. */
-static pf_code matches_any(filtering *w, pf_matcher *m, const pf_location *loc, bool *yes)
+static pf_code matches_any(filtering *w, pf_text_match *m, const pf_location *loc, bool *yes)
 {
     pf_code code = PF_OK;
     *yes = false;
     for (uint32_t i = 0; !code && !*yes && i < loc->line_n; i++)
-        code = pf_matcher_line(m, &w->out->line[loc->line_off + i], yes, w->err);
-    return code || *yes ? code : pf_matcher_binary(m, loc, yes, w->err);
+        code = pf_text_match_line(m, &w->out->line[loc->line_off + i], yes, w->err);
+    return code || *yes ? code : pf_text_match_binary(m, loc, yes, w->err);
 }
 
 /* Keeps the lines whose match is `wanted`: unmatchedLines and matchedLines. The lines stand at the end of
  * w->line, so that they can be taken from there once more. */
-static pf_code keep_lines(filtering *w, pf_matcher *m, bool wanted, pf_location *loc)
+static pf_code keep_lines(filtering *w, pf_text_match *m, bool wanted, pf_location *loc)
 {
     bool yes;
-    pf_code code = pf_matcher_binary(m, loc, &yes, w->err);
+    pf_code code = pf_text_match_binary(m, loc, &yes, w->err);
     if (code)
         return code;
     if (yes) { /* the binary answers for all lines */
@@ -48,7 +48,7 @@ static pf_code keep_lines(filtering *w, pf_matcher *m, bool wanted, pf_location 
     uint32_t kept = 0;
     for (uint32_t i = 0; i < loc->line_n; i++) {
         pf_line line = w->line[loc->line_off + i];
-        code = pf_matcher_line(m, &line, &yes, w->err);
+        code = pf_text_match_line(m, &line, &yes, w->err);
         if (code)
             return code;
         if (yes == wanted)
@@ -96,9 +96,9 @@ static pf_code look_at_show_from(filtering *w, uint32_t i)
 {
     pf_location *loc = &w->out->location[i];
     bool yes;
-    pf_code code = pf_matcher_binary(&w->show_from, loc, &yes, w->err);
+    pf_code code = pf_text_match_binary(&w->show_from, loc, &yes, w->err);
     for (uint32_t k = loc->line_n; !code && !yes && k-- > 0;) {
-        code = pf_matcher_line(&w->show_from, &w->out->line[loc->line_off + k], &yes, w->err);
+        code = pf_text_match_line(&w->show_from, &w->out->line[loc->line_off + k], &yes, w->err);
         if (yes)
             loc->line_n = k + 1;
     }
@@ -167,7 +167,7 @@ static pf_code filter_stacks(filtering *w)
 static pf_code prepare(filtering *w, const pf_filter *f)
 {
     struct {
-        pf_matcher *m;
+        pf_text_match *m;
         pf_regex *re;
         const char *name;
     } all[] = {{&w->focus, f->focus, "focus"},
@@ -177,7 +177,7 @@ static pf_code prepare(filtering *w, const pf_filter *f)
                {&w->show_from, f->show_from, "show_from"}};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         pf_code code =
-            pf_matcher_init(all[i].m, all[i].re, all[i].name, w->in, w->stop, w->arena, w->err);
+            pf_text_match_init(all[i].m, all[i].re, all[i].name, w->in, w->stop, w->arena, w->err);
         if (code)
             return code;
     }

@@ -242,6 +242,7 @@ static pf_code make_frame(maker *m, const pf_location *loc, const pf_line *line,
                       .binary = p->string[binary],
                       .package = fn ? pf_package_of(p->string[fn->name]) : (pf_str){"", 0},
                       .address = m->g == PF_BY_ADDRESS ? loc->address : 0,
+                      .start_line = fn ? fn->start_line : 0,
                       .has_function = p->string[name].n > 0,
                       .shows_place = m->g != PF_BY_FUNCTION};
     if (line && m->g != PF_BY_FILE)

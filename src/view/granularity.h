@@ -31,7 +31,8 @@ typedef struct pf_frame {
     pf_str package; /* what stands before the function's own name: "net/http", "std", or empty */
     int64_t
         line; /* by line and address: of the line; by function: where the function starts; 0: unknown */
-    uint64_t address; /* by address only */
+    int64_t start_line; /* of the function; 0: unknown */
+    uint64_t address;   /* by address only */
     bool has_function,
         shows_place; /* the name is a function's; file and line are part of the frame's name */
 } pf_frame;

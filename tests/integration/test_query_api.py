@@ -1,7 +1,12 @@
 """The query API for people: views held against `go tool pprof`, and what keeps them safe."""
 
 import itertools
+import re
+import shutil
+import subprocess
+import time
 import urllib.parse
+import xml.etree.ElementTree
 from dataclasses import replace
 
 import pytest
@@ -426,6 +431,170 @@ def test_no_pattern_burns_the_server(shared_server, pattern):
     service, _ = push_all(shared_server, [encode(chain_of(names))])
     answer = view(shared_server, service, "top", focus=pattern)
     assert answer.status == 200 or "focus" in answer.error
+
+
+def test_svg_is_xml_that_says_what_the_flame_graph_says(shared_server, corpus):
+    service, _, _, _, _ = family(shared_server, "cpu")
+    answer = view(shared_server, service, "svg")
+    assert answer.headers["content-type"] == "image/svg+xml"
+    root = xml.etree.ElementTree.fromstring(answer.body)
+    svg = "{http://www.w3.org/2000/svg}"
+    titles = [group.find(svg + "title").text for group in root.iter(svg + "g")]
+    tree = Tree(flame(shared_server, service))
+    assert titles[0].startswith("root (") and titles[0].endswith(", 100%)")
+    wide = [n for n in range(tree.n) if tree.nodes["total"][n] * 1000 > tree.nodes["total"][0]]
+    assert {tree.names[node] for node in wide} <= {title.rsplit(" (", 1)[0] for title in titles}
+    assert b"<script" not in answer.body and b"href" not in answer.body
+    hostile, _ = push_all(shared_server, [encode(chain_of([name.encode() for name in HOSTILE if name] + [b"\xff\x01"]))])
+    root = xml.etree.ElementTree.fromstring(view(shared_server, hostile, "svg").body)
+    assert any("<script>alert(1)</script>" in title.text for title in root.iter(svg + "title"))
+    deep, _ = push_all(shared_server, [encode(chain_of([b"again"], 10_000))])
+    assert len(list(xml.etree.ElementTree.fromstring(view(shared_server, deep, "svg", max_nodes=20000).body).iter(svg + "g"))) == 10_001
+
+
+def test_dot_is_what_graphviz_takes(shared_server, corpus):
+    service, _, _, _, _ = family(shared_server, "cpu")
+    hostile, _ = push_all(shared_server, [encode(chain_of([name.encode() for name in HOSTILE] + [b"\xff\x01"]))])
+    for one, most in ((service, None), (service, 5), (hostile, None)):
+        answer = view(shared_server, one, "dot", max_nodes=most)
+        assert answer.headers["content-type"].startswith("text/vnd.graphviz")
+        text = answer.body.decode()
+        nodes = re.findall(r"^N(\d+) \[label", text, re.M)
+        edges = re.findall(r"^N(\d+) -> N(\d+) ", text, re.M)
+        assert len(nodes) == (most or min(80, len(nodes))) and edges
+        assert {end for edge in edges for end in edge} <= set(nodes)
+        if shutil.which("dot"):
+            done = subprocess.run(["dot", "-Tcanon"], input=answer.body, capture_output=True, timeout=60)
+            assert done.returncode == 0 and not done.stderr, done.stderr
+
+
+def call_edges(profile, index=0):
+    """{(caller, callee, line of the call - first line of the caller): weight}, as Go's compiler reads them."""
+    functions = {one.id: one for one in profile.functions}
+    locations = {one.id: one for one in profile.locations}
+    edges = {}
+    for sample in profile.samples:
+        value, seen, parent = sample.values[index], set(), None
+        for at in reversed(sample.location_ids):
+            for line in reversed(locations[at].lines):
+                function = functions[line.function_id]
+                node = (function.name, function.start_line, line.line, locations[at].address)
+                if parent is not None and parent != node and (parent, node) not in seen and value:
+                    seen.add((parent, node))
+                    key = (parent[0], node[0], parent[2] - parent[1])
+                    edges[key] = edges.get(key, 0) + value
+                parent = node
+    return edges
+
+
+def with_start_lines(body):
+    """Debian's Go does not record where functions start."""
+    profile = parse(body)
+    for function in profile.functions:
+        function.start_line = 10 + len(function.name) % 7
+    return encode(profile)
+
+
+@pytest.mark.parametrize("name", ["cpu", "compiler"])
+def test_pgo_has_every_call_edge_of_the_full_profile(shared_server, corpus, tool_home, tmp_path, name):
+    pattern, count, _, _, _ = FAMILIES[name]
+    service, _ = push_all(shared_server, [with_start_lines(path.read_bytes()) for path in sorted(CORPUS.glob(pattern))[:count]])
+    full = shared_server.merge(service=service).body
+    answer = view(shared_server, service, "pgo")
+    assert answer.headers["content-disposition"] == 'attachment; filename="default.pgo"'
+    expected, found = call_edges(parse(full)), call_edges(parse(answer.body))
+    assert found == expected and len(found) > 100
+    small_one = parse(answer.body)
+    assert [one.type for one in small_one.sample_types] == [b"samples"]
+    assert not small_one.mappings and all(function.start_line for function in small_one.functions)
+    assert len(answer.body) < len(full) * 0.7, (len(answer.body), len(full))
+    path = tmp_path / "default.pgo"
+    path.write_bytes(answer.body)
+    assert tool_rows(tool_home, path, unit="count")
+
+
+def test_pgo_of_recursion_and_of_what_is_no_cpu_profile(shared_server):
+    def frames(*lines):
+        return [Location(n + 1, 1, 0x401000 + n, [Line(1, line)]) for n, line in enumerate(lines)]
+
+    again = small(locations=frames(7, 7, 9), samples=[Sample([3, 2, 1, 2, 1], [4, 40])])
+    service, _ = push_all(shared_server, [encode(again)])
+    found = parse(view(shared_server, service, "pgo").body)
+    assert call_edges(found) == call_edges(again) == {(b"main.work", b"main.work", 2): 12}
+    heap = small(sample_types=[ValueType(b"alloc_space", b"bytes"), ValueType(b"inuse_space", b"bytes")])
+    service, _ = push_all(shared_server, [encode(heap)], type="heap")
+    assert "CPU" in view(shared_server, service, "pgo", type="heap").error
+
+
+def ids_of(server, service, labels, **parameters):
+    answer = server.find(service=service, labels=labels, **parameters)
+    return [] if answer.status == 404 else [one["id"] for one in answer.result]
+
+
+LABELS = ["host=web-1,zone=eu", "host=web-2,zone=eu", "host=db-1", "host=~odd", "", "host=a%2Cb"]
+MATCHERS = {
+    "host=web-1": [0],
+    "host!=web-1": [1, 2, 3, 4, 5],
+    "host=~web-.": [0, 1],
+    "host=~web": [],
+    "host=~(web|db)-1": [0, 2],
+    "host!~web-.*": [2, 3, 4, 5],
+    "zone=eu,host!=web-1": [1],
+    "zone=~eu|": [0, 1, 2, 3, 4, 5],
+    "zone!=": [0, 1],
+    "zone!=eu": [2, 3, 4, 5],
+    "host=%7Eodd": [3],
+    "host=~%7Eodd": [3],
+    "host=~.odd": [3],
+    "host=~a%2Cb": [5],
+    "host=~.*,zone!~eu": [2, 3, 4, 5],
+    "host = ~ .*": [],
+    "nothing=~.+": [],
+    "nothing!~.+": [0, 1, 2, 3, 4, 5],
+    "HOST=~.+": [],
+    "host=~(?i)WEB-1": [0],
+}
+
+
+def test_matchers(shared_server):
+    service = next(services)
+    at = 1_700_000_000 * 10**9
+    ids = [
+        shared_server.push(encode(small(time_nanos=at + n, value=1 << n)), service=service, labels=labels.replace("~", "%7E"))
+        for n, labels in enumerate(LABELS)
+    ]
+    for text, expected in MATCHERS.items():
+        assert ids_of(shared_server, service, text) == [ids[n] for n in expected], text
+        assert ids_of(shared_server, service, text, limit=2) == [ids[n] for n in expected[-2:]], text
+        merged = shared_server.merge(service=service, labels=text)
+        total = sum(1 << n for n in expected)
+        assert merged.status == 404 if not expected else parse(merged.body).samples[0].values[0] == total, text
+        line = series(shared_server, service, labels=text, from_="1699999990")
+        assert line.status == 404 if not expected else sum(line.result["groups"][0]["sum"]) == total, text
+    for bad in ("host=~(", "host!~*", "host=~" + "x" * 2000, "host!=%zz"):
+        assert "labels" in shared_server.find(service=service, labels=bad).error
+    for pattern in ("(a*)*b", "(x+x+)+y"):
+        assert shared_server.find(service=service, labels=f"host=~{pattern}").status in (400, 404)
+
+
+def test_times_relative_to_now(shared_server):
+    service = next(services)
+    now = time.time()
+    ids = [shared_server.push(encode(small(time_nanos=int((now - ago) * 1e9))), service=service) for ago in (90, 3000, 90000)]
+    for from_, to, expected in [
+        ("now-2m", "now", [0]),
+        ("now-1h", "now", [1, 0]),
+        ("now-1h30m", "now-5m", [1]),
+        ("now-2d", "now-1h", [2]),
+        ("now-1w", "now+5m", [2, 1, 0]),
+        ("now-1w", "now 5m", [2, 1, 0]),
+    ]:
+        answer = shared_server.find(service=service, from_=from_, to=to)
+        assert [one["id"] for one in answer.result] == [ids[n] for n in expected], (from_, to)
+    for bad in ("now-", "now-1", "now-h", "now-1y", "now1h", "then", "now-1h-"):
+        assert "from" in shared_server.find(service=service, from_=bad, to="now").error
+    assert "from" in shared_server.find(service=service, from_="now", to="now-1h").error
+    assert "created_at" in shared_server.post(encode(small()), service=service, created_at="now-1h").error
 
 
 def test_an_empty_store_and_absent_things(server):

@@ -26,23 +26,38 @@ static pf_code get(pf_req *req, const char *name, pf_str *out, pf_error *err)
     return pf_url_param(pf_req_query(req), name, pf_req_arena(req), out, err);
 }
 
-static pf_code read_common(pf_req *req, pf_str *service, pf_type *type, pf_labels *labels,
+/* *labels gets what stands in the parameter, still to be parsed. */
+static pf_code read_common(pf_req *req, pf_str *service, pf_type *type, pf_str *labels,
                            pf_error *err)
 {
-    pf_str word, text;
+    pf_str word;
     pf_code code = get(req, "service", service, err);
     if (code || (code = pf_service_check(*service, err)))
         return code;
-    if ((code = get(req, "type", &word, err)) || (code = get(req, "labels", &text, err)))
+    if ((code = get(req, "type", &word, err)) || (code = get(req, "labels", labels, err)))
         return code;
     *type = pf_type_parse(word);
-    return pf_labels_parse(text, pf_req_arena(req), labels, err);
+    return PF_OK;
 }
 
-static pf_code parse_time(const char *name, pf_str text, pf_instant *out, pf_error *err)
+/* What a query asks for. */
+static pf_code read_asked(pf_req *req, pf_query *out, pf_error *err)
+{
+    pf_str labels;
+    pf_code code = read_common(req, &out->service, &out->type, &labels, err);
+    return code ? code
+                : pf_matchers_parse("labels", labels, pf_req_arena(req), &out->labels,
+                                    &out->matchers, err);
+}
+
+/* `now` (ns) is what relative times count from; INT64_MIN: there are none here. */
+static pf_code parse_time(const char *name, pf_str text, int64_t now, pf_instant *out,
+                          pf_error *err)
 {
     const char *why;
-    if (!pf_time_parse(text, out, &why))
+    bool read =
+        now == INT64_MIN ? pf_time_parse(text, out, &why) : pf_time_parse_at(text, now, out, &why);
+    if (!read)
         return pf_fail(err, PF_INVALID, "bad \"%s\" timestamp \"%.*s\": %s", name,
                        PF_FMT(shown(text)), why);
     return PF_OK;
@@ -51,8 +66,9 @@ static pf_code parse_time(const char *name, pf_str text, pf_instant *out, pf_err
 static pf_code read_push(pf_req *req, int64_t now, pf_meta *out, pf_error *err)
 {
     *out = (pf_meta){.created_at = now};
-    pf_code code = read_common(req, &out->service, &out->type, &out->labels, err);
-    if (code)
+    pf_str labels;
+    pf_code code = read_common(req, &out->service, &out->type, &labels, err);
+    if (code || (code = pf_labels_parse(labels, pf_req_arena(req), &out->labels, err)))
         return code;
     if (out->type == PF_TYPE_UNKNOWN)
         return pf_fail(err, PF_INVALID, "unknown profile type");
@@ -60,7 +76,7 @@ static pf_code read_push(pf_req *req, int64_t now, pf_meta *out, pf_error *err)
     if ((code = get(req, "created_at", &text, err)) || !text.n)
         return code;
     pf_instant t;
-    if ((code = parse_time("created_at", text, &t, err)))
+    if ((code = parse_time("created_at", text, INT64_MIN, &t, err)))
         return code;
     if (t.clamped)
         return pf_fail(err, PF_INVALID,
@@ -85,7 +101,7 @@ static pf_code read_bound(pf_req *req, const char *name, bool is_end, int64_t *o
         return code;
     if (!text.n)
         return pf_fail(err, PF_INVALID, "missing \"%s\"", name);
-    if ((code = parse_time(name, text, &t, err)))
+    if ((code = parse_time(name, text, pf_req_started(req), &t, err)))
         return code;
     *out = t.ns;
     /* An end without a fraction includes its whole second. */
@@ -97,7 +113,7 @@ static pf_code read_bound(pf_req *req, const char *name, bool is_end, int64_t *o
 static pf_code read_query(pf_req *req, pf_query *out, pf_error *err)
 {
     *out = (pf_query){0};
-    pf_code code = read_common(req, &out->service, &out->type, &out->labels, err);
+    pf_code code = read_asked(req, out, err);
     if (code || (code = read_bound(req, "from", false, &out->from, err)) ||
         (code = read_bound(req, "to", true, &out->to, err)))
         return code;
@@ -132,7 +148,7 @@ static pf_code read_scope(pf_req *req, bool any_time, pf_query *out, pf_error *e
     pf_code (*read)(pf_req *, const char *, bool, int64_t *, pf_error *) =
         any_time ? read_any_bound : read_bound;
     *out = (pf_query){0};
-    pf_code code = read_common(req, &out->service, &out->type, &out->labels, err);
+    pf_code code = read_asked(req, out, err);
     if (!code)
         code = read(req, "from", false, &out->from, err);
     if (!code)
@@ -177,7 +193,9 @@ static pf_code read_base(pf_req *req, const pf_query *compared, pf_query *out, p
         return code;
     if (out->from > out->to)
         return pf_fail(err, PF_INVALID, "\"base_from\" is after \"base_to\"");
-    return labels.p ? pf_labels_parse(labels, pf_req_arena(req), &out->labels, err) : PF_OK;
+    return labels.p ? pf_matchers_parse("base_labels", labels, pf_req_arena(req), &out->labels,
+                                        &out->matchers, err)
+                    : PF_OK;
 }
 
 pf_code pf_params_base(pf_req *req, const pf_query *compared, pf_query *out, pf_error *err)

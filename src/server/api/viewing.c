@@ -5,15 +5,24 @@
 #include "profile/time.h"
 #include "server/api/params.h"
 #include "server/api/reply.h"
+#include "view/dot.h"
 #include "view/folded.h"
+#include "view/pgo.h"
+#include "view/svg.h"
 #include "view/top.h"
 
-#include <stdio.h>
+enum {
+    NODES = 10000,
+    NODES_DOT = 80,
+    NODES_MAX = 200000,
+    ROWS = 1000,
+    ROWS_MAX = 1000000,
+};
+enum { GZIP_FAST = 1, GZIP_SMALL = 9 }; /* what is read once; what is kept in a repository */
 
-enum { NODES = 10000, NODES_MAX = 200000, ROWS = 1000, ROWS_MAX = 1000000, GZIP_LEVEL = 1 };
-
-#define FORMATS "there are pprof, flamegraph, top, folded"
-static const char *const formats[PF_FORMATS] = {"pprof", "flamegraph", "top", "folded"};
+#define FORMATS "there are pprof, flamegraph, top, folded, svg, dot, pgo"
+static const char *const formats[PF_FORMATS] = {"pprof", "flamegraph", "top", "folded",
+                                                "svg",   "dot",        "pgo"};
 
 static pf_code check_op(const void *op, pf_error *err)
 {
@@ -79,7 +88,8 @@ pf_code pf_viewing_read(pf_api *api, pf_req *req, pf_viewing *w, pf_error *err)
     if (!code)
         code = pf_params_text(req, "root", &w->flame.root, err);
     if (!code)
-        code = pf_params_number(req, "max_nodes", 1, NODES_MAX, NODES, &nodes, err);
+        code = pf_params_number(req, "max_nodes", 1, NODES_MAX,
+                                w->format == PF_FORMAT_DOT ? NODES_DOT : NODES, &nodes, err);
     w->flame.max_nodes = (uint32_t)nodes;
     return code ? code : pf_params_number(req, "rows", 0, ROWS_MAX, ROWS, &w->rows, err);
 }
@@ -95,12 +105,12 @@ void pf_viewing_free(pf_viewing *w)
     pf_buf_free(&w->out);
 }
 
-static pf_code write_pprof(const pf_profile *p, pf_buf *out, pf_error *err)
+static pf_code write_pprof(const pf_profile *p, int level, pf_buf *out, pf_error *err)
 {
     pf_buf bare = {.max = out->max};
     pf_code code = pf_profile_encode(p, &bare, err);
     if (!code)
-        code = pf_gzip(pf_buf_str(&bare), GZIP_LEVEL, out, err);
+        code = pf_gzip(pf_buf_str(&bare), level, out, err);
     pf_buf_free(&bare);
     return code == PF_TOO_LARGE
                ? pf_fail(err, PF_QUERY_LIMIT, "the profile needs more than %zu bytes", out->max)
@@ -118,20 +128,29 @@ static pf_code show_pprof(pf_viewing *w, const pf_profile *p, pf_error *err)
     if (!code)
         code = pf_merge_finish(m, &result, err);
     if (!code)
-        code = write_pprof(&result, &w->out, err);
+        code = write_pprof(&result, GZIP_FAST, &w->out, err);
     pf_merge_free(m);
     return code;
+}
+
+static pf_code show_pgo(pf_viewing *w, const pf_profile *p, pf_error *err)
+{
+    pf_profile edges;
+    pf_code code = pf_pgo_make(p, &w->options.stop, &w->arena, &edges, err);
+    return code ? code : write_pprof(&edges, GZIP_SMALL, &w->out, err);
 }
 
 static pf_code show_flame(pf_viewing *w, const pf_view *v, const pf_view_facts *facts,
                           pf_error *err)
 {
     pf_flame flame;
-    if (w->format != PF_FORMAT_FLAMEGRAPH)
+    if (w->format == PF_FORMAT_FOLDED)
         w->flame.max_nodes = 0;
     pf_code code = pf_flame_make(&flame, v, &w->flame, err);
     if (code)
         return code;
+    if (w->format == PF_FORMAT_SVG)
+        return pf_svg_write(&flame, v, &w->out, err);
     if (w->format == PF_FORMAT_FOLDED)
         return pf_folded_write(&flame, v, &w->out, err);
     pf_reply_open(&w->out);
@@ -146,8 +165,12 @@ static pf_code show_view(pf_viewing *w, const pf_profile *p, const pf_view_facts
     pf_view v;
     pf_top top;
     pf_code code = pf_view_make(&v, p, &w->options, &w->arena, err);
-    if (code || w->format != PF_FORMAT_TOP)
-        return code ? code : show_flame(w, &v, facts, err);
+    if (code)
+        return code;
+    if (w->format == PF_FORMAT_DOT)
+        return pf_dot_write(&v, w->flame.max_nodes, &w->out, err);
+    if (w->format != PF_FORMAT_TOP)
+        return show_flame(w, &v, facts, err);
     code = pf_top_make(&top, &v, (uint32_t)w->rows, err);
     pf_reply_open(&w->out);
     if (!code)
@@ -164,12 +187,13 @@ pf_code pf_viewing_show(pf_viewing *w, const pf_merged *m, pf_error *err)
     pf_error why;
     pf_profile pruned = *m->profile, filtered;
     pf_code code = PF_OK;
-    if (w->format != PF_FORMAT_PPROF)
+    if (w->format != PF_FORMAT_PPROF && w->format != PF_FORMAT_PGO)
         code = pf_filter_prune(m->profile, &w->options.stop, &w->arena, &pruned, &why);
     if (!code)
         code = pf_filter_apply(&w->filter, &pruned, &w->options.stop, &w->arena, &filtered, &why);
     if (!code)
         code = w->format == PF_FORMAT_PPROF ? show_pprof(w, &filtered, &why)
+               : w->format == PF_FORMAT_PGO ? show_pgo(w, &filtered, &why)
                                             : show_view(w, &filtered, &facts, &why);
     if (!code && w->out.failed)
         code = pf_fail(&why, PF_QUERY_LIMIT, "the view needs more than %zu bytes", w->out.max);
@@ -181,17 +205,26 @@ pf_code pf_viewing_show(pf_viewing *w, const pf_merged *m, pf_error *err)
 void pf_viewing_reply(pf_req *req, pf_viewing *w, pf_code code, const char *stem,
                       const pf_error *err)
 {
+    static const char *const types[PF_FORMATS] = {
+        NULL,
+        "application/json",
+        "application/json",
+        "text/plain; charset=utf-8",
+        "image/svg+xml",
+        "text/vnd.graphviz; charset=utf-8",
+        "application/octet-stream",
+    };
     if (code == PF_NOT_ALLOWED) {
         pf_reply_not_allowed(req, "GET, HEAD", err);
     } else if (code) {
         pf_req_reply_error(req, code, err);
     } else if (w->format == PF_FORMAT_PPROF) {
         pf_blob blob = {.bytes = w->out, .type = PF_TYPE_OTHER};
-        pf_reply_blob_take(req, &blob, pf_str_c(stem));
         w->out = PF_BUF_INIT;
-    } else if (w->format == PF_FORMAT_FOLDED) {
-        pf_reply_text_take(req, &w->out);
+        pf_reply_blob_take(req, &blob, pf_str_c(stem));
     } else {
-        pf_reply_json_take(req, &w->out);
+        if (w->format == PF_FORMAT_PGO)
+            pf_req_add_header(req, "Content-Disposition", "attachment; filename=\"default.pgo\"");
+        pf_req_reply_take(req, 200, types[w->format], &w->out);
     }
 }

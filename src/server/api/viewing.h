@@ -17,6 +17,9 @@ typedef enum pf_format {
     PF_FORMAT_FLAMEGRAPH,
     PF_FORMAT_TOP,
     PF_FORMAT_FOLDED,
+    PF_FORMAT_SVG,
+    PF_FORMAT_DOT,
+    PF_FORMAT_PGO,
     PF_FORMATS
 } pf_format;
 
@@ -25,8 +28,8 @@ typedef struct pf_viewing {
     pf_format format;
     pf_view_options options;
     pf_filter filter;
-    pf_flame_options flame;
-    int64_t rows; /* of a top; 0: all */
+    pf_flame_options flame; /* max_nodes is a dot's, too */
+    int64_t rows;           /* of a top; 0: all */
     pf_arena arena;
     pf_buf out;
 } pf_viewing;

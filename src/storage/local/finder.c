@@ -97,7 +97,9 @@ static pf_code read_series(pf_finder *f, int64_t number, pf_known_series *out, p
     out->match = (f->q->type == PF_TYPE_UNKNOWN || f->q->type == out->type) &&
                  pf_labels_match(out->labels, f->q->labels);
     sqlite3_reset(st);
-    return PF_OK;
+    return out->match && f->q->matchers.n
+               ? pf_matchers_match(f->q->matchers, out->labels, &out->match, err)
+               : PF_OK;
 }
 
 /* Looks it up the first time. */
@@ -382,7 +384,7 @@ static pf_code search(pf_finder *f, bool labels, pf_error *err)
 {
     pf_code code = pf_finder_enter(f, f->partition, err);
     if (!code && f->service)
-        code = f->q->labels.n ? by_labels(f, err) : by_time(f, false, NULL, err);
+        code = f->q->labels.n ? by_labels(f, err) : by_time(f, f->q->matchers.n > 0, NULL, err);
     if (!code && f->service && labels)
         code = learn_labels(f, err);
     pf_finder_leave(f);
