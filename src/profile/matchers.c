@@ -31,8 +31,9 @@ static pf_code make(const piece *p, pf_arena *a, pf_matcher *out, pf_error *err)
 {
     *out = (pf_matcher){.op = p->op};
     pf_code code = pf_url_unescape(pf_str_trim(p->key), true, a, &out->key, err);
-    if (!code)
-        code = pf_url_unescape(pf_str_trim(p->value), true, a, &out->value, err);
+    if (!code) /* a pattern means its '+' */
+        code = pf_url_unescape(pf_str_trim(p->value), p->op == PF_MATCH_NOT_EQUAL, a, &out->value,
+                               err);
     if (code || p->op == PF_MATCH_NOT_EQUAL)
         return code;
     return pf_regex_new_in(a, out->value, PF_REGEX_WHOLE, &out->re, err);

@@ -2,10 +2,11 @@
  *
  *     labels=zone=eu,host!=web-1,version=~1\.2.*,pod!~canary.*
  *
- * Cut at ','; in each piece the first of =, !=, =~, !~ is the operator, and it is looked for before either side is
- * unescaped: "%7E" is a '~' that belongs to a value, "%2C" a ',' that belongs to a pattern. Patterns
- * match a whole value. A profile without the label has the empty value, as in Prometheus; of a label that stands
- * several times, one value must match, or none where the operator is negative.
+ * Cut at ','; in each piece the first of =, !=, =~, !~ is the operator, and it is looked for before
+ * either side is unescaped: "%7E" is a '~' that belongs to a value, "%2C" a ',' that belongs to a
+ * pattern; in patterns a '+' is a '+', not a space. Patterns match a whole value. A profile without
+ * the label has the empty value, as in Prometheus; of a label that stands several times, one value
+ * must match, or none where the operator is negative.
  */
 #ifndef PF_PROFILE_MATCHERS_H
 #define PF_PROFILE_MATCHERS_H

@@ -552,6 +552,8 @@ MATCHERS = {
     "nothing=~.+": [],
     "nothing!~.+": [0, 1, 2, 3, 4, 5],
     "HOST=~.+": [],
+    "host=~.+": [0, 1, 2, 3, 5],
+    "host!~.+": [4],
     "host=~(?i)WEB-1": [0],
 }
 
@@ -688,6 +690,29 @@ def test_mistakes_in_series_are_named(shared_server, parameters, word):
     hour_of(shared_server, service)
     answer = series(shared_server, service, **parameters)
     assert answer.status == 400 and word in answer.error
+
+
+def test_series_of_one_function(shared_server, corpus):
+    service = next(services)
+    for n, path in enumerate(sorted(CORPUS.glob("collector-service/cpu.*"))[:12]):
+        shared_server.push(path.read_bytes(), service=service, labels=f"host=h{n % 2}" if n % 3 else None)
+    name = "runtime.mallocgc"
+    times = [one["created_at"] for one in shared_server.find(service=service).result]
+    given = dict(from_=times[0], to=times[-1], step="10s", sample_type="cpu", function=name, group_by="host")
+    body = series(shared_server, service, **given).result
+    whole = {row["name"]: row for row in top(shared_server, service, sample_type="cpu")["rows"]}[name]
+    assert {group["value"] for group in body["groups"]} == {"h0", "h1", None}
+    assert sum(sum(group["self"]) for group in body["groups"]) == whole["flat"]
+    assert sum(sum(group["total"]) for group in body["groups"]) == whole["cum"]
+    for group in body["groups"]:
+        labels = f"host={group['value']}" if group["value"] else "host!~.+"
+        rows = {row["name"]: row for row in top(shared_server, service, sample_type="cpu", labels=labels)["rows"]}
+        assert sum(group["total"]) == rows[name]["cum"]
+        assert len(group["self"]) == len(group["total"]) == body["points"]
+    del given["group_by"]
+    assert sum(series(shared_server, service, **given).result["groups"][0]["total"]) == whole["cum"]
+    given["function"] = "nobody.calls.this"
+    assert set(series(shared_server, service, **given).result["groups"][0]["total"]) == {0}
 
 
 def test_many_groups_are_joined(shared_server):

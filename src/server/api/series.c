@@ -1,6 +1,8 @@
-/* series.c: GET /api/0/series, values over time, from the totals that the store keeps: no profile is read.
+/* series.c: GET /api/0/series, values over time, from the totals that the store keeps: no profile is read, but for
+ * `function=` (funcline.h).
  */
 #include "base/clock.h"
+#include "server/api/funcline.h"
 #include "server/api/internal.h"
 #include "server/api/params.h"
 #include "server/api/reply.h"
@@ -12,6 +14,7 @@ typedef struct series {
     pf_query query;
     pf_str sample_type; /* empty until it is known */
     pf_str unit;
+    pf_str function; /* empty: none */
     pf_timeline line;
     pf_arena arena;
 
@@ -69,6 +72,8 @@ static pf_code read_params(pf_req *req, series *s, pf_error *err)
     if (!code)
         code = pf_params_text(req, "sample_type", &s->sample_type, err);
     if (!code)
+        code = pf_params_text(req, "function", &s->function, err);
+    if (!code)
         code = pf_params_text(req, "step", &step_text, err);
     if (!code && step_text.n && !pf_step_parse(step_text, &step))
         code = pf_params_bad("step", step_text, "seconds, or the like of 30s, 5m, 1h", err);
@@ -101,8 +106,36 @@ static void put_column(pf_buf *b, const char *key, column which, const pf_step *
     pf_buf_putc(b, ']');
 }
 
-static void put_group(pf_buf *b, const pf_timeline *t, uint32_t i, pf_step *row)
+static void put_values(pf_buf *b, const char *key, const int64_t *v, uint32_t n)
 {
+    pf_buf_printf(b, ",\"%s\":[", key);
+    for (uint32_t i = 0; i < n; i++)
+        pf_buf_printf(b, "%s%lld", i ? "," : "", (long long)v[i]);
+    pf_buf_putc(b, ']');
+}
+
+static pf_code put_function(pf_buf *b, const series *s, const pf_funcline *f, uint32_t i,
+                            const pf_step *row, pf_error *err)
+{
+    const pf_timeline *t = &s->line;
+    pf_arena scratch;
+    pf_arena_init(&scratch, s->arena.budget, s->arena.limit);
+    int64_t *self = pf_arena_array(&scratch, t->points, sizeof *self);
+    int64_t *total = pf_arena_array(&scratch, t->points, sizeof *total);
+    pf_code code = self && total ? pf_funcline_row(f, t, i, row, self, total, err)
+                                 : pf_arena_fail(&scratch, err, "a series");
+    if (!code) {
+        put_values(b, "self", self, t->points);
+        put_values(b, "total", total, t->points);
+    }
+    pf_arena_free(&scratch);
+    return code;
+}
+
+static pf_code put_group(pf_buf *b, const series *s, const pf_funcline *f, uint32_t i, pf_step *row,
+                         pf_error *err)
+{
+    const pf_timeline *t = &s->line;
     const pf_group *g = &t->group[i];
     pf_timeline_row(t, i, row);
     pf_buf_puts(b, i ? ",{\"value\":" : "{\"value\":");
@@ -117,12 +150,15 @@ static void put_group(pf_buf *b, const pf_timeline *t, uint32_t i, pf_step *row)
     put_column(b, "duration", DURATION, row, t->points);
     if (!t->is_cumulative)
         put_column(b, "mean", MEAN, row, t->points);
+    pf_code code = s->function.n && !g->is_other ? put_function(b, s, f, i, row, err) : PF_OK;
     pf_buf_putc(b, '}');
+    return code;
 }
 
-static pf_code put_series(pf_buf *b, series *s, pf_error *err)
+static pf_code put_series(pf_buf *b, series *s, const pf_funcline *f, pf_error *err)
 {
     const pf_timeline *t = &s->line;
+    pf_code code = PF_OK;
     pf_step *row = pf_arena_array(&s->arena, t->points, sizeof *row);
     if (!row)
         return pf_arena_fail(&s->arena, err, "a series");
@@ -134,8 +170,10 @@ static pf_code put_series(pf_buf *b, series *s, pf_error *err)
                   "},\"cumulative\":%s,\"start\":%.15g,\"step\":%.15g,\"points\":%u,\"groups\":[",
                   t->is_cumulative ? "true" : "false", (double)t->start / (double)PF_NS_PER_SEC,
                   (double)t->step / (double)PF_NS_PER_SEC, t->points);
-    for (uint32_t i = 0; i < t->ngroup; i++)
-        put_group(b, t, i, row);
+    for (uint32_t i = 0; !code && i < t->ngroup; i++)
+        code = put_group(b, s, f, i, row, err);
+    if (code)
+        return code;
     bool truncated = t->ngroup && t->group[t->ngroup - 1].is_other;
     pf_buf_printf(b, "],\"truncated\":%s}", truncated ? "true" : "false");
     return b->failed ? pf_fail(err, PF_QUERY_LIMIT, "the series needs more than %zu bytes", b->max)
@@ -154,7 +192,8 @@ static pf_code make(pf_api *api, pf_req *req, series *s, pf_buf *b, pf_error *er
         code = pf_params_bad("sample_type", s->sample_type, "no profile here has it", err);
     if (!code)
         code = pf_timeline_finish(&s->line, err);
-    return code ? code : put_series(b, s, err);
+    pf_funcline f = {api->cfg.store, &op, &s->query, s->function, s->sample_type};
+    return code ? code : put_series(b, s, &f, err);
 }
 
 void pf_handle_series(pf_api *api, pf_req *req)
