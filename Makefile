@@ -41,6 +41,7 @@ demo: ## set up, build, serve a demonstration: a small service in two versions, 
 .PHONY: bench
 bench: ## set up, build, measure our server for about two minutes; ARGS passes flags on to profefe-bench
 	@scripts/setup bench
+	@$(if $(filter -DWEB=ON,$(web_flag)),scripts/setup web)
 	@$(MAKE) --no-print-directory build
 	@cmake --build $(BUILD) --target profefe-bench
 	@scripts/bench $(ARGS)

@@ -64,7 +64,7 @@ static pf_code add_total(void *ctx, const pf_total *t, pf_error *err)
 
 static pf_code read_params(pf_req *req, series *s, pf_error *err)
 {
-    pf_str step_text, group_by;
+    pf_str step_text = {0}, group_by = {0};
     int64_t step = 0;
     pf_code code = pf_params_scope(req, false, &s->query, err);
     if (!code && s->query.type == PF_TYPE_UNKNOWN)

@@ -8,6 +8,7 @@
 
 enum { BATCH_MAX = 256, BATCH_BYTES = 16 * 1024 * 1024 };
 #define TICK_NS PF_NS_PER_SEC
+#define QUIET_NS (5 * PF_NS_PER_SEC) /* without a write: time to put the log away */
 
 typedef struct batch {
     pf_job *jobs[BATCH_MAX];
@@ -180,6 +181,8 @@ static void tick(pf_committer *c)
     probe(c);
     c->tick(c->tick_ctx);
     c->last_tick = pf_clock_mono();
+    if (c->last_tick >= c->last_batch + QUIET_NS)
+        pf_writer_settle(&c->writer);
 }
 
 static void *run(void *ctx)
@@ -197,8 +200,10 @@ static void *run(void *ctx)
         pthread_mutex_unlock(&c->lock);
         if (last)
             break;
-        if (b->n)
+        if (b->n) {
             handle(c, b);
+            c->last_batch = pf_clock_mono();
+        }
         if (asked || pf_clock_mono() >= c->last_tick + TICK_NS)
             tick(c);
         pthread_mutex_lock(&c->lock);

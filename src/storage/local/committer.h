@@ -38,7 +38,7 @@ typedef struct pf_committer {
     pthread_t thread;
     bool started;
     pf_writer writer;
-    int64_t last_tick; /* pf_clock_mono() */
+    int64_t last_tick, last_batch; /* pf_clock_mono() */
 } pf_committer;
 
 pf_code pf_committer_start(pf_committer *c, pf_error *err);

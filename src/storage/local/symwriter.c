@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TAIL_BYTES = 32 << 10, TAIL_LEVEL = 3 };
+/* A tail of TAIL_BYTES becomes one compressed chunk. A single chunk of LARGE_BYTES, as the first profiles of a
+ * service bring, is compressed at once. */
+enum { TAIL_BYTES = 32 << 10, LARGE_BYTES = 4 << 10, LEVEL = 3 };
 
 pf_code pf_symwriter_open(pf_symwriter *s, sqlite3 *db, pf_numbers *known, const pf_hash_key *key,
                           pf_error *err)
@@ -44,6 +46,15 @@ void pf_symwriter_forget(pf_symwriter *s)
         s->service[i].known = false;
 }
 
+static void note_chunk(pf_symservice *to, uint32_t sequence, pf_str chunk)
+{
+    to->sequence = sequence;
+    if (pf_chunk_is_compressed(chunk) && !to->tail_bytes)
+        to->tail_first = sequence + 1;
+    else
+        to->tail_bytes += (uint32_t)chunk.n;
+}
+
 /* Adds the chunks from `first` on to `t`; for each, `seen` gets its sequence and bytes. */
 static pf_code read_chunks(pf_symwriter *s, int64_t service, uint32_t first, pf_tables *t,
                            void (*seen)(pf_symservice *, uint32_t, pf_str), pf_symservice *to,
@@ -68,17 +79,6 @@ static pf_code read_chunks(pf_symwriter *s, int64_t service, uint32_t first, pf_
         code = pf_db_fail(s->db, err);
     sqlite3_reset(s->read);
     return code;
-}
-
-static void note_chunk(pf_symservice *to, uint32_t sequence, pf_str chunk)
-{
-    to->sequence = sequence;
-    if (pf_chunk_is_compressed(chunk)) {
-        to->tail_bytes = 0;
-        to->tail_first = sequence + 1;
-    } else {
-        to->tail_bytes += (uint32_t)chunk.n;
-    }
 }
 
 static pf_code recall(pf_symwriter *s, int64_t service, pf_symservice *to, pf_error *err)
@@ -110,11 +110,14 @@ static pf_code find_service(pf_symwriter *s, int64_t number, pf_symservice **out
     return (*out)->known ? PF_OK : recall(s, number, *out, err);
 }
 
-static pf_code write_chunk(pf_symwriter *s, int64_t number, const pf_tables *t, int level,
-                           pf_error *err)
+static pf_code write_chunk(pf_symwriter *s, int64_t number, const pf_tables *t, pf_error *err)
 {
     pf_buf_clear(&s->chunk);
-    pf_code code = pf_chunk_encode(t, level, &s->chunk, err);
+    pf_code code = pf_chunk_encode(t, 0, &s->chunk, err);
+    if (!code && s->chunk.len >= LARGE_BYTES) {
+        pf_buf_clear(&s->chunk);
+        code = pf_chunk_encode(t, LEVEL, &s->chunk, err);
+    }
     if (code)
         return code;
     sqlite3_bind_int64(s->add, 1, number);
@@ -140,7 +143,7 @@ static pf_code compress_tail(pf_symwriter *s, int64_t service, pf_symservice *of
         sqlite3_reset(s->remove);
     }
     if (!code)
-        code = write_chunk(s, pf_symbols_number(service, of->sequence), &tail, TAIL_LEVEL, err);
+        code = write_chunk(s, pf_symbols_number(service, of->sequence), &tail, err);
     pf_tables_free(&tail);
     of->tail_first = of->sequence + 1;
     of->tail_bytes = 0;
@@ -153,11 +156,10 @@ static pf_code add_fresh(pf_symwriter *s, int64_t service, pf_symservice *to, pf
         return PF_OK;
     if (to->sequence == UINT32_MAX - 1)
         return pf_fail(err, PF_UNAVAILABLE, "a partition's symbols are used up");
-    pf_code code = write_chunk(s, pf_symbols_number(service, to->sequence + 1), &s->fresh, 0, err);
+    pf_code code = write_chunk(s, pf_symbols_number(service, to->sequence + 1), &s->fresh, err);
     if (code)
         return code;
-    to->sequence++;
-    to->tail_bytes += (uint32_t)s->chunk.len;
+    note_chunk(to, to->sequence + 1, pf_buf_str(&s->chunk));
     return to->tail_bytes >= TAIL_BYTES ? compress_tail(s, service, to, err) : PF_OK;
 }
 

@@ -457,6 +457,18 @@ void pf_writer_checkpoint(pf_writer *w)
                     PF_S("error", sqlite3_errmsg(w->db)));
 }
 
+void pf_writer_settle(pf_writer *w)
+{
+    if (!w->db || w->suspect || !w->wal_pages)
+        return;
+    pf_db_set_patience(w->db, 0);
+    int rc = truncate_log(w);
+    pf_db_set_patience(w->db, PF_DB_PATIENCE);
+    if (rc != SQLITE_OK && rc != SQLITE_BUSY)
+        PF_LOG_WARN("can't checkpoint a partition", PF_S("partition", w->partition->name),
+                    PF_S("error", sqlite3_errmsg(w->db)));
+}
+
 pf_code pf_writer_recover(pf_writer *w, pf_error *err)
 {
     if (!w->suspect)

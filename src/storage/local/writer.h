@@ -59,6 +59,9 @@ bool pf_writer_disk_failed(const pf_writer *w);
  * the readers and starts it anew. Failing is harmless for what is stored. */
 void pf_writer_checkpoint(pf_writer *w);
 
+/* For quiet times: moves the log into the file and cuts it to nothing, unless readers are in the way. */
+void pf_writer_settle(pf_writer *w);
+
 /* After a failed write or fsync: see the essay in writer.c. PF_UNAVAILABLE while the disk goes on
  * failing. */
 pf_code pf_writer_recover(pf_writer *w, pf_error *err);
