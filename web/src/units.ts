@@ -21,7 +21,7 @@ const counts: [number, string][] = [
   [1e12, " T"],
   [1e9, " G"],
   [1e6, " M"],
-  [1e4, " k"],
+  [1e3, " k"],
   [1, ""],
 ];
 

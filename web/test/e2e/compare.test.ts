@@ -1,0 +1,153 @@
+// Compare, single profiles, one function, and files that are dropped on the page.
+import assert from "node:assert/strict";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { after, before, test } from "node:test";
+import type { Browser, Page } from "playwright-core";
+import { clean, launch, open, painted, parameter, untilParameter } from "../support/browser";
+import { gzipped } from "../support/pprof";
+import { Server } from "../support/server";
+
+let server: Server;
+let browser: Browser;
+const dir = mkdtempSync(join(tmpdir(), "profefe-web-"));
+const file = join(dir, "dropped.pb.gz");
+
+before(async () => {
+  server = await Server.start("-web.source-url=https://git.example/{file}#L{line}");
+  for (let ago = 1; ago < 20; ago++) {
+    const old = ago > 9;
+    await server.pushMade("shop", `version=${old ? "1.9" : "1.10"}`, ago * 60, {
+      samples: [
+        { stack: ["main.main", "shop.search"], values: [old ? 10e6 : 40e6] },
+        { stack: ["main.main", "shop.cart"], values: [30e6] },
+        { stack: ["main.main", old ? "shop.gone" : "shop.fresh"], values: [20e6] },
+      ],
+    });
+  }
+  writeFileSync(
+    file,
+    gzipped({
+      samples: [
+        { stack: ["main.main", "shop.search"], values: [5e9] },
+        { stack: ["x.local"], values: [1e9] },
+      ],
+    }),
+  );
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+async function row(page: Page, name: string): Promise<string> {
+  return (await page.locator(".table").getByRole("row", { name }).innerText()).replace(/\s+/g, " ");
+}
+
+test("two versions: what grew, what is new, what is gone; swapped", async () => {
+  const { page, problems } = await open(browser, `${server.origin}/?service=shop&type=cpu&view=compare`);
+  await page.getByRole("button", { name: "version: 1.9 → 1.10" }).click();
+  await painted(page);
+  assert.deepEqual(
+    [parameter(page, "labels"), parameter(page, "base_labels")],
+    ["version=1.10", "version=1.9"],
+  );
+  assert.match(await row(page, "shop.search"), /100 ms .*360 ms .*\+260 ms 260%/);
+  assert.match(await row(page, "shop.fresh"), /new/);
+  assert.match(await row(page, "shop.gone"), /gone/);
+  await page.getByText("600 ms → 810 ms").waitFor();
+  await page.getByRole("button", { name: "gone 1" }).click();
+  assert.equal(await page.locator(".table tbody tr").count(), 1);
+  await page.getByRole("button", { name: /Swap/ }).click();
+  await page.getByText("810 ms → 600 ms").waitFor();
+  assert.equal(parameter(page, "base_labels"), "version=1.10");
+  clean(problems);
+});
+
+test("the profiles of a range: a list, one opened, the line for pprof", async () => {
+  const { page, problems } = await open(browser, `${server.origin}/?service=shop&type=cpu&view=profiles`);
+  await page.getByText("19 profiles", { exact: true }).waitFor();
+  assert.match(await page.locator(".list tbody tr").first().innerText(), /90 ms/);
+  await page.locator(".list tbody tr").first().getByRole("button", { name: "pprof" }).click();
+  const line = await page.locator(".list .copy-line code").innerText();
+  assert.match(line, new RegExp(`^go tool pprof '${server.origin}/api/0/profiles/[a-v0-9]{20}'$`));
+  await page.locator(".list tbody tr a").first().click();
+  await untilParameter(page, "id", /./);
+  assert.equal(await painted(page), 5);
+  await page.getByRole("button", { name: "Back to the range" }).click();
+  await untilParameter(page, "id", null);
+  clean(problems);
+});
+
+test("one function: over time, callers, callees, lines that are links", async () => {
+  const { page, problems } = await open(
+    browser,
+    `${server.origin}/?service=shop&type=cpu&view=function&fn=shop.search`,
+  );
+  await page.getByRole("heading", { name: "shop.search", exact: true }).waitFor();
+  await page.locator(".sandwich canvas[data-drawn]").nth(1).waitFor();
+  const link = page.locator(".lines tbody a").first();
+  assert.match((await link.getAttribute("href"))!, /^https:\/\/git\.example\/src\/test\.go#L\d+$/);
+  assert.match(await page.locator(".lines tbody tr").first().innerText(), /460 ms/);
+  assert.equal(
+    await page.locator(".timeline").first().getAttribute("aria-label"),
+    "Total and self of shop.search over time",
+  );
+  clean(problems);
+});
+
+test("a dropped file is shown, compared, put away, and never sent", async () => {
+  const { page, problems } = await open(browser, `${server.origin}/?service=shop&type=cpu`);
+  await painted(page);
+  const posts: string[] = [];
+  page.on("request", (r) => r.method() !== "GET" && posts.push(r.url()));
+  await page.locator("input[type=file]").setInputFiles(file);
+  await page.getByText("shown here and stored nowhere").waitFor();
+  assert.equal(await painted(page), 4);
+  await page.getByText("6 s in 3 frames").waitFor();
+  await page.getByRole("button", { name: "Compare with shop cpu" }).click();
+  await page.locator(".fate.new", { hasText: "new" }).waitFor();
+  assert.match(await row(page, "x.local"), /new/);
+  await page.getByRole("button", { name: "Put it away" }).click();
+  await page.getByText("19 profiles").waitFor();
+  assert.deepEqual(posts, []);
+  clean(problems);
+});
+
+test("a file dropped with the mouse, and one that is no profile", async () => {
+  const { page, problems } = await open(browser, `${server.origin}/?service=shop&type=cpu`);
+  await painted(page);
+  const drop = (name: string, bytes: number[]) =>
+    page.evaluate(
+      ([n, list]) => {
+        const data = new DataTransfer();
+        data.items.add(new File([Uint8Array.from(list as number[])], n as string));
+        document.body.dispatchEvent(
+          new DragEvent("dragover", { dataTransfer: data, bubbles: true, cancelable: true }),
+        );
+        document.body.dispatchEvent(
+          new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }),
+        );
+      },
+      [name, bytes],
+    );
+  await drop("<b>notes</b>.txt", Array.from(Buffer.from("just some text")));
+  await page.getByRole("alert").getByText("<b>notes</b>.txt").waitFor();
+  await page.getByRole("alert").getByRole("button", { name: "Close" }).click();
+  await drop("good.pb.gz", Array.from(gzipped({ samples: [{ stack: ["only"], values: [7] }] })));
+  await page.getByText("7 ns in 1 frames").waitFor();
+  clean(problems);
+});
+
+test("the profile opens in speedscope, under a policy of its own", async () => {
+  const { page } = await open(browser, `${server.origin}/?service=shop&type=cpu`);
+  await painted(page);
+  await page.getByRole("button", { name: "Take home" }).click();
+  const href = (await page.getByRole("link", { name: "Open in speedscope" }).getAttribute("href"))!;
+  const other = await open(browser, new URL(href, page.url()).href);
+  await other.page.waitForFunction(() => document.title.includes("shop cpu"));
+  clean(other.problems);
+});

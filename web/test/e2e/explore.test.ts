@@ -1,0 +1,214 @@
+// Explore, with real profiles of a Go program and an hour of made ones whose numbers are known.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import type { Browser } from "playwright-core";
+import {
+  clean,
+  colors,
+  launch,
+  open,
+  painted,
+  parameter,
+  pointInRow,
+  untilParameter,
+} from "../support/browser";
+import { goProfiles, Server } from "../support/server";
+
+let server: Server;
+let browser: Browser;
+const minutes = Array.from({ length: 30 }, (_, i) => i * 2 + 1);
+
+before(async () => {
+  server = await Server.start("-web.source-url=https://git.example/{file}#L{line}");
+  for (const ago of minutes)
+    await server.pushMade("shop", `host=web-${ago % 3},version=${ago > 30 ? "1.9" : "1.10"}`, ago * 60, {
+      samples: [
+        { stack: ["main.main", "net/http.serve", "shop.search"], values: [30e6] },
+        { stack: ["main.main", "net/http.serve", "shop.cart", "shop.price"], values: [20e6] },
+        { stack: ["main.main", "runtime.gc"], values: [10e6] },
+      ],
+    });
+  for (const [type, bytes] of goProfiles()) await server.push("workload", type, "host=a", bytes);
+  browser = await launch();
+});
+after(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+test("the first service opens by itself, its numbers add up", async () => {
+  const { page, problems } = await open(browser, server.origin);
+  assert.equal(await painted(page), 7);
+  assert.ok((await colors(page)) > 5);
+  await untilParameter(page, "service", "shop");
+  await page.getByText("30 profiles").waitFor();
+  const row = page.getByRole("row", { name: /shop\.search/ });
+  assert.match(await row.innerText(), /900 ms\s*50\.0%/);
+  assert.match(await page.locator(".details").first().innerText(), /1\.8 s in 6 frames/);
+  clean(problems);
+});
+
+test("real profiles of Go: cpu, heap, goroutines", async () => {
+  const { page, problems } = await open(browser, `${server.origin}/?service=workload`);
+  assert.ok((await painted(page)) > 5);
+  await page
+    .getByRole("button", { name: "main.hash" })
+    .or(page.getByRole("button", { name: "sha256.block" }))
+    .first()
+    .waitFor();
+  await page.getByRole("button", { name: "Heap", exact: true }).click();
+  await untilParameter(page, "type", "heap");
+  await page.getByRole("combobox", { name: "Sample type" }).selectOption("alloc_space");
+  await untilParameter(page, "sample_type", "alloc_space");
+  await page.getByRole("row", { name: /main\.allocate/ }).waitFor();
+  assert.match(await page.getByRole("row", { name: /main\.allocate/ }).innerText(), /MiB/);
+  await page.getByRole("button", { name: "Goroutines" }).click();
+  await page.getByRole("row", { name: /gopark/ }).waitFor();
+  clean(problems);
+});
+
+test("a click zooms, back undoes it, a deep link brings it again", async () => {
+  const { page, problems } = await open(browser, `${server.origin}/?service=shop&type=cpu`);
+  await painted(page);
+  const serve = await pointInRow(page, 2, 0.3);
+  await page.mouse.move(serve.x, serve.y);
+  await page.locator(".details-name", { hasText: "net/http.serve" }).waitFor();
+  await page.mouse.click(serve.x, serve.y);
+  await untilParameter(page, "zoom", /./);
+  const link = page.url();
+  const other = await open(browser, link);
+  await painted(other.page);
+  assert.notEqual(await other.page.locator(".flame canvas").first().getAttribute("data-zoom"), "0");
+  await page.goBack();
+  await untilParameter(page, "zoom", null);
+  await page.locator('.flame canvas[data-zoom="0"]').waitFor();
+  await page.goForward();
+  await untilParameter(page, "zoom", /./);
+  await page.keyboard.press("0");
+  await untilParameter(page, "zoom", null);
+  clean(problems);
+});
+
+test("search marks, totals and walks", async () => {
+  const { page, problems } = await open(browser, `${server.origin}/?service=shop&type=cpu`);
+  await painted(page);
+  await page.keyboard.press("/");
+  await page.keyboard.type("shop.");
+  await page.getByText("3 frames, 1.5 s (83.3%)").waitFor();
+  assert.equal(await page.getByRole("row", { name: /runtime\.gc/ }).count(), 0);
+  await page.keyboard.press("Enter");
+  await page.locator(".details-name", { hasText: "shop." }).waitFor();
+  await page.locator("[role=treeitem][aria-selected=true]").waitFor({ state: "attached" });
+  assert.equal(parameter(page, "q"), "shop.");
+  await page.locator("input[type=search]").fill("/(/");
+  await page.getByText("not a regular expression").waitFor();
+  clean(problems);
+});
+
+test("right click: focus, ignore, sandwich, and the way back", async () => {
+  const { page, problems } = await open(browser, `${server.origin}/?service=shop&type=cpu`);
+  await painted(page);
+  const cart = await pointInRow(page, 3, 0.7);
+  await page.mouse.click(cart.x, cart.y, { button: "right" });
+  const menu = page.getByRole("menu");
+  assert.equal(await menu.getByText("shop.cart").innerText(), "shop.cart");
+  for (const item of [
+    "Focus",
+    "Ignore",
+    "Hide",
+    "Show from",
+    "Copy name",
+    "Copy stack",
+    "Copy file:line",
+    "Open the source",
+  ])
+    assert.equal(await menu.getByRole("menuitem", { name: item }).count(), 1, item);
+  await page.keyboard.press("Escape");
+  await menu.waitFor({ state: "detached" });
+  await page.mouse.click(cart.x, cart.y, { button: "right" });
+  await menu.getByRole("menuitem", { name: "Focus" }).click();
+  await untilParameter(page, "focus", "^shop\\.cart$");
+  await page.getByText("600 ms in 4 frames").waitFor();
+  await page.getByRole("button", { name: "Remove focus" }).click();
+  await page.getByText("1.8 s in 6 frames").waitFor();
+  await page.getByRole("button", { name: "http.serve", exact: true }).click();
+  await page.getByText("Callers of").waitFor();
+  assert.equal(parameter(page, "mode"), "sandwich");
+  assert.equal(await page.locator(".sandwich canvas").count(), 2);
+  clean(problems);
+});
+
+test("dragging over the time line chooses a range", async () => {
+  const { page, problems } = await open(browser, `${server.origin}/?service=shop&type=cpu`);
+  await painted(page);
+  const box = (await page.locator(".series .u-over").boundingBox())!;
+  const y = box.y + box.height / 2;
+  await page.mouse.move(box.x + box.width * 0.5, y);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width * 0.6, y);
+  await page.mouse.move(box.x + box.width * 0.9, y);
+  await page.mouse.up();
+  await untilParameter(page, "from", /^\d+$/);
+  const length = Number(parameter(page, "to")) - Number(parameter(page, "from"));
+  assert.ok(length > 600 && length < 3000, `${length}`);
+  await page.getByText(/^(9|1\d) profiles/).waitFor();
+  await page.goBack();
+  await page.getByText("30 profiles").waitFor();
+  clean(problems);
+});
+
+test("labels: completion, splitting, the grid", async () => {
+  const { page, problems } = await open(browser, `${server.origin}/?service=shop&type=cpu`);
+  await painted(page);
+  const field = page.getByRole("combobox", { name: "Label filter" });
+  await field.fill("ho");
+  await page.getByRole("option", { name: "host=" }).click();
+  await page.getByRole("option", { name: "host=web-1" }).click();
+  await untilParameter(page, "labels", "host=web-1");
+  await page.getByText("10 profiles").waitFor();
+  await page.getByRole("button", { name: "Remove the filter host=web-1" }).click();
+  await page.getByRole("combobox", { name: "Split by label" }).selectOption("version");
+  await page.locator(".series .legend button").nth(1).waitFor();
+  await page.getByRole("button", { name: "Grid" }).click();
+  assert.equal(await page.locator(".grid .cell").count(), 2);
+  await page.locator(".grid .cell button").first().click();
+  await untilParameter(page, "labels", /^version=1\./);
+  clean(problems);
+});
+
+test("keys alone lead through the graph", async () => {
+  const { page, problems } = await open(browser, `${server.origin}/?service=shop&type=cpu`);
+  await painted(page);
+  const at = (text: string) =>
+    page.locator("[role=treeitem][aria-selected=true]", { hasText: text }).waitFor({ state: "attached" });
+  await page.keyboard.press("ArrowDown");
+  await at("root");
+  await page.keyboard.press("ArrowDown");
+  await at("main.main");
+  await page.keyboard.press("ArrowDown");
+  await at("net/http.serve");
+  await page.keyboard.press("ArrowRight");
+  await at("runtime.gc");
+  await page.keyboard.press("Enter");
+  await untilParameter(page, "zoom", /./);
+  await page.keyboard.press("-");
+  await page.keyboard.press("Shift+F10");
+  await page.getByRole("menu").waitFor();
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("?");
+  await page.getByRole("dialog", { name: "Keys" }).waitFor();
+  clean(problems);
+});
+
+test("the table sorts both ways, per second divides", async () => {
+  const { page, problems } = await open(browser, `${server.origin}/?service=shop&type=cpu`);
+  await painted(page);
+  await page.getByRole("button", { name: "Total", exact: true }).click();
+  await untilParameter(page, "sort", "cum");
+  assert.match(await page.locator(".table tbody tr").first().innerText(), /main\.main/);
+  await page.locator(".table thead").getByRole("button", { name: "Total" }).click();
+  await untilParameter(page, "sort", "-cum");
+  await page.getByRole("button", { name: "per second" }).click();
+  await page.getByText("60 mcores in 6 frames").waitFor();
+  clean(problems);
+});

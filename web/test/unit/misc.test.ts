@@ -1,0 +1,144 @@
+// Smaller parts: time lines, points, presets, the table's order, links to sources.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { sourceLink } from "../../src/context";
+import { change, changeColor, palette } from "../../src/flame/colors";
+import { packageOf, shortName } from "../../src/flame/tree";
+import { finestStep, pointsOf } from "../../src/points";
+import { byVersion, presets, swap, synced } from "../../src/presets";
+import { defaults } from "../../src/state";
+import { fate, filterRows, nextSort, sortRows } from "../../src/table";
+import { bridge, linesOf, totals } from "../../src/timeline";
+import type { Series, TopRow } from "../../src/types";
+
+const series: Series = {
+  sample_type: { type: "cpu", unit: "nanoseconds" },
+  cumulative: true,
+  start: 1000,
+  step: 10,
+  points: 4,
+  groups: [{ value: null, sum: [10, 0, 30, 0], count: [1, 0, 3, 0], duration: [2, 0, 5, 0] }],
+  truncated: false,
+};
+
+test("cumulative values add up or are per second, instantaneous ones are means", () => {
+  assert.deepEqual(linesOf(series, false, false).lines[0]?.values, [10, undefined, 30, null]);
+  assert.deepEqual(linesOf(series, false, true).lines[0]?.values, [5, undefined, 6, null]);
+  const heap = { ...series, cumulative: false };
+  assert.deepEqual(linesOf(heap, false, true).lines[0]?.values, [10, undefined, 10, null]);
+  assert.deepEqual(totals(series), { count: 4, seconds: 7 });
+});
+
+test("a gap is where profiles are missing, not where a step is empty", () => {
+  const v = [1, null, 1, null, 1, null, null, null, null, null, null, null, 1];
+  const b = bridge(v);
+  assert.equal(b[1], undefined);
+  assert.equal(b[6], null);
+});
+
+test("points take their value from the finest step", () => {
+  assert.equal(finestStep(0, 3600), 1);
+  assert.ok((86400 * 30) / finestStep(0, 86400 * 30) < 10_000);
+  const meta = (s: number) => ({
+    id: "x",
+    type: "cpu",
+    service: "s",
+    created_at: new Date(s * 1000).toISOString(),
+  });
+  const [one, many, none] = pointsOf([meta(1003), meta(1025), meta(5000)], series);
+  assert.deepEqual([one?.value, one?.exact], [10, true]);
+  assert.deepEqual([many?.value, many?.exact], [10, false]);
+  assert.equal(none?.value, null);
+});
+
+test("presets compare with earlier and with the version before", () => {
+  assert.deepEqual(["1.10", "1.9", "1.2"].sort(byVersion), ["1.2", "1.9", "1.10"]);
+  const labels = [
+    {
+      key: "version",
+      values: [
+        { value: "1.10", count: 1 },
+        { value: "1.9", count: 1 },
+      ],
+      truncated: false,
+    },
+  ];
+  const list = presets(defaults, labels);
+  assert.equal(list[0]?.change.baseFrom, "now-2h");
+  assert.equal(list[2]?.change.baseTo, "now-1d");
+  const version = list[list.length - 1]!;
+  assert.equal(version.text, "version: 1.9 → 1.10");
+  assert.deepEqual([version.change.labels, version.change.baseLabels], ["version=1.10", "version=1.9"]);
+});
+
+test("swapping twice changes nothing, synced ranges have one length", () => {
+  const s = { ...defaults, from: "100", to: "200", baseFrom: "0", baseTo: "50", labels: "a=1" };
+  const back = { ...s, ...swap(s) };
+  assert.deepEqual({ ...back, ...swap(back) }, s);
+  assert.deepEqual(synced(s, "here", "100", "130"), { from: "100", to: "130", baseFrom: "20" });
+  assert.deepEqual(synced({ ...s, sync: false }, "base", "1", "2"), { baseFrom: "1", baseTo: "2" });
+});
+
+test("rows are sorted, filtered and told apart", () => {
+  const row = (name: string, flat: number, base: number): TopRow => ({
+    name,
+    file: "",
+    line: 0,
+    flat,
+    cum: flat,
+    base_flat: base,
+    base_cum: base,
+  });
+  const rows = [row("b", 1, 0), row("a", 5, 9), row("c", 0, 2), row("d", 3, 3)];
+  assert.equal(
+    sortRows(rows, "flat")
+      .map((r) => r.name)
+      .join(""),
+    "adbc",
+  );
+  assert.equal(
+    sortRows(rows, "-flat")
+      .map((r) => r.name)
+      .join(""),
+    "cbda",
+  );
+  assert.equal(
+    sortRows(rows, "change")
+      .map((r) => r.name)
+      .join(""),
+    "acbd",
+  );
+  assert.equal(
+    sortRows(rows, "name")
+      .map((r) => r.name)
+      .join(""),
+    "abcd",
+  );
+  assert.deepEqual(rows.map(fate), ["new", "shrank", "gone", "same"]);
+  assert.equal(filterRows(rows, "/a|c/").length, 2);
+  assert.equal(nextSort("flat", "flat"), "-flat");
+});
+
+test("names: package and short form", () => {
+  assert.equal(packageOf("github.com/a/b.v2/c.(*T).M"), "github.com/a/b.v2/c");
+  assert.equal(packageOf("std::vector::push"), "std::vector");
+  assert.equal(packageOf("main"), "");
+  assert.equal(shortName("net/http.(*conn).serve"), "http.(*conn).serve");
+  assert.equal(shortName("slices.SortFunc[a/b.T]"), "slices.SortFunc[a/b.T]");
+});
+
+test("source links are escaped, and only to the web", () => {
+  const config = { source_url: "https://git.example/x/{file}#L{line}", base_path: "/" };
+  assert.equal(sourceLink(config, "/src/a b.go", 7), "https://git.example/x/src/a%20b.go#L7");
+  assert.equal(sourceLink({ ...config, source_url: "javascript:alert({line})" }, "a", 1), null);
+  assert.equal(sourceLink(config, "", 1), null);
+});
+
+test("changes go from blue over grey to orange", () => {
+  const p = palette(false);
+  assert.equal(change(0, 5), -1);
+  assert.equal(change(5, 0), 1);
+  assert.equal(changeColor(change(5, 5), p), p.neutral);
+  assert.equal(changeColor(-1, p), p.less[3]);
+  assert.equal(changeColor(1, p), p.more[3]);
+});

@@ -1,0 +1,29 @@
+// Ranges: relative and absolute times, moved and described.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { describeRange, seconds, shift, span } from "../../src/time";
+
+const now = 1_700_000_000;
+
+test("times are read", () => {
+  assert.equal(seconds("now", now), now);
+  assert.equal(seconds("now-90m", now), now - 5400);
+  assert.equal(seconds("1699999999", now), 1699999999);
+  assert.equal(seconds("2023-11-14T22:13:20", now), now);
+  assert.equal(seconds("2023-11-14T22:13:20Z", now), now);
+  assert.equal(seconds("yesterday", now), null);
+});
+
+test("a moved time stays relative where it can", () => {
+  assert.equal(shift("now", -3600, now), "now-1h");
+  assert.equal(shift("now-1h", -86400, now), "now-25h");
+  assert.equal(shift("now-1h", 3600, now), "now");
+  assert.equal(shift("now-1h", 7200, now), String(now + 3600));
+  assert.equal(shift("1700000000", 60, now), "1700000060");
+});
+
+test("ranges in words", () => {
+  assert.equal(describeRange("now-1h", "now"), "Last 1 hour");
+  assert.equal(describeRange("now-2h", "now"), "Last 2 h");
+  assert.equal(span(3725), "1 h 2 min");
+});
