@@ -106,10 +106,7 @@ export function packageOf(name: string): string {
   return colons > 0 ? name.slice(0, colons) : "";
 }
 
-/* "net/http.(*conn).serve" where only "http.(*conn).serve" fits. */
+/* "net/http.(*conn).serve" where only "http.(*conn).serve" fits: without what looks like a path. */
 export function shortName(name: string): string {
-  const generic = name.indexOf("[");
-  const head = generic > 0 ? name.slice(0, generic) : name;
-  const slash = head.lastIndexOf("/");
-  return slash > 0 ? name.slice(slash + 1) : name;
+  return name.replace(/^(?:[\w.~@%+-]+\/)+(?=[^/])/, "");
 }
