@@ -163,7 +163,7 @@ typedef struct reader {
     bool bad; /* sticky: a stream ended early, or a number refers to nothing */
 } reader;
 
-static uint64_t get(reader *r, int stream)
+static uint64_t get_long(reader *r, int stream)
 {
     uint64_t v = 0;
     if (!pf_varint_get(&r->p[stream], r->stop[stream], &v))
@@ -171,13 +171,29 @@ static uint64_t get(reader *r, int stream)
     return v;
 }
 
-static uint64_t get_delta(reader *r, int stream)
+/* Most values take one byte or two, and reading a service's tables back is mostly this. */
+static inline uint64_t get(reader *r, int stream)
+{
+    const uint8_t *p = r->p[stream];
+    ptrdiff_t left = r->stop[stream] - p;
+    if (left > 0 && p[0] < 0x80) {
+        r->p[stream] = p + 1;
+        return p[0];
+    }
+    if (left > 1 && p[1] < 0x80) {
+        r->p[stream] = p + 2;
+        return (uint64_t)(p[0] & 0x7f) | (uint64_t)p[1] << 7;
+    }
+    return get_long(r, stream);
+}
+
+static inline uint64_t get_delta(reader *r, int stream)
 {
     return r->last[stream] += (uint64_t)pf_unzigzag(get(r, stream));
 }
 
 /* `v` as a number of a table that may be referred to: below `end`. */
-static uint32_t ref(reader *r, uint64_t v, uint32_t end)
+static inline uint32_t ref(reader *r, uint64_t v, uint32_t end)
 {
     if (v >= end) {
         r->bad = true;

@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { ENTRIES_MAX = 1 << 30 }; /* of one table in memory */
+
 void pf_tables_init(pf_tables *t, const uint32_t *base)
 {
     memset(t, 0, sizeof *t);
@@ -61,11 +63,11 @@ static pf_code reserve(void **array, uint32_t *cap, uint64_t n, size_t size, pf_
 {
     if (n < *cap)
         return PF_OK;
-    if (n >= UINT32_MAX)
+    if (n >= ENTRIES_MAX)
         return pf_fail(err, PF_TOO_LARGE, "a symbol table has no numbers left");
     uint64_t want = n < 16 ? 16 : n + n / 2;
-    if (want > UINT32_MAX)
-        want = UINT32_MAX;
+    if (want > ENTRIES_MAX)
+        want = ENTRIES_MAX;
     void *p = realloc(*array, want * size);
     if (!p)
         return pf_fail_nomem(err, "symbol tables");
@@ -133,22 +135,11 @@ pf_code pf_tables_add_location(pf_tables *t, const pf_sym_location *l, const pf_
     return PF_OK;
 }
 
-pf_code pf_tables_add_node(pf_tables *t, pf_sym_node n, pf_error *err)
+pf_code pf_tables_grow(pf_tables *t, pf_table table, pf_error *err)
 {
-    pf_table k = PF_TABLE_NODE;
-    pf_code code = reserve_record(t, k, (void **)&t->node, sizeof n, err);
-    if (!code)
-        t->node[t->next[k]++ - t->base[k]] = n;
-    return code;
-}
-
-pf_code pf_tables_add_stack(pf_tables *t, uint32_t node, pf_error *err)
-{
-    pf_table k = PF_TABLE_STACK;
-    pf_code code = reserve_record(t, k, (void **)&t->stack, sizeof node, err);
-    if (!code)
-        t->stack[t->next[k]++ - t->base[k]] = node;
-    return code;
+    return table == PF_TABLE_NODE
+               ? reserve_record(t, table, (void **)&t->node, sizeof *t->node, err)
+               : reserve_record(t, table, (void **)&t->stack, sizeof *t->stack, err);
 }
 
 pf_str pf_tables_blob(const pf_tables *t, pf_table table, uint32_t number)

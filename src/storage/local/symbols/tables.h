@@ -100,8 +100,8 @@ pf_code pf_tables_add_function(pf_tables *t, const pf_sym_function *f, pf_error 
 /* `lines`: l->line_n of them; l->line_off is set here. */
 pf_code pf_tables_add_location(pf_tables *t, const pf_sym_location *l, const pf_sym_line *lines,
                                pf_error *err);
-pf_code pf_tables_add_node(pf_tables *t, pf_sym_node n, pf_error *err);
-pf_code pf_tables_add_stack(pf_tables *t, uint32_t node, pf_error *err);
+static inline pf_code pf_tables_add_node(pf_tables *t, pf_sym_node n, pf_error *err);
+static inline pf_code pf_tables_add_stack(pf_tables *t, uint32_t node, pf_error *err);
 
 /* The entry of a number that is held; number 0 gives the empty string. Borrowed until the next add.
  */
@@ -131,6 +131,33 @@ static inline pf_sym_node pf_tables_node(const pf_tables *t, uint32_t number)
 static inline uint32_t pf_tables_stack(const pf_tables *t, uint32_t number)
 {
     return number ? t->stack[number - t->base[PF_TABLE_STACK]] : 0;
+}
+
+/* The way of the two tables that are long: room is made seldom, so it is made elsewhere. */
+pf_code pf_tables_grow(pf_tables *t, pf_table table, pf_error *err);
+
+static inline pf_code pf_tables_add_node(pf_tables *t, pf_sym_node n, pf_error *err)
+{
+    const pf_table k = PF_TABLE_NODE;
+    if (t->next[k] - t->base[k] >= t->cap[k]) {
+        pf_code code = pf_tables_grow(t, k, err);
+        if (code)
+            return code;
+    }
+    t->node[t->next[k]++ - t->base[k]] = n;
+    return PF_OK;
+}
+
+static inline pf_code pf_tables_add_stack(pf_tables *t, uint32_t node, pf_error *err)
+{
+    const pf_table k = PF_TABLE_STACK;
+    if (t->next[k] - t->base[k] >= t->cap[k]) {
+        pf_code code = pf_tables_grow(t, k, err);
+        if (code)
+            return code;
+    }
+    t->stack[t->next[k]++ - t->base[k]] = node;
+    return PF_OK;
 }
 
 #endif
