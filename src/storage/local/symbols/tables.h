@@ -139,7 +139,7 @@ pf_code pf_tables_grow(pf_tables *t, pf_table table, pf_error *err);
 static inline pf_code pf_tables_add_node(pf_tables *t, pf_sym_node n, pf_error *err)
 {
     const pf_table k = PF_TABLE_NODE;
-    if (t->next[k] - t->base[k] >= t->cap[k]) {
+    if (t->next[k] - t->base[k] >= t->cap[k] || t->next[k] == UINT32_MAX) {
         pf_code code = pf_tables_grow(t, k, err);
         if (code)
             return code;
@@ -151,7 +151,7 @@ static inline pf_code pf_tables_add_node(pf_tables *t, pf_sym_node n, pf_error *
 static inline pf_code pf_tables_add_stack(pf_tables *t, uint32_t node, pf_error *err)
 {
     const pf_table k = PF_TABLE_STACK;
-    if (t->next[k] - t->base[k] >= t->cap[k]) {
+    if (t->next[k] - t->base[k] >= t->cap[k] || t->next[k] == UINT32_MAX) {
         pf_code code = pf_tables_grow(t, k, err);
         if (code)
             return code;
