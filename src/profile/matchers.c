@@ -50,8 +50,9 @@ static pf_code parse(pf_str text, pf_arena *a, pf_buf *pairs, pf_matchers *out, 
         pf_str_cut(text, ',', &chunk, &text);
         piece p = cut(chunk);
         if (p.equal) {
+            if (pairs->len)
+                pf_buf_putc(pairs, ',');
             pf_buf_put_str(pairs, chunk);
-            pf_buf_putc(pairs, ',');
             continue;
         }
         if (n == PF_LABELS_MAX)
@@ -84,7 +85,7 @@ pf_code pf_matchers_parse(const char *name, pf_str text, pf_arena *a, pf_labels 
                        PF_FMT(((pf_str){text.p, text.n < 200 ? text.n : 200})), why.msg);
     if (code)
         return pf_fail(err, code, "%s", why.msg);
-    return pf_labels_parse(out->n ? kept : text, a, equal, err);
+    return pf_labels_parse(kept, a, equal, err);
 }
 
 static pf_code match_one(const pf_matcher *m, pf_labels have, bool *yes, pf_error *err)

@@ -88,12 +88,54 @@ static void test_refused(void **state)
     assert_false(pf_time_parse((pf_str){"2006-01-02T15:04:0\0", 19}, &t, &why));
 }
 
+static void test_relative_to_now(void **state)
+{
+    (void)state;
+    const int64_t now = 1700000000 * INT64_C(1000000000), second = 1000000000;
+    static const struct {
+        const char *text;
+        int64_t offset; /* seconds */
+    } cases[] = {
+        {"now", 0},           {"now-1s", -1},      {"now-30m", -1800},
+        {"now-1h30m", -5400}, {"now-2d", -172800}, {"now-1w1s", -604801},
+        {"now+5m", 300},      {"now 5m", 300},     {"now-0h", 0},
+    };
+    static const char *const bad[] = {"now-",
+                                      "now-1",
+                                      "now-h",
+                                      "now1h",
+                                      "now-1h-",
+                                      "nowhere",
+                                      "Now",
+                                      "now- 1h",
+                                      "now--1h",
+                                      "now-1y",
+                                      "now-99999999999999999999h"};
+    pf_instant t;
+    const char *why;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        if (!pf_time_parse_at(pf_str_c(cases[i].text), now, &t, &why))
+            fail_msg("%s: %s", cases[i].text, why);
+        assert_int_equal(t.ns, now + cases[i].offset * second);
+        assert_true(t.has_fraction);
+        assert_false(pf_time_parse(pf_str_c(cases[i].text), &t, &why));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (pf_time_parse_at(pf_str_c(bad[i]), now, &t, &why))
+            fail_msg("%s was read", bad[i]);
+    assert_true(pf_time_parse_at(PF_STR("now-999999w"), now, &t, &why) && t.clamped);
+    assert_int_equal(t.ns, INT64_MIN);
+    assert_true(pf_time_parse_at(PF_STR("1700000000"), 5, &t, &why));
+    assert_int_equal(t.ns, now);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_forms),
         cmocka_unit_test(test_extremes_are_clamped),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_relative_to_now),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
