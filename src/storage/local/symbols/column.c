@@ -103,7 +103,7 @@ typedef struct bit_reader {
 } bit_reader;
 
 /* The next 57 bits or more, left-aligned; zeros behind the end. */
-static uint64_t peek(const bit_reader *r)
+static inline uint64_t peek(const bit_reader *r)
 {
     const uint8_t *at = r->p + (r->pos >> 3);
     uint64_t v = 0;
@@ -152,6 +152,44 @@ static bool get_long(bit_reader *r, unsigned k, uint64_t *out)
     return true;
 }
 
+/* One value at the reader's place, whatever its length and wherever the bytes end. */
+static bool get_any(bit_reader *r, unsigned k, uint64_t *out)
+{
+    return get_long(r, k, out) && r->pos <= (uint64_t)(r->end - r->p) * 8;
+}
+
+/* Reads n values of order k. The loop is what a merge spends its time in: as long as eight bytes can be had at
+ * once, a code of up to 57 bits is one load, a count of zeros and two shifts. */
+static bool get_codes(bit_reader *r, unsigned k, uint64_t base, uint64_t *v, size_t n)
+{
+    const uint64_t bytes = (uint64_t)(r->end - r->p);
+    const uint64_t last = bytes >= 8 ? (bytes - 8) * 8 + 7 : 0; /* the last bit to load from */
+    uint64_t pos = 0;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t window = 0;
+        if (bytes >= 8 && pos <= last) {
+            memcpy(&window, r->p + (pos >> 3), sizeof window);
+            window = __builtin_bswap64(window) << (pos & 7);
+        }
+        unsigned zeros = (unsigned)__builtin_clzll(window | 1);
+        unsigned len = 2 * zeros + 1 + k;
+        if (len <= 57) {
+            uint64_t x = (window << zeros) >> (63 - zeros);
+            uint64_t low = (window << (2 * zeros + 1)) >> 1 >> (63 - k);
+            v[i] = base + ((x - 1) << k | low);
+            pos += len;
+            continue;
+        }
+        r->pos = pos;
+        if (!get_any(r, k, &v[i]))
+            return false;
+        v[i] += base;
+        pos = r->pos;
+    }
+    r->pos = pos;
+    return pos <= bytes * 8;
+}
+
 bool pf_column_get(const uint8_t **p, const uint8_t *end, uint64_t *v, size_t n)
 {
     if (!n)
@@ -168,24 +206,8 @@ bool pf_column_get(const uint8_t **p, const uint8_t *end, uint64_t *v, size_t n)
         return true;
     }
     bit_reader r = {.p = *p, .end = end};
-    const uint64_t bits = (uint64_t)(end - *p) * 8;
-    for (size_t i = 0; i < n; i++) {
-        uint64_t window = peek(&r);
-        unsigned zeros = window ? (unsigned)__builtin_clzll(window) : 64;
-        unsigned len = 2 * zeros + 1 + k;
-        if (len <= 57) {
-            uint64_t x = (window << zeros) >> (63 - zeros);
-            uint64_t low = k ? (window << (2 * zeros + 1)) >> (64 - k) : 0;
-            v[i] = base + ((x - 1) << k | low);
-            r.pos += len;
-        } else if (get_long(&r, k, &v[i])) {
-            v[i] += base;
-        } else {
-            return false;
-        }
-        if (r.pos > bits)
-            return false;
-    }
+    if (!get_codes(&r, k, base, v, n))
+        return false;
     *p += (r.pos + 7) / 8;
     return true;
 }

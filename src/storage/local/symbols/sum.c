@@ -55,14 +55,18 @@ static uint32_t new_entry(pf_sum *s, uint64_t stack, uint64_t labels)
 }
 
 /* Adds to an entry, or not at all when one of the sums would leave int64. */
-static bool add(int64_t *to, const pf_symrow *row, uint32_t sample, uint32_t types)
+static inline bool add(int64_t *to, const pf_symrow *row, uint32_t sample, uint32_t types)
 {
-    int64_t ignored;
-    for (uint32_t t = 0; t < types; t++)
-        if (__builtin_add_overflow(to[t], row->value[(size_t)t * row->nsample + sample], &ignored))
-            return false;
-    for (uint32_t t = 0; t < types; t++)
-        to[t] += row->value[(size_t)t * row->nsample + sample];
+    const int64_t *value = row->value + sample;
+    for (uint32_t t = 0; t < types; t++, value += row->nsample) {
+        if (!__builtin_add_overflow(to[t], *value, &to[t]))
+            continue;
+        for (;; t--, value -= row->nsample) { /* takes back what was added, modulo 2^64 */
+            to[t] = (int64_t)((uint64_t)to[t] - (uint64_t)*value);
+            if (t == 0)
+                return false;
+        }
+    }
     return true;
 }
 
