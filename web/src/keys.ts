@@ -12,10 +12,14 @@ function isTyping(target: EventTarget | null): boolean {
   );
 }
 
-/* Keys pressed while nothing has the focus go to the flame graph. */
+/* Keys that nothing else wants go to the flame graph: those pressed while nothing has the focus, or a button
+ * that does nothing with them. */
 function handToFlame(e: KeyboardEvent): void {
   const flame = document.querySelector<HTMLElement>(".flame-scroll");
-  if (!flame || document.activeElement !== document.body) return;
+  const at = document.activeElement;
+  const idle =
+    at === document.body || (e.key !== "Enter" && at?.matches(".toolbar button, .query button, nav a"));
+  if (!flame || !idle) return;
   e.preventDefault();
   flame.focus();
   flame.dispatchEvent(new KeyboardEvent("keydown", { key: e.key, bubbles: true, cancelable: true }));

@@ -24,6 +24,8 @@ export function lineColor(i: number, dark: boolean): string {
   return list[i % list.length]!;
 }
 
+const powersOfTwo = Array.from({ length: 60 }, (_, i) => 2 ** i);
+
 /* Both axes; times by the 24-hour clock, the day where a new one begins. */
 export function axes(dark: boolean, format: (v: number) => string): uPlot.Axis[] {
   const stroke = dark ? "#98a2b0" : "#5a6472";
@@ -49,6 +51,7 @@ export function axes(dark: boolean, format: (v: number) => string): uPlot.Axis[]
       size: 72,
       gap: 6,
       space: 28,
+      ...(format(2 ** 20).endsWith("MiB") ? { incrs: powersOfTwo } : {}),
       values: (_, list) => list.map((v) => (v === 0 ? "0" : format(v))),
     },
   ];

@@ -1,0 +1,3 @@
+module profefe.example/demo
+
+go 1.19
