@@ -49,6 +49,7 @@ const nothing = {
 };
 
 const nodesWanted = 10_000;
+const moreNodes = 100_000;
 
 export interface Wanted {
   compare: boolean;
@@ -66,7 +67,9 @@ export function useServerSource(s: State, want: Wanted): Source {
       : profileAddress(here, { format, ...view, ...more });
   const ready = here.id || (here.service && here.type && here.type !== "trace");
   const flameUrl =
-    ready && want.tree ? address("flamegraph", { max_nodes: nodesWanted, root: s.root }) : null;
+    ready && want.tree
+      ? address("flamegraph", { max_nodes: s.more ? moreNodes : nodesWanted, root: s.root })
+      : null;
   const topUrl = ready && want.rows ? address("top", { rows: 1000 }) : null;
   const flame = useLoad(flameUrl, (signal) => api.flame(flameUrl!, signal));
   const top = useLoad(topUrl, (signal) => api.top(topUrl!, signal));

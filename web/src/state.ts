@@ -42,6 +42,7 @@ export interface State extends FilterSet {
   search: string;
   zoom: string; // hash of the zoomed frame's path
   root: string; // path of names under which "(other)" was opened
+  more: boolean; // ten times as many frames, where "(other)" lies right under the root
   by: Granularity;
   color: ColorBy;
   recursion: boolean; // collapse direct recursion
@@ -73,6 +74,7 @@ export const defaults: State = {
   search: "",
   zoom: "",
   root: "",
+  more: false,
   focus: "",
   ignore: "",
   hide: "",
@@ -153,5 +155,5 @@ export function baseSelection(s: State): Selection {
 }
 
 /* What belongs to one picture and means nothing in another. */
-export const fresh: Partial<State> = { zoom: "", root: "" };
+export const fresh: Partial<State> = { zoom: "", root: "", more: false };
 export const unfiltered: FilterSet = { focus: "", ignore: "", hide: "", show: "", showFrom: "" };

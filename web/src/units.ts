@@ -152,3 +152,7 @@ export function typeTitle(type: string): string {
   };
   return titles[type] ?? type;
 }
+
+export function profilesText(n: number): string {
+  return n === 1 ? "1 profile" : `${n.toLocaleString("en-US")} profiles`;
+}

@@ -143,11 +143,13 @@ function reshape(tree: Tree | null, recursion: boolean, chains: boolean): Tree |
   return t;
 }
 
-/* Asks the server for what an "(other)" holds: its caller becomes the root. */
+/* Asks the server for what an "(other)" holds: its caller becomes the root; where that is the root already,
+ * more frames are asked for. */
 function openOther(t: Tree, i: number, s: State): void {
   if (s.mode !== "flame") return;
   const above = path(t, t.parent[i]!).map(encodeURIComponent).join(";");
-  update({ root: s.root && above ? `${s.root};${above}` : s.root || above, zoom: "" });
+  if (above) update({ root: s.root ? `${s.root};${above}` : above, zoom: "" });
+  else update({ more: true, zoom: "" });
 }
 
 type FlameOf = (t: Tree, name: string, zoomable: boolean, flip: boolean) => preact.JSX.Element;
@@ -186,7 +188,7 @@ function Crumbs({ s, source, format }: { s: State; source: Source; format: Forma
           <span>
             Opened under <bdi>{lastName(s.root)}</bdi>
           </span>
-          <button type="button" onClick={() => update({ root: "", zoom: "" })}>
+          <button type="button" onClick={() => update({ ...fresh })}>
             Back to the whole
           </button>
         </div>

@@ -1,6 +1,6 @@
 // A single profile's or a selection's ways out of here: the pprof line, download, speedscope.
-import { address, profileAddress, profilePath } from "../api";
-import { fresh, type Selection, type State, selection } from "../state";
+import { address, diffAddress, profileAddress, profilePath } from "../api";
+import { baseSelection, fresh, type Selection, type State, selection } from "../state";
 import { update } from "../store";
 import { seconds } from "../time";
 import { CopyLine } from "./Copy";
@@ -8,8 +8,17 @@ import { Popover } from "./Popover";
 
 /* The address outside of the page, times fixed, so that the line means the same tomorrow. */
 export function absolute(s: Selection): string {
+  return new URL(profileAddress(fixed(s)), location.href).href;
+}
+
+function fixed(s: Selection): Selection {
   const at = (text: string) => String(Math.round(seconds(text) ?? 0));
-  return new URL(profileAddress({ ...s, from: at(s.from), to: at(s.to) }), location.href).href;
+  return { ...s, from: at(s.from), to: at(s.to) };
+}
+
+function diffLine(s: State): string {
+  const url = new URL(diffAddress(fixed(selection(s)), fixed(baseSelection(s)), {}), location.href).href;
+  return `go tool pprof '${url.replaceAll("'", "%27")}'`;
 }
 
 export function pprofLine(s: Selection): string {
@@ -31,7 +40,10 @@ export function TakeHome({ s }: { s: State }) {
       {() => (
         <div class="take">
           <p>Open what you see with Go's own tool:</p>
-          <CopyLine text={pprofLine(here)} label="the pprof line" />
+          <CopyLine
+            text={s.view === "compare" ? diffLine(s) : pprofLine(here)}
+            label={s.view === "compare" ? "the pprof line of the comparison" : "the pprof line"}
+          />
           <p class="row">
             {s.type !== "trace" && (
               <a href={speedscopeAddress(here)} target="_blank" rel="noreferrer">

@@ -9,6 +9,7 @@ import { withLabel } from "../labels";
 import { useTheme } from "../theme";
 import { type Lines, linesOf, totals } from "../timeline";
 import type { Series } from "../types";
+import { profilesText } from "../units";
 import { ErrorNotice, Progress, Skeleton } from "./Notice";
 import { lineColor, Timeline } from "./Timeline";
 
@@ -44,9 +45,7 @@ export function SeriesPanel({ s, c, round }: SeriesPanelProps) {
   return (
     <section class="series" aria-label="Over time">
       <div class="series-head">
-        <span class="faint">
-          {a && `${count.toLocaleString("en-US")} profiles${a.cumulative ? "" : ", mean of each step"}`}
-        </span>
+        <span class="faint">{a && `${profilesText(count)}${a.cumulative ? "" : ", mean of each step"}`}</span>
         <span class="grow" />
         <label class="inline">
           split by

@@ -6,7 +6,7 @@ import { finestStep, type Point, pointsOf } from "../points";
 import { fresh, type State, selection } from "../state";
 import { follow, update } from "../store";
 import { clock, seconds } from "../time";
-import { formatValue } from "../units";
+import { formatValue, profilesText } from "../units";
 import { CopyLine } from "../ui/Copy";
 import { Empty, ErrorNotice, Progress, Skeleton } from "../ui/Notice";
 import { pprofLine, speedscopeAddress } from "../ui/ProfileBar";
@@ -72,7 +72,7 @@ function List({ s, points, format }: ListProps) {
       <p class="faint pad">
         {points.length >= most
           ? `The newest ${most.toLocaleString("en-US")} of this range; a shorter one shows the rest.`
-          : `${points.length.toLocaleString("en-US")} profiles`}
+          : profilesText(points.length)}
       </p>
       <table class="list">
         <thead>
@@ -92,7 +92,7 @@ function List({ s, points, format }: ListProps) {
           {newest.slice(0, limit).map((p) => {
             const one = { ...selection(s), id: p.profile.id };
             return (
-              <tr key={p.profile.id}>
+              <tr key={p.profile.id} class={s.baseId === p.profile.id ? "selected" : ""}>
                 <td>
                   <a {...follow({ view: "explore", id: p.profile.id, ...fresh })}>{clock(p.at)}</a>
                 </td>
@@ -117,18 +117,7 @@ function List({ s, points, format }: ListProps) {
                         speedscope
                       </a>
                     )}
-                    {!trace && (
-                      <a
-                        {...follow({
-                          view: "compare",
-                          id: p.profile.id,
-                          baseId: s.baseId || p.profile.id,
-                          ...fresh,
-                        })}
-                      >
-                        compare
-                      </a>
-                    )}
+                    {!trace && <CompareLink s={s} id={p.profile.id} />}
                     <a href={address(profilePath(p.profile.id))} download="">
                       download
                     </a>
@@ -152,6 +141,13 @@ function List({ s, points, format }: ListProps) {
       </div>
     </div>
   );
+}
+
+/* First the one to compare with, then the other. */
+function CompareLink({ s, id }: { s: State; id: string }) {
+  if (!s.baseId) return <a {...follow({ baseId: id })}>compare</a>;
+  if (s.baseId === id) return <a {...follow({ baseId: "" })}>not this one</a>;
+  return <a {...follow({ view: "compare", id, ...fresh })}>compare with it</a>;
 }
 
 function Labels({ profile }: { profile: Point }) {

@@ -82,6 +82,15 @@ test("the profiles of a range: a list, one opened, the line for pprof", async ()
   clean(problems);
 });
 
+test("two single profiles against each other", async () => {
+  const { page, problems } = await open(browser, `${server.origin}/?service=shop&type=cpu&view=profiles`);
+  await page.locator(".list").getByRole("link", { name: "compare" }).last().click();
+  await page.locator(".list").getByRole("link", { name: "compare with it" }).first().click();
+  await page.getByText("60 ms → 90 ms").waitFor();
+  assert.match(await row(page, "shop.fresh"), /new/);
+  clean(problems);
+});
+
 test("one function: over time, callers, callees, lines that are links", async () => {
   const { page, problems } = await open(
     browser,

@@ -33,6 +33,11 @@ before(async () => {
       { stack: ["other"], values: [1e9] },
     ],
   });
+  const leaves = Array.from({ length: 12_000 }, (_, i) => ({
+    stack: ["main.main", `leaf.f${i}`],
+    values: [1000],
+  }));
+  await server.pushMade("wide", "", 60, { samples: leaves });
   const chain = Array.from({ length: 10_000 }, (_, i) => `chain.f${i}`);
   await server.pushMade("chain", "", 60, { samples: [{ stack: chain, values: [1e9] }] });
   browser = await launch();
@@ -67,7 +72,7 @@ test("under a base path, with and without the slash", async () => {
   await painted(page);
   assert.equal(new URL(page.url()).pathname, "/tools/profefe/");
   await page.getByRole("link", { name: "Profiles" }).click();
-  await page.getByText("1 profiles").waitFor();
+  await page.getByText("1 profile", { exact: true }).waitFor();
   clean(problems);
 });
 
@@ -113,6 +118,21 @@ test("3,000 frames deep, and a single chain of 10,000", async () => {
   }
   await page.goto(`${server.origin}/?service=chain&type=cpu&chains=1&recursion=1`);
   assert.ok((await painted(page)) <= 4);
+  clean(problems);
+});
+
+test("what is folded away opens under its caller", async () => {
+  const { page, problems } = await open(browser, `${server.origin}/?service=wide`);
+  assert.equal(await painted(page), 10_001);
+  await page.getByText(/small frames \(.*\) are folded/).waitFor();
+  await page.getByRole("searchbox").fill("(other)");
+  await page.keyboard.press("Enter");
+  await page.locator(".details-name", { hasText: "(other)" }).waitFor();
+  await page.locator(".flame-scroll").first().press("Enter");
+  await untilParameter(page, "root", "main.main");
+  await page.getByText("Opened under main.main").waitFor();
+  await page.getByRole("button", { name: "Back to the whole" }).click();
+  await untilParameter(page, "root", null);
   clean(problems);
 });
 
