@@ -51,6 +51,17 @@ void pf_reply_json_take(pf_req *req, pf_buf *b)
     reply_take(req, PF_JSON, b);
 }
 
+void pf_reply_json_finish(pf_req *req, pf_code code, pf_buf *b, const pf_error *err)
+{
+    if (code) {
+        pf_buf_free(b);
+        pf_req_reply_error(req, code, err);
+        return;
+    }
+    pf_reply_close(b);
+    pf_reply_json_take(req, b);
+}
+
 void pf_reply_text_take(pf_req *req, pf_buf *b)
 {
     reply_take(req, "text/plain; charset=utf-8", b);

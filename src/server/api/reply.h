@@ -20,6 +20,10 @@ void pf_reply_put_meta(pf_buf *b, const pf_meta *m);
 
 /* 200 with what `b` holds, taken over; 500 when it has failed. */
 void pf_reply_json_take(pf_req *req, pf_buf *b);
+
+/* Closes the envelope and sends what is in it; or, when `code` is not PF_OK, frees `b` and sends the error. */
+void pf_reply_json_finish(pf_req *req, pf_code code, pf_buf *b, const pf_error *err);
+
 void pf_reply_text_take(pf_req *req, pf_buf *b);
 
 /* 200 with a profile's bytes, taken over, to be saved as `stem` with the ending of its kind. */

@@ -206,11 +206,5 @@ void pf_handle_series(pf_api *api, pf_req *req)
     pf_code code = make(api, req, &s, &b, &err);
     pf_timeline_free(&s.line);
     pf_arena_free(&s.arena);
-    if (code) {
-        pf_buf_free(&b);
-        pf_req_reply_error(req, code, &err);
-        return;
-    }
-    pf_reply_close(&b);
-    pf_reply_json_take(req, &b);
+    pf_reply_json_finish(req, code, &b, &err);
 }
