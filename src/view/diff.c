@@ -71,7 +71,7 @@ static void sums_of(const pf_profile *p, int64_t *sum)
 static bool scale(int64_t in, double ratio, int64_t *out)
 {
     double v = round((double)in * ratio);
-    if (!(v >= -0x1p63 && v < 0x1p63))
+    if (!(v >= -9223372036854775808.0 && v < 9223372036854775808.0))
         return false;
     *out = (int64_t)v;
     return true;

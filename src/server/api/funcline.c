@@ -18,8 +18,8 @@ static pf_code check_op(const void *op, pf_error *err)
 static pf_code look(looking *w, const pf_profile *p, pf_arena *a, pf_error *err)
 {
     pf_profile pruned;
-    pf_view v;
-    pf_top top;
+    pf_view v = {0};
+    pf_top top = {0};
     pf_view_options o = {.sample_type = w->f->sample_type, .stop = {check_op, w->f->op}};
     pf_code code = pf_filter_prune(p, &o.stop, a, &pruned, err);
     if (!code)
