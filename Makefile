@@ -34,7 +34,7 @@ test: ## set up, build, run every test, also under sanitizers; ARGS="-R unit/" p
 
 .PHONY: demo
 demo: ## set up, build, serve a demonstration: a small service in two versions, an hour of its profiles
-	@scripts/setup test
+	@scripts/setup demo
 	@$(MAKE) --no-print-directory build
 	@exec scripts/demo $(ARGS)
 

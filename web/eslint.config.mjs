@@ -1,4 +1,5 @@
 // Style and mistakes that the compiler doesn't find. Layout is prettier's.
+import { fileURLToPath } from "node:url";
 import js from "@eslint/js";
 import ts from "typescript-eslint";
 
@@ -8,7 +9,9 @@ export default ts.config(
   ...ts.configs.recommendedTypeChecked.map((c) => ({ ...c, files: ["src/**/*.{ts,tsx}", "test/**/*.ts"] })),
   {
     files: ["src/**/*.{ts,tsx}", "test/**/*.ts"],
-    languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } },
+    languageOptions: {
+      parserOptions: { projectService: true, tsconfigRootDir: fileURLToPath(new URL(".", import.meta.url)) },
+    },
     rules: {
       "@typescript-eslint/no-non-null-assertion": "off",
       "@typescript-eslint/no-misused-promises": ["error", { checksVoidReturn: { attributes: false } }],

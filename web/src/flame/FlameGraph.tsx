@@ -88,7 +88,9 @@ export function FlameGraph(props: FlameProps) {
       const s = scene.current;
       s.ratio = devicePixelRatio || 1;
       s.width = box.clientWidth;
+      const before = s.height;
       s.height = box.clientHeight;
+      if (s.flip && before) s.top = box.scrollTop = Math.max(0, s.top + before - s.height); // its foot stays
       element.width = Math.round(s.width * s.ratio);
       element.height = Math.round(s.height * s.ratio);
       element.style.width = `${s.width}px`;

@@ -56,13 +56,13 @@ export function Options({ s, comparing }: { s: State; comparing: boolean }) {
             onPick={(layout) => update({ layout })}
           />
           <Choice<Granularity>
-            name="A frame is a"
+            name="Frames are"
             value={s.by}
             all={[
-              ["functions", "function"],
-              ["lines", "line"],
-              ["files", "file"],
-              ["addresses", "address"],
+              ["functions", "functions"],
+              ["lines", "lines"],
+              ["files", "files"],
+              ["addresses", "addresses"],
             ]}
             onPick={(by) => update({ by, ...fresh })}
           />

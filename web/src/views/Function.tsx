@@ -17,7 +17,8 @@ import { Empty, ErrorNotice, Progress, Skeleton } from "../ui/Notice";
 import { Sandwich } from "../ui/Picture";
 import { QueryBar } from "../ui/QueryBar";
 import { functionLines, useSeries } from "../ui/SeriesPanel";
-import { Timeline } from "../ui/Timeline";
+import { useTheme } from "../theme";
+import { lineColor, Timeline } from "../ui/Timeline";
 import type { ViewProps } from "./Explore";
 
 export function FunctionView({ s, c, round, onRefresh }: ViewProps) {
@@ -74,6 +75,7 @@ export function FunctionView({ s, c, round, onRefresh }: ViewProps) {
               onRange={(from, to) => update({ from: String(from), to: String(to) })}
             />
           )}
+          {lines && <Legend />}
           <div class="function-panes">
             <LineList
               rows={rows.value?.rows ?? null}
@@ -110,6 +112,16 @@ export function FunctionView({ s, c, round, onRefresh }: ViewProps) {
       )}
       {menu && <Menu {...menu} onClose={() => setMenu(null)} />}
     </>
+  );
+}
+
+function Legend() {
+  const { dark } = useTheme();
+  return (
+    <div class="legend">
+      <i class="swatch" style={{ background: lineColor(0, dark) }} /> with all it calls
+      <i class="swatch" style={{ background: lineColor(1, dark) }} /> by itself
+    </div>
   );
 }
 
