@@ -74,11 +74,19 @@ function speedscope() {
     }));
 }
 
+// What is embedded of others' stands under their licences.
+function licences() {
+  const text = ["preact", "uplot", "speedscope"].map(
+    (name) => `${name}\n\n${readFileSync(join(web, "node_modules", name, "LICENSE"), "utf8")}\n`,
+  );
+  return { path: "/assets/licences.txt", bytes: Buffer.from(text.join("\n")), immutable: false };
+}
+
 function hash(bytes) {
   return createHash("sha256").update(bytes).digest("hex").slice(0, 16);
 }
 
-const ours = await page();
+const ours = [...(await page()), licences()];
 const files = [...ours, ...speedscope()].map((f) => ({ ...f, gz: gzipSync(f.bytes, { level: 9 }) }));
 const size = files.slice(0, ours.length).reduce((n, f) => n + f.gz.length, 0);
 if (size > limit) {
