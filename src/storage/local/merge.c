@@ -172,7 +172,7 @@ static pf_code add_columns(merging *m, const pf_row *row, pf_error *err)
         return code;
     pf_rows_needs(&numbers, needs);
     if (!is_reached(needs, g->reached))
-        code = pf_view_reach(g->view, m->conn, needs, g->reached, err);
+        code = pf_view_reach(g->view, m->conn, m->op, needs, g->reached, err);
     if (!code)
         code = note_header(m, g, &numbers, err);
     uint32_t stacks = g->reached[PF_TABLE_STACK] ? g->reached[PF_TABLE_STACK] : 1;

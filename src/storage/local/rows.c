@@ -69,8 +69,8 @@ static pf_code encode_columns(pf_view *view, const pf_symrow *row, pf_buf *bare,
     return code;
 }
 
-static pf_code make_anew(pf_local *l, pf_conn *conn, const pf_row *row, pf_arena *a, pf_blob *out,
-                         pf_error *err)
+static pf_code make_anew(pf_local *l, pf_conn *conn, const pf_row *row, const pf_op *op,
+                         pf_arena *a, pf_blob *out, pf_error *err)
 {
     pf_symrow numbers;
     pf_view *view = NULL;
@@ -81,7 +81,7 @@ static pf_code make_anew(pf_local *l, pf_conn *conn, const pf_row *row, pf_arena
         code = pf_views_take(&l->views, conn->partition, row->service, &view, err);
     if (!code) {
         pf_rows_needs(&numbers, needs);
-        code = pf_view_reach(view, conn, needs, NULL, err);
+        code = pf_view_reach(view, conn, op, needs, NULL, err);
     }
     if (!code)
         code = encode_columns(view, &numbers, &bare, err);
@@ -109,7 +109,7 @@ pf_code pf_rows_profile(pf_local *l, pf_conn *conn, const pf_row *row, const pf_
         return copy_raw(row, op, out, err);
     pf_arena a;
     pf_arena_init(&a, op ? op->budget : NULL, 0);
-    pf_code code = make_anew(l, conn, row, &a, out, err);
+    pf_code code = make_anew(l, conn, row, op, &a, out, err);
     pf_arena_free(&a);
     return code;
 }

@@ -40,6 +40,8 @@ void pf_views_free(pf_views *v)
         unlink_view(v, view);
         free_view(view);
     }
+    if (v->charged)
+        pf_budget_give(v->budget, v->charged);
     pthread_mutex_destroy(&v->lock);
 }
 
@@ -58,13 +60,14 @@ static pf_view **find(pf_views *v, uint64_t partition, int64_t service)
     return at;
 }
 
-static pf_view *new_view(uint64_t partition, int64_t service)
+static pf_view *new_view(pf_views *v, uint64_t partition, int64_t service)
 {
     pf_view *view = calloc(1, sizeof *view);
     if (!view)
         return NULL;
     pthread_rwlock_init(&view->lock, NULL);
     pf_tables_init(&view->tables, NULL);
+    view->views = v;
     view->partition = partition;
     view->service = service;
     return view;
@@ -78,7 +81,7 @@ pf_code pf_views_take(pf_views *v, const pf_partition *p, int64_t service, pf_vi
     if (view)
         unlink_view(v, view);
     else
-        view = *at = new_view(p->serial, service);
+        view = *at = new_view(v, p->serial, service);
     if (view) {
         view->users++;
         put_newest(v, view);
@@ -106,24 +109,62 @@ static pf_view *shrink(pf_views *v)
     return gone;
 }
 
-void pf_views_give(pf_views *v, pf_view *view)
+/* Charges what is held above the ceiling to the memory in flight, or gives back what is not held any more. */
+static pf_code settle(pf_views *v, const pf_op *op, pf_error *err)
 {
-    if (!view)
-        return;
-    pthread_rwlock_rdlock(&view->lock);
-    size_t bytes = sizeof *view + pf_tables_bytes(&view->tables);
-    pthread_rwlock_unlock(&view->lock);
+    size_t over = v->bytes > v->max ? v->bytes - v->max : 0;
+    if (op && op->budget)
+        v->budget = op->budget;
+    if (over < v->charged) {
+        pf_budget_give(v->budget, v->charged - over);
+        v->charged = over;
+    }
+    if (over == v->charged || !op || !op->budget)
+        return PF_OK;
+    if (over > v->budget->limit)
+        return pf_fail(err, PF_QUERY_LIMIT,
+                       "the symbols of this service need more memory than there is");
+    if (!pf_budget_take(v->budget, over - v->charged))
+        return pf_fail(err, PF_UNAVAILABLE,
+                       "the memory for requests in flight is used up (symbols)");
+    v->charged = over;
+    return PF_OK;
+}
+
+/* Brings the sum up to date with what the view holds now, and lets go of those that are too much. `users` leave
+ * the view. */
+static pf_code recount(pf_view *view, size_t bytes, unsigned users, const pf_op *op, pf_error *err)
+{
+    pf_views *v = view->views;
     pthread_mutex_lock(&v->lock);
     v->bytes += bytes - view->counted;
     view->counted = bytes;
-    view->users--;
+    view->users -= users;
     pf_view *gone = shrink(v);
+    pf_code code = settle(v, op, err);
     pthread_mutex_unlock(&v->lock);
     while (gone) {
         pf_view *next = gone->older;
         free_view(gone);
         gone = next;
     }
+    return code;
+}
+
+static size_t bytes_of(const pf_view *view)
+{
+    return sizeof *view + pf_tables_bytes(&view->tables);
+}
+
+void pf_views_give(pf_views *v, pf_view *view)
+{
+    (void)v;
+    if (!view)
+        return;
+    pthread_rwlock_rdlock(&view->lock);
+    size_t bytes = bytes_of(view);
+    pthread_rwlock_unlock(&view->lock);
+    recount(view, bytes, 1, NULL, NULL);
 }
 
 static bool reaches(const pf_tables *t, const uint32_t next[PF_TABLES])
@@ -134,7 +175,7 @@ static bool reaches(const pf_tables *t, const uint32_t next[PF_TABLES])
     return true;
 }
 
-static pf_code read_on(pf_view *view, pf_conn *conn, pf_error *err)
+static pf_code read_on(pf_view *view, pf_conn *conn, const pf_op *op, pf_error *err)
 {
     sqlite3_stmt *st = pf_conn_stmt(conn, PF_STMT_SYMBOLS, err);
     if (!st)
@@ -153,18 +194,21 @@ static pf_code read_on(pf_view *view, pf_conn *conn, pf_error *err)
             code = pf_chunk_decode(&view->tables, chunk, err);
         if (!code)
             view->sequence = (uint32_t)number;
+        if (!code)
+            code = recount(view, bytes_of(view), 0, op, err);
     }
     if (!code && rc != SQLITE_DONE)
         code = pf_db_fail(conn->db, err);
     sqlite3_reset(st);
     if (code) { /* half a chunk may stand in it: the next reader starts anew */
-        pf_tables_clear(&view->tables, NULL);
+        pf_tables_free(&view->tables);
         view->sequence = 0;
+        recount(view, bytes_of(view), 0, NULL, NULL);
     }
     return code;
 }
 
-pf_code pf_view_reach(pf_view *view, pf_conn *conn, const uint32_t next[PF_TABLES],
+pf_code pf_view_reach(pf_view *view, pf_conn *conn, const pf_op *op, const uint32_t next[PF_TABLES],
                       uint32_t reached[PF_TABLES], pf_error *err)
 {
     pf_code code = PF_OK;
@@ -177,7 +221,7 @@ pf_code pf_view_reach(pf_view *view, pf_conn *conn, const uint32_t next[PF_TABLE
         return PF_OK;
     pthread_rwlock_wrlock(&view->lock);
     if (!reaches(&view->tables, next))
-        code = read_on(view, conn, err);
+        code = read_on(view, conn, op, err);
     if (!code && !reaches(&view->tables, next))
         code = pf_fail(err, PF_INTERNAL, "partition %s is damaged: symbols are missing",
                        conn->partition->name);
