@@ -204,6 +204,13 @@ def test_curl_d_gets_a_hint(server, curl, tmp_path):
     assert server.find().status == 404
 
 
+def test_data_binary_gets_no_hint_of_curl_d(server, curl, tmp_path):
+    """curl calls that body a form, too."""
+    (tmp_path / "notes.txt").write_text("not a profile\nat all\n")
+    out = curl("--data-binary", f"@{tmp_path / 'notes.txt'}", f"{server.url}/api/0/profiles?service=a&type=cpu")
+    assert b'"code":400' in out and b"-d" not in out
+
+
 def test_a_good_profile_sent_as_a_form_is_taken(server):
     headers = {"Content-Type": "application/x-www-form-urlencoded"}
     assert server.post(BODY, headers=headers).status == 200

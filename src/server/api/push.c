@@ -86,14 +86,20 @@ static pf_code decode(pf_api *api, pf_req *req, pf_write *w, pf_error *err)
     return PF_OK;
 }
 
-/* `curl -d @file` drops the line ends from what it sends and calls the rest a form. */
 #define FORM_HINT "; it was sent as a form: curl needs --data-binary instead of -d"
 
-static bool was_sent_as_form(pf_req *req)
+/* `curl -d @file` calls what it sends a form, and leaves line ends and zero bytes out. With --data-binary it calls
+ * it a form, too: only a body that has none of them is suspect. */
+static bool was_sent_as_form(pf_req *req, const pf_error *why)
 {
     pf_str type = PF_STR("application/x-www-form-urlencoded");
-    pf_str sent = pf_req_header(req, "Content-Type");
-    return sent.n >= type.n && pf_str_eq_nocase((pf_str){sent.p, type.n}, type);
+    pf_str sent = pf_req_header(req, "Content-Type"), body = pf_req_body(req);
+    if (sent.n < type.n || !pf_str_eq_nocase((pf_str){sent.p, type.n}, type))
+        return false;
+    for (size_t i = 0; i < body.n; i++)
+        if (body.p[i] == '\n' || body.p[i] == '\r' || body.p[i] == 0)
+            return false;
+    return !strstr(why->msg, "--data-binary"); /* not a second time */
 }
 
 static pf_code prepare(pf_api *api, pf_req *req, pf_write *w, pf_error *err)
@@ -108,7 +114,7 @@ static pf_code prepare(pf_api *api, pf_req *req, pf_write *w, pf_error *err)
         code = decode(api, req, w, &why);
     if (code == PF_INVALID)
         return pf_fail(err, code, "malformed profile (%s%s)", why.msg,
-                       was_sent_as_form(req) ? FORM_HINT : "");
+                       was_sent_as_form(req, &why) ? FORM_HINT : "");
     return code ? pf_fail(err, code, "%s", why.msg) : PF_OK;
 }
 
