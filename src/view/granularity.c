@@ -198,11 +198,13 @@ static pf_code add_frame(maker *m, const frame_key *key, const pf_frame *frame, 
     uint32_t *at = pf_map_at(&m->frames, pf_hash_bytes(&m->hash_key, key, sizeof *key));
     if (!at)
         return pf_fail_nomem(err, "a view");
+    pf_frames *f = m->out;
     if (*at != PF_MAP_EMPTY) {
         *number = *at;
+        if (!pf_str_eq(f->frame[*at].build_id, frame->build_id))
+            f->frame[*at].build_id = (pf_str){"", 0};
         return PF_OK;
     }
-    pf_frames *f = m->out;
     if (f->n == m->cap) {
         uint32_t cap = m->cap ? m->cap * 2 : 256;
         pf_frame *bigger = pf_arena_array(m->arena, cap, sizeof *bigger);
@@ -226,7 +228,8 @@ static pf_code make_frame(maker *m, const pf_location *loc, const pf_line *line,
                           pf_error *err)
 {
     const pf_profile *p = m->p;
-    uint32_t binary = loc->mapping == PF_NO_INDEX ? 0 : p->mapping[loc->mapping].file;
+    const pf_mapping *mapping = loc->mapping == PF_NO_INDEX ? NULL : &p->mapping[loc->mapping];
+    uint32_t binary = mapping ? mapping->file : 0, build_id = mapping ? mapping->build_id : 0;
     const pf_function *fn = line ? &p->function[line->function] : NULL;
     uint32_t name = fn && m->g != PF_BY_FILE ? fn->name : 0, file = fn ? fn->filename : 0;
     pf_code code = unify(m, p->string[binary], binary, m->same, err);
@@ -240,6 +243,7 @@ static pf_code make_frame(maker *m, const pf_location *loc, const pf_line *line,
     pf_frame frame = {.name = p->string[name],
                       .file = m->clean[file],
                       .binary = p->string[binary],
+                      .build_id = p->string[build_id],
                       .package = fn ? pf_package_of(p->string[fn->name]) : (pf_str){"", 0},
                       .address = m->g == PF_BY_ADDRESS ? loc->address : 0,
                       .start_line = fn ? fn->start_line : 0,

@@ -7,7 +7,8 @@
  * NodeInfo): functions: the name; files: the file; lines: name, file, line; addresses: those and the address.
  * Where there is no name, the binary counts too. A location without lines is one frame, of its binary (and
  * address). A name that stands in several files is one frame at granularity functions: what is given as its file,
- * start line and binary is that of the first.
+ * start line and binary is that of the first. Only the build id is never that of some: a profile may be merged
+ * from several builds, and it is there to find the one that a frame is of.
  */
 #ifndef PF_VIEW_GRANULARITY_H
 #define PF_VIEW_GRANULARITY_H
@@ -28,7 +29,8 @@ typedef struct pf_frame {
     pf_str name;   /* never empty: the function, else the file, else "[binary]", else "<unknown>" */
     pf_str file;   /* cleaned as Go's path.Clean does; empty where there is none */
     pf_str binary; /* file of the mapping, or empty */
-    pf_str package; /* what stands before the function's own name: "net/http", "std", or empty */
+    pf_str build_id; /* of the mapping; empty where there is none, or not the same one everywhere */
+    pf_str package;  /* what stands before the function's own name: "net/http", "std", or empty */
     int64_t
         line; /* by line and address: of the line; by function: where the function starts; 0: unknown */
     int64_t start_line; /* of the function; 0: unknown */

@@ -63,14 +63,19 @@ typedef struct columns {
     const pf_view *v;
     const pf_flame *f;
     pf_hash_key key;
-    table names, files, packages, binaries;
-    uint32_t *at[4]; /* by node: name, file, package, binary */
+    table names, files, packages, binaries, build_ids; /* build_ids: one an entry of binaries */
+    uint32_t *at[4];                                   /* by node: name, file, package, binary */
     pf_buf *out;
 } columns;
 
-static uint32_t number_of(columns *c, table *t, pf_str text)
+static pf_hash hash_of(const columns *c, pf_str text)
 {
-    uint32_t *at = pf_map_at(&t->map, pf_hash_bytes(&c->key, text.n ? text.p : "", text.n));
+    return pf_hash_bytes(&c->key, text.n ? text.p : "", text.n);
+}
+
+static uint32_t place_of(columns *c, table *t, pf_hash key, pf_str text)
+{
+    uint32_t *at = pf_map_at(&t->map, key);
     if (!at) {
         c->out->failed = true;
         return 0;
@@ -82,17 +87,34 @@ static uint32_t number_of(columns *c, table *t, pf_str text)
     return *at;
 }
 
+static uint32_t number_of(columns *c, table *t, pf_str text)
+{
+    return place_of(c, t, hash_of(c, text), text);
+}
+
+/* One file of two builds is two binaries. */
+static uint32_t number_of_binary(columns *c, pf_str binary, pf_str build_id)
+{
+    pf_hash both[2] = {hash_of(c, binary), hash_of(c, build_id)};
+    uint32_t at = place_of(c, &c->binaries, pf_hash_bytes(&c->key, both, sizeof both), binary);
+    c->build_ids.text[at] = build_id;
+    return at;
+}
+
 static pf_code number_texts(columns *c, pf_error *err)
 {
     table *tables[4] = {&c->names, &c->files, &c->packages, &c->binaries};
+    pf_arena *a = c->v->arena;
+    c->build_ids.text = pf_arena_array(a, (size_t)c->f->n + 1, sizeof(pf_str));
     for (int i = 0; i < 4; i++) {
-        tables[i]->text = pf_arena_array(c->v->arena, (size_t)c->f->n + 1, sizeof(pf_str));
-        c->at[i] = pf_arena_array(c->v->arena, c->f->n, sizeof(uint32_t));
-        if (!tables[i]->text || !c->at[i])
-            return pf_view_nomem(c->v->arena, err);
-        if (i)
-            number_of(c, tables[i], PF_STR(""));
+        tables[i]->text = pf_arena_array(a, (size_t)c->f->n + 1, sizeof(pf_str));
+        c->at[i] = pf_arena_array(a, c->f->n, sizeof(uint32_t));
+        if (!tables[i]->text || !c->at[i] || !c->build_ids.text)
+            return pf_view_nomem(a, err);
     }
+    number_of(c, &c->files, PF_STR(""));
+    number_of(c, &c->packages, PF_STR(""));
+    number_of_binary(c, PF_STR(""), PF_STR(""));
     for (uint32_t i = 0; i < c->f->n; i++) {
         static const pf_frame none;
         uint32_t frame = c->f->node[i].frame;
@@ -100,8 +122,9 @@ static pf_code number_texts(columns *c, pf_error *err)
         c->at[0][i] = number_of(c, &c->names, pf_flame_name(c->f, c->v, i));
         c->at[1][i] = number_of(c, &c->files, f->file);
         c->at[2][i] = number_of(c, &c->packages, f->package);
-        c->at[3][i] = number_of(c, &c->binaries, f->binary);
+        c->at[3][i] = number_of_binary(c, f->binary, f->build_id);
     }
+    c->build_ids.n = c->binaries.n;
     return PF_OK;
 }
 
@@ -195,6 +218,7 @@ pf_code pf_json_flame(const pf_flame *f, const pf_view *v, const pf_view_facts *
         put_table(out, "files", &c.files);
         put_table(out, "packages", &c.packages);
         put_table(out, "binaries", &c.binaries);
+        put_table(out, "build_ids", &c.build_ids);
         put_nodes(&c, facts->shows_address);
         pf_buf_printf(out, ",\"truncated\":{\"nodes\":%u,\"value\":%lld}}", f->left_out,
                       (long long)f->left_out_value);

@@ -182,6 +182,31 @@ def test_a_flame_graph_adds_up_and_agrees_with_folded_and_top(shared_server, cor
         assert rows == sorted((n, flat.get(n, 0), cum[n]) for n in cum if flat.get(n) or cum[n])
 
 
+def test_build_ids_go_with_binaries(shared_server):
+    def built(name, build_id):
+        body = small(name=name)
+        body.functions.append(Function(2, b"main.both", b"main.both", b"/src/app/main.go", 1))
+        body.locations.append(Location(2, 1, 0x402000, [Line(2, 2)]))
+        body.samples.append(Sample([1, 2], [1, 10]))
+        body.mappings[0] = replace(body.mappings[0], build_id=build_id)
+        return encode(body)
+
+    def build_ids(body):
+        assert len(body["build_ids"]) == len(body["binaries"])
+        tree = Tree(body)
+        at = tree.nodes["binary"]
+        return {name: (body["binaries"][at[i]], body["build_ids"][at[i]]) for i, name in enumerate(tree.names)}
+
+    service, ids = push_all(shared_server, [built(b"main.old", b"0a1b"), built(b"main.new", b"2c3d")])
+    app = "/usr/bin/app"
+    both = {"root": ("", ""), "main.old": (app, "0a1b"), "main.new": (app, "2c3d"), "main.both": (app, "")}
+    assert build_ids(flame(shared_server, service)) == both
+    single = shared_server.get(f"/api/0/profiles/{ids[1]}?format=flamegraph").result
+    assert build_ids(single) == {"root": ("", ""), "main.new": (app, "2c3d"), "main.both": (app, "2c3d")}
+    diff = shared_server.get(f"/api/0/profiles/diff?id={ids[0]}&base_id={ids[1]}&format=flamegraph").result
+    assert build_ids(diff) == both
+
+
 @pytest.mark.parametrize("most", [1, 2, 10, 500])
 def test_a_cut_flame_graph_keeps_the_largest_and_every_sum(shared_server, corpus, most):
     service, _, _, _, _ = family(shared_server, "cpu")

@@ -47,10 +47,37 @@ static void a_flame_graph(void **state)
         "\"total\":4,\"period\":0,\"profiles\":2,\"time\":\"2023-11-14T22:13:20Z\","
         "\"duration_nanos\":0,\"names\":[\"root\",\"main.f\",\"(other)\",\"main.g\"],"
         "\"files\":[\"\",\"/src/main.f.go\",\"/src/main.g.go\"],\"packages\":[\"\",\"main\"],"
-        "\"binaries\":[\"\",\"/bin/app\"],\"nodes\":{\"parent\":[0,0,0,1],\"name\":[0,1,2,3],"
+        "\"binaries\":[\"\",\"/bin/"
+        "app\"],\"build_ids\":[\"\",\"\"],\"nodes\":{\"parent\":[0,0,0,1],\"name\":[0,1,2,3],"
         "\"file\":[0,1,0,2],\"line\":[0,10,0,10],\"binary\":[0,1,0,1],\"package\":[0,1,0,1],"
         "\"self\":[0,0,1,3],\"total\":[4,3,1,3],\"inlined\":[0,0,0,1],\"folded\":[0,0,1,0]},"
         "\"truncated\":{\"nodes\":1,\"value\":1}}");
+    pf_buf_free(&b);
+    pf_arena_free(&a);
+}
+
+static void one_file_of_two_builds_is_two_binaries(void **state)
+{
+    (void)state;
+    pf_arena a;
+    pf_error err;
+    pf_flame f;
+    pf_buf b = PF_BUF_INIT;
+    pf_arena_init(&a, NULL, 0);
+    pf_profile *p = vf_profile(&a, "old 4\nnew 3\nboth 2\nboth|both 1\n");
+    p->mapping[0].build_id = vf_string(p, "0a1b");
+    p->mapping[1] = p->mapping[0];
+    p->mapping[1].build_id = vf_string(p, "2c3d");
+    p->nmapping = 2;
+    p->location[1].mapping = p->location[2].mapping = 1;
+    pf_view v = vf_view(&a, p, PF_BY_FUNCTION);
+    assert_int_equal(pf_flame_make(&f, &v, &(pf_flame_options){0}, &err), PF_OK);
+    assert_int_equal(pf_json_flame(&f, &v, &facts, &b, &err), PF_OK);
+    pf_buf_putc(&b, 0);
+    assert_non_null(strstr(b.data, "\"names\":[\"root\",\"old\",\"both\",\"new\"]"));
+    assert_non_null(strstr(b.data, "\"binaries\":[\"\",\"/bin/app\",\"/bin/app\",\"/bin/app\"],"
+                                   "\"build_ids\":[\"\",\"0a1b\",\"\",\"2c3d\"]"));
+    assert_non_null(strstr(b.data, "\"binary\":[0,1,2,3,2]"));
     pf_buf_free(&b);
     pf_arena_free(&a);
 }
@@ -134,6 +161,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(whole_numbers),
         cmocka_unit_test(a_flame_graph),
+        cmocka_unit_test(one_file_of_two_builds_is_two_binaries),
         cmocka_unit_test(a_top),
         cmocka_unit_test(pictures_have_a_limit_and_an_end),
         cmocka_unit_test(sample_types_by_name),

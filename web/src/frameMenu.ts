@@ -4,6 +4,7 @@ import { placeOf } from "./flame/details";
 import { fresh, type State } from "./state";
 import { update } from "./store";
 import { copy } from "./ui/Copy";
+import type { TopRow } from "./types";
 import type { MenuItem } from "./ui/Menu";
 
 /* A regular expression that means exactly this name. */
@@ -41,6 +42,7 @@ export function menuOfNode(t: Tree, i: number, s: State, sourceLink: Link): Menu
   const name = t.names[t.name[i]!]!;
   const place = placeOf(t, i);
   const binary = t.binaries[t.binary[i]!] ?? "";
+  const buildId = t.buildIds[t.binary[i]!] ?? "";
   const address = t.address?.[i] ?? "";
   return [
     ...ways(name, s),
@@ -48,17 +50,34 @@ export function menuOfNode(t: Tree, i: number, s: State, sourceLink: Link): Menu
     { label: "Copy name", run: () => void copy(name), apart: true },
     { label: "Copy stack", run: () => void copy(path(t, i).join("\n")) },
     ...(place ? [{ label: "Copy file:line", hint: place, run: () => void copy(place) }] : []),
-    ...(address ? [{ label: "Copy address", hint: address, run: () => void copy(address) }] : []),
+    ...addressItem(address, s),
     ...(binary ? [{ label: "Copy binary", hint: binary, run: () => void copy(binary) }] : []),
+    ...(buildId ? [{ label: "Copy build id", hint: buildId, run: () => void copy(buildId) }] : []),
   ];
 }
 
-export function menuOfName(name: string, file: string, line: number, s: State, sourceLink: Link): MenuItem[] {
+/* A frame has one address only where addresses are what tells frames apart. */
+function addressItem(address: string, s: State): MenuItem[] {
+  if (address) return [{ label: "Copy address", hint: address, run: () => void copy(address) }];
+  if (s.by === "addresses") return [];
+  const view = s.view === "function" ? "explore" : s.view;
+  return [
+    {
+      label: "Show addresses",
+      hint: "a frame each",
+      run: () => update({ by: "addresses", view, ...fresh }),
+    },
+  ];
+}
+
+export function menuOfRow(row: TopRow, s: State, sourceLink: Link): MenuItem[] {
+  const { name, file, line } = row;
   const place = file && line ? `${file}:${line}` : file;
   return [
     ...ways(name, s),
     ...link("Open the source", sourceLink(file, line)),
     { label: "Copy name", run: () => void copy(name), apart: true },
     ...(place ? [{ label: "Copy file:line", hint: place, run: () => void copy(place) }] : []),
+    ...addressItem(row.address ?? "", s),
   ];
 }

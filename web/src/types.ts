@@ -73,6 +73,7 @@ export interface FlameAnswer {
   files: string[];
   packages: string[];
   binaries: string[];
+  build_ids: string[]; // one an entry of binaries
   nodes: FlameNodes;
   truncated: { nodes: number; value: number };
 }
@@ -81,6 +82,7 @@ export interface TopRow {
   name: string;
   file: string;
   line: number;
+  address?: string; // granularity addresses
   flat: number;
   cum: number;
   base_flat?: number;

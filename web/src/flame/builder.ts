@@ -18,6 +18,7 @@ export interface Tables {
   files: string[];
   packages: string[];
   binaries: string[];
+  buildIds: string[];
 }
 
 export class Builder {

@@ -8,6 +8,7 @@ export interface Tree {
   files: string[];
   packages: string[];
   binaries: string[];
+  buildIds: string[]; // one an entry of binaries; empty: unknown, or several
   parent: Int32Array;
   name: Int32Array;
   file: Int32Array;
@@ -32,6 +33,7 @@ export function fromAnswer(a: FlameAnswer): Tree {
     files: a.files,
     packages: a.packages,
     binaries: a.binaries,
+    buildIds: a.build_ids,
     parent: ints(a.nodes.parent),
     name: ints(a.nodes.name),
     file: ints(a.nodes.file),

@@ -31,19 +31,34 @@ interface Named extends Frame {
   text: string; // what filters look at: the function's name and file
 }
 
+/* Files of binaries with their build ids: one file of two builds is two entries. */
+class Binaries {
+  readonly files: string[] = [];
+  readonly buildIds: string[] = [];
+  private readonly places = new Interner();
+  id(file: string, buildId: string): number {
+    const i = this.places.id(JSON.stringify([file, buildId]));
+    this.files[i] = file;
+    this.buildIds[i] = buildId;
+    return i;
+  }
+}
+
 class Frames {
   readonly names = new Interner();
   readonly files = new Interner();
   readonly packages = new Interner();
-  readonly binaries = new Interner();
+  readonly binaries = new Binaries();
   private readonly keys = new Interner();
+  private readonly alike: Named[][] = []; // by key
 
   constructor(private readonly by: Granularity) {}
 
   /* The frames of one location, innermost first. */
   of(p: Profile, index: number): Named[] {
     const location = p.locations[index]!;
-    const binary = location.mapping >= 0 ? p.mappings[location.mapping]!.file : "";
+    const mapping = location.mapping >= 0 ? p.mappings[location.mapping] : undefined;
+    const binary = this.binaries.id(mapping?.file ?? "", mapping?.buildId ?? "");
     const address = location.address ? `0x${location.address.toString(16)}` : "";
     if (!location.lines.length) return [this.make(address || "(unknown)", "", 0, binary, address, 0)];
     return location.lines.map((line, i) => {
@@ -64,7 +79,7 @@ class Frames {
     fn: string,
     file: string,
     line: number,
-    binary: string,
+    binary: number,
     address: string,
     inlined: number,
   ): Named {
@@ -76,17 +91,28 @@ class Frames {
           : this.by === "addresses" && address
             ? `${address} ${fn}`
             : fn;
-    return {
+    return this.agree({
       name: this.names.id(name),
       file: this.files.id(file),
       line: this.by === "files" ? 0 : line,
-      binary: this.binaries.id(binary),
+      binary,
       pkg: this.packages.id(packageOf(fn)),
       inlined,
       key: this.keys.id(name),
       text: `${fn}\n${file}`,
       ...(this.by === "addresses" && address ? { address } : {}),
-    };
+    });
+  }
+
+  /* What stands in several builds is of none in particular. */
+  private agree(frame: Named): Named {
+    const { files, buildIds } = this.binaries;
+    const alike = (this.alike[frame.key] ??= []);
+    alike.push(frame);
+    if (buildIds[alike[0]!.binary] === buildIds[frame.binary]) return frame;
+    const mixed = buildIds[alike[0]!.binary] ? alike : [frame];
+    for (const f of mixed) f.binary = this.binaries.id(files[f.binary]!, "");
+    return frame;
   }
 
   tables(): Tables {
@@ -94,7 +120,8 @@ class Frames {
       names: this.names.list,
       files: this.files.list,
       packages: this.packages.list,
-      binaries: this.binaries.list,
+      binaries: this.binaries.files,
+      buildIds: this.binaries.buildIds,
     };
   }
 }
@@ -149,7 +176,7 @@ export function treeOf(
     name: frames.names.id("root"),
     file: frames.files.id(""),
     line: 0,
-    binary: frames.binaries.id(""),
+    binary: frames.binaries.id("", ""),
     pkg: frames.packages.id(""),
   };
   const b = new Builder(frames.tables(), root, base !== null);

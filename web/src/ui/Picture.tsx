@@ -8,7 +8,7 @@ import { FlameGraph } from "../flame/FlameGraph";
 import { search as searchTree } from "../flame/search";
 import { callees, callers, collapseChains, collapseRecursion, leafUp } from "../flame/transform";
 import { path, type Tree } from "../flame/tree";
-import { menuOfName, menuOfNode } from "../frameMenu";
+import { menuOfNode, menuOfRow } from "../frameMenu";
 import type { Source } from "../source";
 import { fresh, type Mode, type State, unfiltered } from "../state";
 import { update } from "../store";
@@ -92,9 +92,7 @@ export function Picture({ s, source, format, label, nothing }: PictureProps) {
             selected={s.mode === "sandwich" ? s.fn : ""}
             onSort={(sort) => update({ sort }, "replace")}
             onPick={(r) => update({ mode: "sandwich", fn: r.name, zoom: "" })}
-            onMenu={(r, x, y) =>
-              setMenu({ x, y, title: r.name, items: menuOfName(r.name, r.file, r.line, s, link) })
-            }
+            onMenu={(r, x, y) => setMenu({ x, y, title: r.name, items: menuOfRow(r, s, link) })}
           />
         )}
         {showTable && !source.rows && <Skeleton rows={9} label="Loading the table" />}

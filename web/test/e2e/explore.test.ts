@@ -22,6 +22,7 @@ before(async () => {
   server = await Server.start("-web.source-url=https://git.example/{file}#L{line}");
   for (const ago of minutes)
     await server.pushMade("shop", `host=web-${ago % 3},version=${ago > 30 ? "1.9" : "1.10"}`, ago * 60, {
+      buildId: "c0ffee01",
       samples: [
         { stack: ["main.main", "net/http.serve", "shop.search"], values: [30e6] },
         { stack: ["main.main", "net/http.serve", "shop.cart", "shop.price"], values: [20e6] },
@@ -120,6 +121,8 @@ test("right click: focus, ignore, sandwich, and the way back", async () => {
     "Copy name",
     "Copy stack",
     "Copy file:line",
+    "Copy build id",
+    "Show addresses",
     "Open the source",
   ])
     assert.equal(await menu.getByRole("menuitem", { name: item }).count(), 1, item);

@@ -7,6 +7,7 @@ export interface TestProfile {
   timeNanos?: bigint;
   durationNanos?: bigint;
   file?: (name: string) => string;
+  buildId?: string;
 }
 
 class Writer {
@@ -78,7 +79,14 @@ export function encode(p: TestProfile): Uint8Array {
     w.message(1, (m) => m.number(1, text(type)).number(2, text(unit)));
   for (const s of p.samples)
     w.message(2, (m) => m.packed(1, [...s.stack].reverse().map(id)).packed(2, s.values));
-  w.message(3, (m) => m.number(1, 1).number(2, 0x1000).number(3, 0x900000).number(5, text("/bin/test")));
+  w.message(3, (m) =>
+    m
+      .number(1, 1)
+      .number(2, 0x1000)
+      .number(3, 0x900000)
+      .number(5, text("/bin/test"))
+      .number(6, text(p.buildId ?? "")),
+  );
   functions.forEach((name, i) => {
     w.message(4, (m) =>
       m

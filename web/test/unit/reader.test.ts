@@ -77,6 +77,18 @@ test("focus, ignore, hide, show and show from mean what they mean to pprof", () 
   assert.throws(() => with_({ focus: "(" }), /not a regular expression/);
 });
 
+test("build ids, but none of what stands in several builds", () => {
+  const of = (buildId: string, ...names: string[]) => ({
+    profile: decode(encode({ buildId, samples: names.map((name) => ({ stack: [name], values: [1] })) })),
+    sample: 0,
+  });
+  const t = treeOf(of("0a1b", "old", "both"), of("2c3d", "both", "new"), unfiltered, "functions");
+  const ids = Array.from(t.name, (name, i) => [t.names[name], t.buildIds[t.binary[i]!]]);
+  assert.deepEqual(Object.fromEntries(ids), { root: "", old: "0a1b", both: "", new: "2c3d" });
+  assert.ok(t.binaries.every((file) => file === "" || file === "/bin/test"));
+  assert.equal(t.binaries.length, t.buildIds.length);
+});
+
 test("two profiles beside each other, scaled when asked", () => {
   const here = { profile: profile("m;a 10", "m;c 10"), sample: 0 };
   const base = { profile: profile("m;a 1", "m;b 3"), sample: 0 };
