@@ -45,7 +45,7 @@ static void put_reference(pf_buf *b, const uint64_t *v, size_t n, unsigned k, ui
 /* From a copy of exactly these bytes, so that reading beyond them is seen. */
 static bool get(const char *data, size_t len, uint64_t *v, size_t n, size_t *left)
 {
-    uint8_t *copy = malloc(len ? len : 1);
+    uint8_t *copy = calloc(1, len ? len : 1);
     memcpy(copy, data, len);
     const uint8_t *p = copy;
     bool ok = pf_column_get(&p, copy + len, v, n);
