@@ -345,3 +345,11 @@ pf_code pf_store_totals(pf_store *s, const pf_query *q, const pf_op *op, pf_tota
         return s->ops->totals(s, q, op, fn, ctx, err);
     return pf_totals_by_reading(s, q, op, fn, ctx, err);
 }
+
+pf_code pf_store_find_totals(pf_store *s, const pf_query *q, pf_find_pos *pos, size_t max,
+                             const pf_op *op, pf_meta_total_fn fn, void *ctx, pf_error *err)
+{
+    if (s->ops->find_totals)
+        return s->ops->find_totals(s, q, pos, max, op, fn, ctx, err);
+    return pf_find_totals_by_reading(s, q, pos, max, op, fn, ctx, err);
+}

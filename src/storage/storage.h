@@ -114,6 +114,9 @@ typedef struct pf_total {
 /* An error ends the walk. Must not call the store, which may hold something meanwhile. */
 typedef pf_code (*pf_total_fn)(void *ctx, const pf_total *t, pf_error *err);
 
+/* pf_meta_fn with what is known of each; all of it is valid during the call only. */
+typedef bool (*pf_meta_total_fn)(void *ctx, const pf_meta *meta, const pf_total *t);
+
 /* What a store holds; for people. */
 typedef struct pf_store_stats {
     int64_t profiles, bytes, partitions;
@@ -147,6 +150,10 @@ typedef struct pf_store_ops {
     /* NULL: the generic way, which reads every profile. See pf_store_totals. */
     pf_code (*totals)(pf_store *s, const pf_query *q, const pf_op *op, pf_total_fn fn, void *ctx,
                       pf_error *err);
+
+    /* NULL: the generic way, which reads every profile that it gives. See pf_store_find_totals. */
+    pf_code (*find_totals)(pf_store *s, const pf_query *q, pf_find_pos *pos, size_t max,
+                           const pf_op *op, pf_meta_total_fn fn, void *ctx, pf_error *err);
 
     /* NULL: nothing is known (PF_NOT_FOUND). */
     pf_code (*stats)(pf_store *s, pf_store_stats *out, pf_error *err);
@@ -187,6 +194,10 @@ pf_code pf_store_merge_profile(pf_store *s, const pf_selection *sel, const pf_op
  * profiles where the store can. Nothing found is no error. */
 pf_code pf_store_totals(pf_store *s, const pf_query *q, const pf_op *op, pf_total_fn fn, void *ctx,
                         pf_error *err);
+
+/* pf_store_find with totals: the same profiles in the same order and pages. */
+pf_code pf_store_find_totals(pf_store *s, const pf_query *q, pf_find_pos *pos, size_t max,
+                             const pf_op *op, pf_meta_total_fn fn, void *ctx, pf_error *err);
 
 pf_code pf_store_stats_get(pf_store *s, pf_store_stats *out, pf_error *err);
 

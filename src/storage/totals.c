@@ -8,6 +8,7 @@
 #include "pprof/gzip.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum { PAGE = 256, INFLATED_MAX = 1 << 30 };
 
@@ -45,7 +46,8 @@ static bool keep_meta(void *ctx, const pf_meta *meta)
     pf_meta *m = &p->metas[p->n];
     *m = *meta;
     m->id = pf_arena_str(&p->arena, meta->id);
-    p->failed = !m->id.p || !copy_labels(&p->arena, meta->labels, &m->labels);
+    m->service = pf_arena_str(&p->arena, meta->service);
+    p->failed = !m->id.p || !m->service.p || !copy_labels(&p->arena, meta->labels, &m->labels);
     p->n += !p->failed;
     return !p->failed && p->n < PAGE;
 }
@@ -111,15 +113,20 @@ static pf_code give_one(walk *w, const pf_meta *meta, pf_error *err)
     return code;
 }
 
+static pf_code next_page(walk *w, const pf_query *q, pf_find_pos *pos, size_t max, page *p,
+                         pf_error *err)
+{
+    p->n = 0;
+    pf_arena_reset(&p->arena, 1 << 16);
+    pf_code code = pf_store_find(w->store, q, pos, max, w->op, keep_meta, p, err);
+    return !code && p->failed ? pf_fail_nomem(err, "a walk") : code;
+}
+
 static pf_code give_all(walk *w, const pf_query *q, page *p, pf_error *err)
 {
     pf_find_pos pos = {0};
     while (!pos.finished) {
-        p->n = 0;
-        pf_arena_reset(&p->arena, 1 << 16);
-        pf_code code = pf_store_find(w->store, q, &pos, PAGE, w->op, keep_meta, p, err);
-        if (!code && p->failed)
-            code = pf_fail_nomem(err, "a walk");
+        pf_code code = next_page(w, q, &pos, PAGE, p, err);
         for (size_t i = 0; !code && i < p->n; i++)
             code = give_one(w, &p->metas[i], err);
         if (code)
@@ -128,22 +135,84 @@ static pf_code give_all(walk *w, const pf_query *q, page *p, pf_error *err)
     return PF_OK;
 }
 
+static pf_code open_walk(walk *w, page **p, pf_error *err)
+{
+    const pf_op *op = w->op;
+    *p = calloc(1, sizeof **p);
+    if (!*p)
+        return pf_fail_nomem(err, "a walk");
+    pf_arena_init(&(*p)->arena, NULL, 0);
+    pf_arena_init(&w->kept, op ? op->budget : NULL, op ? op->max_memory : 0);
+    pf_arena_init(&w->scratch, op ? op->budget : NULL, op ? op->max_memory : 0);
+    return PF_OK;
+}
+
+static void close_walk(walk *w, page *p)
+{
+    pf_arena_free(&w->scratch);
+    pf_arena_free(&w->kept);
+    pf_arena_free(&p->arena);
+    free(p);
+}
+
 pf_code pf_totals_by_reading(pf_store *s, const pf_query *q, const pf_op *op, pf_total_fn fn,
                              void *ctx, pf_error *err)
 {
     pf_query all = *q;
     all.limit = 0;
     walk w = {.store = s, .op = op, .fn = fn, .ctx = ctx};
-    page *p = calloc(1, sizeof *p);
-    if (!p)
-        return pf_fail_nomem(err, "a walk");
-    pf_arena_init(&p->arena, NULL, 0);
-    pf_arena_init(&w.kept, op ? op->budget : NULL, op ? op->max_memory : 0);
-    pf_arena_init(&w.scratch, op ? op->budget : NULL, op ? op->max_memory : 0);
-    pf_code code = give_all(&w, &all, p, err);
-    pf_arena_free(&w.scratch);
-    pf_arena_free(&w.kept);
-    pf_arena_free(&p->arena);
-    free(p);
+    page *p;
+    pf_code code = open_walk(&w, &p, err);
+    if (code)
+        return code;
+    code = give_all(&w, &all, p, err);
+    close_walk(&w, p);
+    return code;
+}
+
+/* With its sums, one of a page; pf_total_fn's side of pf_find_totals_by_reading. */
+typedef struct listing {
+    pf_meta_total_fn fn;
+    void *ctx;
+    const pf_meta *meta;
+    bool more;
+} listing;
+
+static pf_code give_meta(void *ctx, const pf_total *t, pf_error *err)
+{
+    listing *l = ctx;
+    (void)err;
+    l->more = l->fn(l->ctx, l->meta, t);
+    return PF_OK;
+}
+
+/* Back to behind the last one given: the page was fetched further than it was taken. */
+static void move_back(pf_find_pos *pos, const pf_query *q, const pf_meta *last, size_t left)
+{
+    pos->finished = false;
+    pos->created_at = last->created_at;
+    memcpy(pos->id, last->id.p, last->id.n);
+    pos->id[last->id.n] = 0;
+    if (q->limit > 0)
+        pos->remaining += (int64_t)left;
+}
+
+pf_code pf_find_totals_by_reading(pf_store *s, const pf_query *q, pf_find_pos *pos, size_t max,
+                                  const pf_op *op, pf_meta_total_fn fn, void *ctx, pf_error *err)
+{
+    listing l = {.fn = fn, .ctx = ctx, .more = true};
+    walk w = {.store = s, .op = op, .fn = give_meta, .ctx = &l};
+    page *p;
+    pf_code code = open_walk(&w, &p, err);
+    if (code)
+        return code;
+    code = next_page(&w, q, pos, max < PAGE ? max : PAGE, p, err);
+    for (size_t i = 0; !code && l.more && i < p->n; i++) {
+        l.meta = &p->metas[i];
+        code = give_one(&w, l.meta, err);
+        if (!l.more && i + 1 < p->n)
+            move_back(pos, q, l.meta, p->n - 1 - i);
+    }
+    close_walk(&w, p);
     return code;
 }

@@ -678,6 +678,43 @@ def series(server, service, **parameters):
     return server.get("/api/0/series" + query(**given))
 
 
+def test_finding_with_totals(shared_server, corpus, go_profiles):
+    service = next(services)
+    bodies = [path.read_bytes() for path in sorted(CORPUS.glob("collector-service/cpu.*"))[:40]]
+    for at, body in enumerate(bodies):
+        shared_server.push(body, service=service, labels=[("host", f"h{at % 2}")])
+    huge = small(value=1, samples=[Sample([1], [1, (1 << 63) - 1]), Sample([1], [2, 1])])
+    shared_server.push(encode(huge), service=service, type="heap")
+    shared_server.push(go_profiles["trace"], service=service, type="trace")
+
+    def find(**parameters):
+        return shared_server.find(service=service, **parameters)
+
+    def totals(body):
+        profile = parse(body)
+        sums = [sum(column) for column in zip(*(sample.values for sample in profile.samples))]
+        return profile.duration_nanos, [
+            {"type": kind.type.decode(), "unit": kind.unit.decode(), "value": total}
+            for kind, total in zip(profile.sample_types, sums)
+        ]
+
+    found = find(totals="true", type="cpu").result
+    assert [(one.pop("duration_nanos"), one.pop("totals")) for one in found] == [
+        totals(shared_server.fetch(one["id"])) for one in found
+    ]
+    assert found == find(type="cpu").result == find(type="cpu", totals="false").result
+    assert len(found) == len(bodies)
+    assert [one["id"] for one in find(totals=1, type="cpu", labels="host=h1", limit=3).result] == [
+        one["id"] for one in find(type="cpu", labels="host=h1").result
+    ][-3:]
+    heap = find(totals="true", type="heap").result[0]
+    assert [total["value"] for total in heap["totals"]] == [3, None]
+    trace = find(totals="true", type="trace").result[0]
+    assert trace["totals"] is None and trace["duration_nanos"] is None
+    assert find(totals="true", type="goroutine").status == 404
+    assert "totals" in find(totals="perhaps").error
+
+
 def test_series(shared_server):
     service = next(services)
     hour_of(shared_server, service)

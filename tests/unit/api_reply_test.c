@@ -22,7 +22,7 @@ static void test_a_profile(void **state)
                  .created_at = 1500000000};
     pf_buf b = PF_BUF_INIT;
     pf_reply_open(&b);
-    pf_reply_put_meta(&b, &m);
+    pf_reply_put_meta(&b, &m, NULL);
     pf_reply_close(&b);
     pf_buf_putc(&b, 0);
     assert_string_equal(
@@ -32,9 +32,34 @@ static void test_a_profile(void **state)
         "\"created_at\":\"1970-01-01T00:00:01.5Z\"}}\n");
     pf_buf_clear(&b);
     m.labels.n = 0;
-    pf_reply_put_meta(&b, &m);
+    pf_reply_put_meta(&b, &m, NULL);
     pf_buf_putc(&b, 0);
     assert_null(strstr(b.data, "labels")); /* left out when empty */
+    pf_buf_free(&b);
+}
+
+static void test_a_profile_and_what_it_comes_to(void **state)
+{
+    (void)state;
+    static const pf_sample_type list[] = {{{"a", 1}, {"count", 5}}, {{"\"", 1}, {"", 0}}};
+    const pf_sample_types types = {list, 2};
+    const int64_t sum[] = {INT64_MIN, 0};
+    const bool has_sum[] = {true, false};
+    pf_meta m = {.id = PF_STR("id"), .service = PF_STR("s"), .type = PF_TYPE_CPU};
+    pf_total t = {.duration = 5, .types = &types, .sum = sum, .has_sum = has_sum}, trace = {0};
+    pf_buf b = PF_BUF_INIT;
+    pf_reply_put_meta(&b, &m, &t);
+    pf_buf_putc(&b, 0);
+    assert_string_equal(
+        b.data,
+        "{\"id\":\"id\",\"type\":\"cpu\",\"service\":\"s\",\"created_at\":\"1970-01-01T00:00:00Z\","
+        "\"duration_nanos\":5,\"totals\":[{\"type\":\"a\",\"unit\":\"count\",\"value\":-"
+        "9223372036854775808},"
+        "{\"type\":\"\\\"\",\"unit\":\"\",\"value\":null}]}");
+    pf_buf_clear(&b);
+    pf_reply_put_meta(&b, &m, &trace);
+    pf_buf_putc(&b, 0);
+    assert_non_null(strstr(b.data, "\"duration_nanos\":null,\"totals\":null}"));
     pf_buf_free(&b);
 }
 
@@ -57,6 +82,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_profile),
+        cmocka_unit_test(test_a_profile_and_what_it_comes_to),
         cmocka_unit_test(test_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 #include <stdlib.h>
+#include <string.h>
 
 typedef struct place {
     char *dir;
@@ -31,6 +32,7 @@ static int set_up(void **state)
     p->own = p->store->ops;
     p->generic = *p->own;
     p->generic.totals = NULL;
+    p->generic.find_totals = NULL;
     p->generic.merge_profile = NULL;
     *state = p;
     return 0;
@@ -130,6 +132,72 @@ static void assert_walks(place *p)
     assert_int_equal(large.tens, 0);
 }
 
+/* "10=3/30 " a profile: created_at, its sums ('-' where there is none), '?' for a trace. */
+typedef struct listed {
+    pf_buf text;
+    size_t given, most; /* a page ends after so many */
+} listed;
+
+static bool list(void *ctx, const pf_meta *meta, const pf_total *t)
+{
+    listed *l = ctx;
+    assert_int_equal(t->created_at, meta->created_at);
+    assert_int_equal(t->type, meta->type);
+    assert_int_equal(t->labels.n, meta->labels.n);
+    assert_true(pf_str_eq(meta->service, PF_STR("s")));
+    pf_buf_printf(&l->text, "%lld=", (long long)meta->created_at);
+    for (size_t i = 0; t->types && i < t->types->n; i++) {
+        pf_buf_puts(&l->text, i ? "/" : "");
+        if (t->has_sum[i])
+            pf_buf_printf(&l->text, "%lld", (long long)t->sum[i]);
+        else
+            pf_buf_putc(&l->text, '-');
+    }
+    pf_buf_puts(&l->text, t->types ? " " : "? ");
+    assert_int_equal(t->duration, t->types && meta->type == PF_TYPE_CPU ? 7 : 0);
+    return ++l->given < l->most;
+}
+
+/* In pages of at most `max`, each ended by the receiver after `most`. */
+static void assert_list(place *p, pf_type type, const char *labels, int64_t limit, size_t max,
+                        size_t most, const char *expected)
+{
+    pf_arena a;
+    pf_error err = {0};
+    listed l = {.text = PF_BUF_INIT, .most = most};
+    pf_find_pos pos = {0};
+    pf_arena_init(&a, NULL, 0);
+    pf_query q = {.service = PF_STR("s"), .type = type, .to = 100, .limit = limit};
+    assert_int_equal(
+        pf_matchers_parse("labels", pf_str_c(labels), &a, &q.labels, &q.matchers, &err), PF_OK);
+    for (int pages = 0; !pos.finished; pages++, l.given = 0) {
+        assert_true(pages < 100);
+        if (pf_store_find_totals(p->store, &q, &pos, max, NULL, list, &l, &err))
+            fail_msg("%s", err.msg);
+    }
+    pf_buf_putc(&l.text, 0);
+    assert_string_equal(l.text.data, expected);
+    pf_buf_free(&l.text);
+    pf_arena_free(&a);
+}
+
+static void assert_lists(place *p)
+{
+    static const char all[] = "10=3/30 20=5/50 30=7/70 40=4611686018427387903/- 50=? ";
+    static const size_t sizes[] = {1, 2, 3, 5, 1000};
+    for (size_t i = 0; i < 5; i++) {
+        for (size_t k = 0; k < 5; k++) {
+            assert_list(p, PF_TYPE_UNKNOWN, "", 0, sizes[i], sizes[k], all);
+            assert_list(p, PF_TYPE_UNKNOWN, "", 3, sizes[i], sizes[k],
+                        all + strlen("10=3/30 20=5/50 "));
+            assert_list(p, PF_TYPE_CPU, "host=~[ab]", 0, sizes[i], sizes[k], "10=3/30 20=5/50 ");
+        }
+    }
+    assert_list(p, PF_TYPE_CPU, "host=b", 0, 10, 10, "20=5/50 ");
+    assert_list(p, PF_TYPE_CPU, "host=b", 5, 10, 10, "20=5/50 ");
+    assert_list(p, PF_TYPE_CPU, "host=z", 0, 10, 10, "");
+}
+
 static void totals_agree(void **state)
 {
     place *p = *state;
@@ -156,8 +224,10 @@ static void totals_agree(void **state)
     pf_arena_free(&a);
     assert_int_equal(fx_write(p->store, "s", PF_TYPE_TRACE, "", 50, "trace", NULL, &err), PF_OK);
     assert_walks(p);
+    assert_lists(p);
     p->store->ops = &p->generic;
     assert_walks(p);
+    assert_lists(p);
 }
 
 typedef struct merged {

@@ -112,7 +112,7 @@ export const api = {
   series: (s: Selection, params: Params, signal?: AbortSignal) =>
     body<Series>(address("series", { ...selectionParams(s), ...params }), signal),
   find: (s: Selection, limit: number, signal?: AbortSignal) =>
-    body<ProfileMeta[]>(address("profiles", { ...selectionParams(s), limit }), signal),
+    body<ProfileMeta[]>(address("profiles", { ...selectionParams(s), limit, totals: true }), signal),
   flame: (url: string, signal?: AbortSignal) => body<FlameAnswer>(url, signal),
   top: (url: string, signal?: AbortSignal) => body<TopAnswer>(url, signal),
   store: (signal?: AbortSignal) => body<StoreInfo>(address("store"), signal),

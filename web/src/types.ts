@@ -97,12 +97,18 @@ export interface TopAnswer {
   missing: { rows: number; flat: number };
 }
 
+export interface ProfileTotal extends SampleType {
+  value: number | null; // null: the sum leaves int64
+}
+
 export interface ProfileMeta {
   id: string;
   type: string;
   service: string;
   labels?: { key: string; value: string }[];
   created_at: string;
+  duration_nanos?: number | null; // with totals=true; null: a trace
+  totals?: ProfileTotal[] | null;
 }
 
 export interface StoreInfo {

@@ -86,16 +86,6 @@ static pf_code read_ids(pf_req *req, const char *name, side *s, pf_error *err)
     return PF_OK;
 }
 
-static pf_code read_normalize(pf_req *req, bool *out, pf_error *err)
-{
-    pf_str word;
-    pf_code code = pf_params_text(req, "normalize", &word, err);
-    *out = pf_str_eq(word, PF_STR("true")) || pf_str_eq(word, PF_STR("1"));
-    if (code || *out || !word.n || pf_str_eq(word, PF_STR("false")) || pf_str_eq(word, PF_STR("0")))
-        return code;
-    return pf_params_bad("normalize", word, "true or false", err);
-}
-
 static pf_code check_type(pf_type type, pf_error *err)
 {
     if (type != PF_TYPE_UNKNOWN && type != PF_TYPE_TRACE)
@@ -126,7 +116,7 @@ void pf_handle_diff(pf_api *api, pf_req *req)
     pf_code code = pf_viewing_read(api, req, &c.view, &err);
     c.view.options.is_diff = true;
     if (!code)
-        code = read_normalize(req, &c.options.normalize, &err);
+        code = pf_params_flag(req, "normalize", &c.options.normalize, &err);
     if (!code && c.view.format > PF_FORMAT_TOP)
         code = pf_fail(&err, PF_INVALID,
                        "bad request: bad \"format\": a comparison has pprof, flamegraph, top");

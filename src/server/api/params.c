@@ -210,6 +210,16 @@ pf_code pf_params_text(pf_req *req, const char *name, pf_str *out, pf_error *err
     return wrap(get(req, name, out, &why), &why, err);
 }
 
+pf_code pf_params_flag(pf_req *req, const char *name, bool *out, pf_error *err)
+{
+    pf_str word;
+    pf_code code = pf_params_text(req, name, &word, err);
+    *out = !code && (pf_str_eq(word, PF_STR("true")) || pf_str_eq(word, PF_STR("1")));
+    if (code || *out || !word.n || pf_str_eq(word, PF_STR("false")) || pf_str_eq(word, PF_STR("0")))
+        return code;
+    return pf_params_bad(name, word, "true or false", err);
+}
+
 pf_code pf_params_bad(const char *name, pf_str value, const char *why, pf_error *err)
 {
     return pf_fail(err, PF_INVALID, "bad request: bad \"%s\" \"%.*s\": %s", name,

@@ -31,6 +31,9 @@ pf_code pf_params_text(pf_req *req, const char *name, pf_str *out, pf_error *err
 pf_code pf_params_number(pf_req *req, const char *name, int64_t least, int64_t most, int64_t absent,
                          int64_t *out, pf_error *err);
 
+/* true or 1, false or 0; false when it is absent. */
+pf_code pf_params_flag(pf_req *req, const char *name, bool *out, pf_error *err);
+
 /* What to say of a value that can't be read: bad request: bad "name" "value": why. */
 pf_code pf_params_bad(const char *name, pf_str value, const char *why, pf_error *err);
 

@@ -35,7 +35,7 @@ static void pushed(pf_write *w, pf_code code, const pf_error *err)
     pf_buf b = PF_BUF_INIT;
     w->meta.id = pf_str_c(w->id);
     pf_reply_open(&b);
-    pf_reply_put_meta(&b, &w->meta);
+    pf_reply_put_meta(&b, &w->meta, NULL);
     pf_reply_close(&b);
     pf_reply_json_take(req, &b);
 }

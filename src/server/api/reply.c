@@ -16,7 +16,27 @@ void pf_reply_close(pf_buf *b)
     pf_buf_puts(b, "}\n");
 }
 
-void pf_reply_put_meta(pf_buf *b, const pf_meta *m)
+static void put_totals(pf_buf *b, const pf_total *t)
+{
+    if (!t->types) {
+        pf_buf_puts(b, ",\"duration_nanos\":null,\"totals\":null");
+        return;
+    }
+    pf_buf_printf(b, ",\"duration_nanos\":%lld,\"totals\":[", (long long)t->duration);
+    for (size_t i = 0; i < t->types->n; i++) {
+        pf_buf_puts(b, i ? ",{\"type\":" : "{\"type\":");
+        pf_buf_put_json(b, t->types->list[i].type);
+        pf_buf_puts(b, ",\"unit\":");
+        pf_buf_put_json(b, t->types->list[i].unit);
+        if (t->has_sum[i])
+            pf_buf_printf(b, ",\"value\":%lld}", (long long)t->sum[i]);
+        else
+            pf_buf_puts(b, ",\"value\":null}");
+    }
+    pf_buf_putc(b, ']');
+}
+
+void pf_reply_put_meta(pf_buf *b, const pf_meta *m, const pf_total *t)
 {
     char created[PF_TIME_CHARS + 1];
     pf_time_format(m->created_at, created);
@@ -31,7 +51,10 @@ void pf_reply_put_meta(pf_buf *b, const pf_meta *m)
         pf_buf_put_json(b, m->labels.pairs[i].value);
         pf_buf_putc(b, '}');
     }
-    pf_buf_printf(b, "%s,\"created_at\":\"%s\"}", m->labels.n ? "]" : "", created);
+    pf_buf_printf(b, "%s,\"created_at\":\"%s\"", m->labels.n ? "]" : "", created);
+    if (t)
+        put_totals(b, t);
+    pf_buf_putc(b, '}');
 }
 
 static void reply_take(pf_req *req, const char *type, pf_buf *b)

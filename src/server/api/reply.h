@@ -15,8 +15,9 @@
 void pf_reply_open(pf_buf *b);
 void pf_reply_close(pf_buf *b);
 
-/* A profile as it is shown: {"id":…,"type":…,"service":…,"labels":[…],"created_at":…}. */
-void pf_reply_put_meta(pf_buf *b, const pf_meta *m);
+/* A profile as it is shown: {"id":…,"type":…,"service":…,"labels":[…],"created_at":…}; with `t`, if not NULL, also
+ * "duration_nanos" and "totals". */
+void pf_reply_put_meta(pf_buf *b, const pf_meta *m, const pf_total *t);
 
 /* 200 with what `b` holds, taken over; 500 when it has failed. */
 void pf_reply_json_take(pf_req *req, pf_buf *b);

@@ -39,6 +39,8 @@ static const char *const sql[PF_STMT_COUNT] = {
                         " WHERE number > ?1 AND number <= ?2 ORDER BY number",
     [PF_STMT_TOTALS] = "SELECT created_at, series, totals FROM profile INDEXED BY profile_time"
                        " WHERE service = ?1 AND type = ?2 AND created_at BETWEEN ?3 AND ?4",
+    [PF_STMT_TOTAL] = "SELECT totals FROM profile INDEXED BY profile_time"
+                      " WHERE service = ?1 AND type = ?2 AND created_at = ?3 AND xid = ?4",
     [PF_STMT_TYPES] = "SELECT types FROM sample_types WHERE number = ?1",
 };
 

@@ -28,6 +28,7 @@ typedef enum pf_stmt {
     PF_STMT_ROW,         /* (number) -> the same */
     PF_STMT_SYMBOLS,     /* (after, to) -> number, checksum, chunk, in order */
     PF_STMT_TOTALS,      /* (service, type, from, to) -> created_at, series, totals */
+    PF_STMT_TOTAL,       /* (service, type, created_at, xid) -> totals */
     PF_STMT_TYPES,       /* (number) -> list of sample types */
     PF_STMT_COUNT
 } pf_stmt;

@@ -7,6 +7,7 @@
  */
 #include "storage/local/finder.h"
 #include "storage/local/store.h"
+#include "storage/local/sums.h"
 
 #include <string.h>
 
@@ -75,8 +76,9 @@ static pf_code start(pf_finder *f, pf_find_pos *pos, size_t max, bool labels, bo
     return q->limit > 0 ? seek_newest(f, pos, err) : PF_OK;
 }
 
-pf_code pf_finder_next(pf_finder *f, pf_find_pos *pos, size_t max, bool labels, pf_entry_fn fn,
-                       void *ctx, pf_error *err)
+/* The page goes into f->entries; *last says that nothing can come behind it. */
+static pf_code fill_page(pf_finder *f, pf_find_pos *pos, size_t max, bool labels, bool *last,
+                         pf_error *err)
 {
     bool whole = false;
     if (max > PAGE_MAX)
@@ -87,8 +89,17 @@ pf_code pf_finder_next(pf_finder *f, pf_find_pos *pos, size_t max, bool labels, 
             max = (size_t)pos->remaining;
         code = pf_finder_page(f, position(pos), max, false, labels, err);
     }
+    *last = whole || f->entries.n < max;
+    return code;
+}
+
+pf_code pf_finder_next(pf_finder *f, pf_find_pos *pos, size_t max, bool labels, pf_entry_fn fn,
+                       void *ctx, pf_error *err)
+{
+    bool last;
+    pf_code code = fill_page(f, pos, max, labels, &last, err);
     if (!code)
-        give_page(f, pos, whole || f->entries.n < max, fn, ctx);
+        give_page(f, pos, last, fn, ctx);
     return code;
 }
 
@@ -97,17 +108,22 @@ typedef struct listing {
     void *ctx;
 } listing;
 
+static pf_meta meta_of(const pf_finder *f, const pf_entry *e, char id[PF_XID_CHARS + 1])
+{
+    const pf_known_series *series = pf_finder_series(f, e);
+    pf_xid_format(e->xid, id);
+    return (pf_meta){.id = {id, PF_XID_CHARS},
+                     .service = f->q->service,
+                     .labels = series->labels,
+                     .type = series->type,
+                     .created_at = e->created_at};
+}
+
 static bool give_meta(void *ctx, const pf_finder *f, const pf_entry *e)
 {
     const listing *l = ctx;
-    const pf_known_series *series = pf_finder_series(f, e);
     char id[PF_XID_CHARS + 1];
-    pf_xid_format(e->xid, id);
-    pf_meta meta = {.id = {id, PF_XID_CHARS},
-                    .service = f->q->service,
-                    .labels = series->labels,
-                    .type = series->type,
-                    .created_at = e->created_at};
+    pf_meta meta = meta_of(f, e, id);
     return l->fn(l->ctx, &meta);
 }
 
@@ -123,5 +139,102 @@ pf_code pf_local_find(pf_store *s, const pf_query *q, pf_find_pos *pos, size_t m
     if (!code)
         code = pf_finder_next(&f, pos, max, true, give_meta, &to, err);
     pf_finder_free(&f);
+    return code;
+}
+
+/* Totals are looked up for what is on the page only, in the index that carries them, partition by partition. */
+typedef struct total_listing {
+    pf_meta_total_fn fn;
+    void *ctx;
+    pf_total *total; /* by entry */
+    pf_sums sums;
+} total_listing;
+
+static pf_code read_total(total_listing *l, pf_finder *f, size_t i, pf_error *err)
+{
+    const pf_entry *e = &f->entries.heap[i];
+    const pf_known_series *series = pf_finder_series(f, e);
+    pf_total *t = &l->total[i];
+    *t = (pf_total){.type = series->type,
+                    .created_at = e->created_at,
+                    .series = (uint32_t)(series - f->known),
+                    .labels = series->labels};
+    sqlite3_stmt *st = pf_conn_stmt(f->conn, PF_STMT_TOTAL, err);
+    if (!st)
+        return pf_db_fail(f->conn->db, err);
+    sqlite3_bind_int64(st, 1, f->service);
+    sqlite3_bind_int64(st, 2, series->type);
+    sqlite3_bind_int64(st, 3, e->created_at);
+    sqlite3_bind_blob(st, 4, e->xid.b, sizeof e->xid.b, SQLITE_STATIC);
+    int rc = sqlite3_step(st);
+    pf_code code = rc == SQLITE_ROW ? pf_sums_read(&l->sums, f, pf_db_blob(st, 0), t, err)
+                   : rc == SQLITE_DONE
+                       ? pf_fail(err, PF_INTERNAL, "partition %s is damaged: no totals",
+                                 f->conn->partition->name)
+                       : pf_db_fail(f->conn->db, err);
+    sqlite3_reset(st);
+    if (code || !t->types)
+        return code;
+    int64_t *sum = pf_arena_array(&f->arena, t->types->n, sizeof *sum);
+    bool *has_sum = pf_arena_array(&f->arena, t->types->n, sizeof *has_sum);
+    if (!sum || !has_sum)
+        return pf_arena_fail(&f->arena, err, "totals");
+    memcpy(sum, t->sum, t->types->n * sizeof *sum);
+    memcpy(has_sum, t->has_sum, t->types->n * sizeof *has_sum);
+    t->sum = sum;
+    t->has_sum = has_sum;
+    return PF_OK;
+}
+
+static pf_code read_totals(total_listing *l, pf_finder *f, pf_error *err)
+{
+    const pf_entries *e = &f->entries;
+    pf_code code = PF_OK;
+    l->total = pf_arena_array(&f->arena, e->n, sizeof *l->total);
+    if (!l->total)
+        return pf_arena_fail(&f->arena, err, "totals");
+    for (uint32_t part = 0; !code && part < f->npartitions; part++) {
+        size_t first = 0;
+        while (first < e->n && e->heap[first].partition != part)
+            first++;
+        if (first == e->n)
+            continue;
+        code = pf_finder_enter(f, part, err);
+        for (size_t i = first; !code && i < e->n; i++)
+            if (e->heap[i].partition == part)
+                code = read_total(l, f, i, err);
+        pf_finder_leave(f);
+        if (!code)
+            code = pf_op_check(f->op, err);
+    }
+    return code;
+}
+
+static bool give_total(void *ctx, const pf_finder *f, const pf_entry *e)
+{
+    const total_listing *l = ctx;
+    char id[PF_XID_CHARS + 1];
+    pf_meta meta = meta_of(f, e, id);
+    return l->fn(l->ctx, &meta, &l->total[e - f->entries.heap]);
+}
+
+pf_code pf_local_find_totals(pf_store *s, const pf_query *q, pf_find_pos *pos, size_t max,
+                             const pf_op *op, pf_meta_total_fn fn, void *ctx, pf_error *err)
+{
+    pf_local *l = (pf_local *)s;
+    if (pos->finished || max == 0)
+        return PF_OK;
+    pf_finder f;
+    total_listing to = {.fn = fn, .ctx = ctx};
+    bool last;
+    pf_code code = pf_finder_init(&f, &l->set, &l->conns, q, op, err);
+    if (!code)
+        code = fill_page(&f, pos, max, true, &last, err);
+    if (!code)
+        code = read_totals(&to, &f, err);
+    if (!code)
+        give_page(&f, pos, last, give_total, &to);
+    pf_finder_free(&f);
+    pf_sums_free(&to.sums);
     return code;
 }

@@ -82,6 +82,7 @@ static const pf_store_ops ops = {
     .merge = pf_local_merge,
     .merge_profile = pf_local_merge_profile,
     .totals = pf_local_totals,
+    .find_totals = pf_local_find_totals,
     .stats = pf_local_stats,
     .services = pf_local_services,
     .ready = ready,

@@ -2,10 +2,10 @@
 import { useMemo, useState } from "preact/hooks";
 import { address, api, profileAddress, profilePath } from "../api";
 import { useLoad } from "../load";
-import { finestStep, type Point, pointsOf } from "../points";
+import { type Point, pointsOf, unitOf } from "../points";
 import { fresh, type State, selection } from "../state";
 import { follow, update } from "../store";
-import { clock, seconds } from "../time";
+import { clock } from "../time";
 import { formatValue, profilesText } from "../units";
 import { CopyLine } from "../ui/Copy";
 import { Empty, ErrorNotice, Progress, Skeleton } from "../ui/Notice";
@@ -14,28 +14,22 @@ import { QueryBar } from "../ui/QueryBar";
 import { Scatter } from "../ui/Scatter";
 import type { ViewProps } from "./Explore";
 
-const most = 1000;
+const most = 5000; // that are listed and drawn
 
 export function Profiles({ s, c, round, onRefresh }: ViewProps) {
   const here = { ...selection(s), id: "" };
   const ready = s.service && s.type;
   const list = useLoad(ready ? JSON.stringify([here, round]) : null, (signal) =>
-    api.find(here, most, signal),
+    api.find(here, most + 1, signal),
   );
-  const from = seconds(s.from) ?? 0;
-  const to = seconds(s.to) ?? 0;
-  const step = finestStep(from, to);
-  const fine = useLoad(
-    ready && s.type !== "trace" ? JSON.stringify([here, s.sample, step, round]) : null,
-    (signal) => api.series(here, { sample_type: s.sample, step }, signal),
-  );
-  const points = useMemo(() => pointsOf(list.value ?? [], fine.value), [list.value, fine.value]);
-  const unit = fine.value?.sample_type.unit ?? "";
+  const shown = useMemo(() => list.value?.slice(-most) ?? [], [list.value]);
+  const points = useMemo(() => pointsOf(shown, s.sample), [shown, s.sample]);
+  const unit = useMemo(() => unitOf(shown, s.sample), [shown, s.sample]);
   const format = useMemo(() => (v: number) => formatValue(v, unit), [unit]);
   return (
     <>
       <QueryBar s={s} c={c} onRefresh={onRefresh} />
-      <Progress on={list.loading || fine.loading} />
+      <Progress on={list.loading} />
       {list.error?.isNothing && <Empty title="No profiles in this range." />}
       {list.error && !list.error.isNothing && <ErrorNotice error={list.error} again={list.again} />}
       {list.loading && !list.value && <Skeleton rows={8} label="Loading profiles" />}
@@ -49,7 +43,7 @@ export function Profiles({ s, c, round, onRefresh }: ViewProps) {
               onRange={(a, b) => update({ from: String(a), to: String(b) })}
             />
           )}
-          <List s={s} points={points} format={format} />
+          <List s={s} points={points} cut={list.value.length > most} format={format} />
         </>
       )}
     </>
@@ -59,10 +53,11 @@ export function Profiles({ s, c, round, onRefresh }: ViewProps) {
 interface ListProps {
   s: State;
   points: Point[];
+  cut: boolean; // there are older ones
   format: (v: number) => string;
 }
 
-function List({ s, points, format }: ListProps) {
+function List({ s, points, cut, format }: ListProps) {
   const [limit, setLimit] = useState(100);
   const [picked, setPicked] = useState("");
   const newest = useMemo(() => [...points].reverse(), [points]);
@@ -70,7 +65,7 @@ function List({ s, points, format }: ListProps) {
   return (
     <div class="profiles">
       <p class="faint pad">
-        {points.length >= most
+        {cut
           ? `The newest ${most.toLocaleString("en-US")} of this range; a shorter one shows the rest.`
           : profilesText(points.length)}
       </p>
@@ -96,7 +91,9 @@ function List({ s, points, format }: ListProps) {
                 <td>
                   <a {...follow({ view: "explore", id: p.profile.id, ...fresh })}>{clock(p.at)}</a>
                 </td>
-                <td class="number">{p.value === null ? "" : `${p.exact ? "" : "⌀ "}${format(p.value)}`}</td>
+                <td class="number" title={covers(p)}>
+                  {p.value === null ? "" : format(p.value)}
+                </td>
                 <td class="label-list">
                   <Labels profile={p} />
                 </td>
@@ -141,6 +138,10 @@ function List({ s, points, format }: ListProps) {
       </div>
     </div>
   );
+}
+
+function covers(p: Point): string {
+  return p.seconds ? `over ${formatValue(p.seconds, "seconds")}` : "";
 }
 
 /* First the one to compare with, then the other. */

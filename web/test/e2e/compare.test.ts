@@ -82,6 +82,31 @@ test("the profiles of a range: a list, one opened, the line for pprof", async ()
   clean(problems);
 });
 
+test("profiles of one second have each their own value; a point opens its profile", async () => {
+  for (const [ago, ms] of [
+    [60, 10],
+    [60, 30],
+    [600, 20],
+  ] as const)
+    await server.pushMade("twins", "", ago, {
+      samples: [{ stack: ["main.main"], values: [ms * 1e6] }],
+    });
+  const { page, problems } = await open(browser, `${server.origin}/?service=twins&type=cpu&view=profiles`);
+  const rows = page.locator(".list tbody tr");
+  await rows.nth(2).waitFor();
+  const values = (await rows.locator("td.number").allInnerTexts()).map((text) => text.trim());
+  assert.deepEqual([...values.slice(0, 2)].sort(), ["10 ms", "30 ms"]);
+  assert.equal(values[2], "20 ms");
+  assert.equal(await rows.locator("td.number").first().getAttribute("title"), "over 1 s");
+  const box = (await page.locator(".scatter .u-over").boundingBox())!;
+  await page.mouse.move(box.x + 3, box.y + box.height / 2);
+  await page.locator(".scatter .timeline-text", { hasText: "20 ms" }).waitFor();
+  await page.mouse.click(box.x + 3, box.y + box.height / 2);
+  await untilParameter(page, "id", /./);
+  await page.getByText("20 ms in 1 frames").waitFor();
+  clean(problems);
+});
+
 test("two single profiles against each other", async () => {
   const { page, problems } = await open(browser, `${server.origin}/?service=shop&type=cpu&view=profiles`);
   await page.locator(".list").getByRole("link", { name: "compare" }).last().click();

@@ -4,12 +4,12 @@ import { test } from "node:test";
 import { sourceLink } from "../../src/context";
 import { change, changeColor, palette } from "../../src/flame/colors";
 import { packageOf, shortName } from "../../src/flame/tree";
-import { finestStep, pointsOf } from "../../src/points";
+import { pointsOf, unitOf } from "../../src/points";
 import { byVersion, presets, swap, synced } from "../../src/presets";
 import { defaults } from "../../src/state";
 import { fate, filterRows, nextSort, sortRows } from "../../src/table";
 import { bridge, linesOf, totals } from "../../src/timeline";
-import type { Series, TopRow } from "../../src/types";
+import type { ProfileMeta, Series, TopRow } from "../../src/types";
 
 const series: Series = {
   sample_type: { type: "cpu", unit: "nanoseconds" },
@@ -36,19 +36,34 @@ test("a gap is where profiles are missing, not where a step is empty", () => {
   assert.equal(b[6], null);
 });
 
-test("points take their value from the finest step", () => {
-  assert.equal(finestStep(0, 3600), 1);
-  assert.ok((86400 * 30) / finestStep(0, 86400 * 30) < 10_000);
-  const meta = (s: number) => ({
-    id: "x",
+test("a profile's value is its total of the sample type", () => {
+  const meta = (id: string, cpu: number | null): ProfileMeta => ({
+    id,
     type: "cpu",
     service: "s",
-    created_at: new Date(s * 1000).toISOString(),
+    created_at: "2026-11-22T10:00:00.5Z",
+    duration_nanos: 10e9,
+    totals: [
+      { type: "samples", unit: "count", value: 7 },
+      { type: "cpu", unit: "nanoseconds", value: cpu },
+    ],
   });
-  const [one, many, none] = pointsOf([meta(1003), meta(1025), meta(5000)], series);
-  assert.deepEqual([one?.value, one?.exact], [10, true]);
-  assert.deepEqual([many?.value, many?.exact], [10, false]);
-  assert.equal(none?.value, null);
+  const trace = { ...meta("c", 0), duration_nanos: null, totals: null };
+  const all = [trace, meta("a", 70), meta("b", null)];
+  assert.deepEqual(
+    pointsOf(all, "").map((p) => [p.at % 60, p.value, p.seconds]),
+    [
+      [0.5, null, 0],
+      [0.5, 70, 10],
+      [0.5, null, 10],
+    ],
+  );
+  assert.deepEqual(
+    pointsOf(all, "samples").map((p) => p.value),
+    [null, 7, 7],
+  );
+  assert.equal(pointsOf(all, "inuse_space")[1]?.value, null);
+  assert.deepEqual([unitOf(all, ""), unitOf(all, "samples"), unitOf([], "")], ["nanoseconds", "count", ""]);
 });
 
 test("presets compare with earlier and with the version before", () => {
