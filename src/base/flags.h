@@ -7,9 +7,8 @@
  * written '_'
  * (`-local.dir` is PROFEFE_LOCAL_DIR); an empty variable counts as unset.
  *
- *     static pf_flag list[] = {
- *         {.name = "addr", .kind = PF_FLAG_STRING, .value = &conf.addr, .group = "Server",
- *          .arg = "host:port", .help = "address to listen on"},
+ *     pf_flag list[] = {
+ *         PF_FLAG("addr", STRING, &conf.addr, "Server", "host:port", "address to listen on"),
  *     };
  *     pf_flags flags = {.program = "profefe", .env_prefix = "PROFEFE_", .list = list, .n = 1};
  *     if (pf_flags_parse(&flags, argc, argv, &err)) ...
@@ -43,6 +42,12 @@ typedef struct pf_flag {
     bool set;          /* out: given on the command line or in the environment */
     bool ignored_bool; /* PF_FLAG_IGNORED: it is a boolean, so it takes no separate value */
 } pf_flag;
+
+/* An entry of a table: name, the kind behind PF_FLAG_, value, group, arg, help. */
+#define PF_FLAG(n, k, v, g, a, h)                                                                  \
+    {                                                                                              \
+        .name = (n), .kind = PF_FLAG_##k, .value = (v), .group = (g), .arg = (a), .help = (h)      \
+    }
 
 typedef struct pf_flags {
     const char *program;
