@@ -1,5 +1,6 @@
 /* Labels: the two unescapings' second one, limits, matching, encoding. */
 #include "profile/labels.h"
+#include "support/group_arena.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,27 +12,11 @@
 
 #include <cmocka.h>
 
-static pf_arena arena;
-
-static int setup(void **state)
-{
-    (void)state;
-    pf_arena_init(&arena, NULL, 0);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    pf_arena_free(&arena);
-    return 0;
-}
-
 static pf_labels labels(const char *text)
 {
     pf_labels l;
     pf_error err;
-    if (pf_labels_parse(pf_str_c(text), &arena, &l, &err))
+    if (pf_labels_parse(pf_str_c(text), &ga_arena, &l, &err))
         fail_msg("%s: %s", text, err.msg);
     return l;
 }
@@ -66,7 +51,7 @@ static void refuse(pf_str text, const char *says)
 {
     pf_labels l;
     pf_error err;
-    assert_int_equal(pf_labels_parse(text, &arena, &l, &err), PF_INVALID);
+    assert_int_equal(pf_labels_parse(text, &ga_arena, &l, &err), PF_INVALID);
     assert_memory_equal(err.msg, "bad \"labels\" \"", 14);
     if (!strstr(err.msg, says))
         fail_msg("\"%s\" does not say \"%s\"", err.msg, says);
@@ -123,14 +108,14 @@ static void test_encoding_comes_back(void **state)
     pf_labels l = labels("a=1,b=,long=%2C%3D"), back;
     pf_buf b = PF_BUF_INIT;
     pf_labels_encode(l, &b);
-    assert_true(pf_labels_decode(pf_buf_str(&b), &arena, &back));
+    assert_true(pf_labels_decode(pf_buf_str(&b), &ga_arena, &back));
     assert_true(pf_labels_eq(l, back));
     for (size_t cut = 1; cut < b.len; cut++) {
         pf_str part = {b.data, cut};
-        if (pf_labels_decode(part, &arena, &back)) /* at a pair's end: fewer pairs */
+        if (pf_labels_decode(part, &ga_arena, &back)) /* at a pair's end: fewer pairs */
             assert_true(back.n < l.n);
     }
-    assert_true(pf_labels_decode((pf_str){NULL, 0}, &arena, &back) && back.n == 0);
+    assert_true(pf_labels_decode((pf_str){NULL, 0}, &ga_arena, &back) && back.n == 0);
     pf_buf_free(&b);
 }
 
@@ -143,5 +128,5 @@ int main(void)
         cmocka_unit_test(test_matching),
         cmocka_unit_test(test_encoding_comes_back),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, ga_set_up, ga_tear_down);
 }

@@ -1,5 +1,6 @@
 /* Escapes of URLs, and parameters of a query. */
 #include "profile/url.h"
+#include "support/group_arena.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,26 +11,10 @@
 
 #include <cmocka.h>
 
-static pf_arena arena;
-
-static int setup(void **state)
-{
-    (void)state;
-    pf_arena_init(&arena, NULL, 0);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    pf_arena_free(&arena);
-    return 0;
-}
-
 static void check(const char *text, bool plus, pf_str want)
 {
     pf_str out;
-    assert_int_equal(pf_url_unescape(pf_str_c(text), plus, &arena, &out, NULL), PF_OK);
+    assert_int_equal(pf_url_unescape(pf_str_c(text), plus, &ga_arena, &out, NULL), PF_OK);
     assert_true(pf_str_eq(out, want));
 }
 
@@ -47,7 +32,8 @@ static void test_unescape(void **state)
     pf_str out;
     pf_error err;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        assert_int_equal(pf_url_unescape(pf_str_c(bad[i]), true, &arena, &out, &err), PF_INVALID);
+        assert_int_equal(pf_url_unescape(pf_str_c(bad[i]), true, &ga_arena, &out, &err),
+                         PF_INVALID);
         assert_non_null(strstr(err.msg, "invalid URL escape"));
     }
 }
@@ -55,7 +41,7 @@ static void test_unescape(void **state)
 static void param(const char *query, const char *name, const char *want)
 {
     pf_str out;
-    assert_int_equal(pf_url_param(pf_str_c(query), name, &arena, &out, NULL), PF_OK);
+    assert_int_equal(pf_url_param(pf_str_c(query), name, &ga_arena, &out, NULL), PF_OK);
     assert_true(pf_str_eq(out, pf_str_c(want)));
 }
 
@@ -73,7 +59,7 @@ static void test_params(void **state)
     param("b=%zz&a=1", "a", "1"); /* another one's fault */
     pf_str out;
     pf_error err;
-    assert_int_equal(pf_url_param(PF_STR("a=%zz"), "a", &arena, &out, &err), PF_INVALID);
+    assert_int_equal(pf_url_param(PF_STR("a=%zz"), "a", &ga_arena, &out, &err), PF_INVALID);
     assert_non_null(strstr(err.msg, "bad \"a\" \"%zz\""));
 }
 
@@ -83,5 +69,5 @@ int main(void)
         cmocka_unit_test(test_unescape),
         cmocka_unit_test(test_params),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, ga_set_up, ga_tear_down);
 }

@@ -1,4 +1,5 @@
 #include "storage/local/symbols/sum.h"
+#include "support/group_arena.h"
 #include "support/symbols_path.h"
 
 #include <setjmp.h>
@@ -7,22 +8,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-
-static pf_arena arena;
-
-static int setup(void **state)
-{
-    (void)state;
-    pf_arena_init(&arena, NULL, 0);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    pf_arena_free(&arena);
-    return 0;
-}
 
 static pf_symrow one_sample(uint64_t *stack, uint64_t *labels, int64_t *values, uint32_t types)
 {
@@ -56,7 +41,7 @@ static void equal_stacks_add_up(void **state)
     add(&s, 7, 0, 2, 20, NULL);
     add(&s, 99, 0, 3, -30, NULL);
     add(&s, 0, 0, 4, 40, NULL); /* the empty stack is one, too */
-    assert_int_equal(pf_sum_row(&s, &arena, &r, NULL), PF_OK);
+    assert_int_equal(pf_sum_row(&s, &ga_arena, &r, NULL), PF_OK);
     assert_int_equal(r.nsample, 3);
     assert_int_equal(r.nsample_type, 2);
     assert_null(r.labels);
@@ -77,7 +62,7 @@ static void labels_set_samples_apart(void **state)
     add(&s, 5, UINT32_MAX, 100, 100, NULL);
     add(&s, 5, 2, 10, 10, NULL);
     add(&s, 5, 0, 1, 1, NULL);
-    assert_int_equal(pf_sum_row(&s, &arena, &r, NULL), PF_OK);
+    assert_int_equal(pf_sum_row(&s, &ga_arena, &r, NULL), PF_OK);
     assert_int_equal(r.nsample, 3);
     assert_entry(&r, 0, 5, 0, 2, 2);
     assert_entry(&r, 1, 5, 2, 20, 20);
@@ -91,7 +76,7 @@ static void nothing_added_is_an_empty_row(void **state)
     pf_sum s;
     pf_symrow r;
     assert_int_equal(pf_sum_init(&s, 2, 0, 0, NULL), PF_OK);
-    assert_int_equal(pf_sum_row(&s, &arena, &r, NULL), PF_OK);
+    assert_int_equal(pf_sum_row(&s, &ga_arena, &r, NULL), PF_OK);
     assert_int_equal(r.nsample, 0);
     pf_sum_free(&s);
 }
@@ -107,7 +92,7 @@ static void a_sum_that_leaves_int64_goes_on_elsewhere(void **state)
         add(&s, 3, labels, 6, 1, NULL); /* neither value is added to the first */
         add(&s, 3, labels, 7, INT64_MIN, NULL);
         add(&s, 3, labels, 7, -2, NULL);
-        assert_int_equal(pf_sum_row(&s, &arena, &r, NULL), PF_OK);
+        assert_int_equal(pf_sum_row(&s, &ga_arena, &r, NULL), PF_OK);
         assert_int_equal(r.nsample, 3);
         __int128 a = 0, b = 0;
         for (uint32_t i = 0; i < r.nsample; i++) {
@@ -152,7 +137,7 @@ static void stacks_may_come_to_reach_further(void **state)
     assert_int_equal(pf_sum_reach(&s, 2, NULL), PF_OK); /* never less */
     assert_int_equal(add(&s, 5000, 0, 2, 2, NULL), PF_OK);
     assert_int_equal(add(&s, 3, 0, 1, 1, NULL), PF_OK);
-    assert_int_equal(pf_sum_row(&s, &arena, &r, NULL), PF_OK);
+    assert_int_equal(pf_sum_row(&s, &ga_arena, &r, NULL), PF_OK);
     assert_int_equal(r.nsample, 2);
     assert_entry(&r, 0, 3, 0, 2, 2);
     assert_entry(&r, 1, 5000, 0, 2, 2);
@@ -194,5 +179,5 @@ int main(void)
         cmocka_unit_test(stacks_may_come_to_reach_further),
         cmocka_unit_test(memory_has_a_ceiling),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, ga_set_up, ga_tear_down);
 }

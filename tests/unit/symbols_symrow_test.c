@@ -1,5 +1,6 @@
 #include "storage/local/symbols/sampled.h"
 #include "storage/local/symbols/symrow.h"
+#include "support/group_arena.h"
 #include "support/symbols_path.h"
 
 #include <setjmp.h>
@@ -11,22 +12,6 @@
 
 enum { CREATED = 1000000 };
 
-static pf_arena arena;
-
-static int setup(void **state)
-{
-    (void)state;
-    pf_arena_init(&arena, NULL, 0);
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    (void)state;
-    pf_arena_free(&arena);
-    return 0;
-}
-
 /* Samples on stacks 1, 1, 2, 2, ... all values 0. */
 static pf_symrow make_row(uint32_t samples, uint32_t types, bool labels)
 {
@@ -36,9 +21,9 @@ static pf_symrow make_row(uint32_t samples, uint32_t types, bool labels)
                    .maps = 2,
                    .nsample = samples,
                    .nsample_type = types};
-    r.stack = pf_arena_array(&arena, samples, sizeof *r.stack);
-    r.labels = labels ? pf_arena_array(&arena, samples, sizeof *r.labels) : NULL;
-    r.value = pf_arena_zalloc(&arena, (size_t)samples * types * sizeof *r.value);
+    r.stack = pf_arena_array(&ga_arena, samples, sizeof *r.stack);
+    r.labels = labels ? pf_arena_array(&ga_arena, samples, sizeof *r.labels) : NULL;
+    r.value = pf_arena_zalloc(&ga_arena, (size_t)samples * types * sizeof *r.value);
     for (uint32_t i = 0; i < samples; i++) {
         r.stack[i] = 1 + i / 2;
         if (labels)
@@ -50,7 +35,7 @@ static pf_symrow make_row(uint32_t samples, uint32_t types, bool labels)
 static pf_buf encode(const pf_symrow *r)
 {
     pf_buf b = PF_BUF_INIT;
-    assert_int_equal(pf_symrow_encode(r, CREATED, &arena, &b, NULL), PF_OK);
+    assert_int_equal(pf_symrow_encode(r, CREATED, &ga_arena, &b, NULL), PF_OK);
     return b;
 }
 
@@ -84,7 +69,7 @@ static size_t comes_back(const pf_symrow *r)
     pf_error err = {0};
     pf_buf b = encode(r);
     pf_symrow back;
-    if (pf_symrow_decode(&back, CREATED, pf_buf_str(&b), &arena, &err))
+    if (pf_symrow_decode(&back, CREATED, pf_buf_str(&b), &ga_arena, &err))
         fail_msg("%s", err.msg);
     assert_same(r, &back);
     size_t n = b.len;
@@ -193,7 +178,7 @@ static pf_symrow make_heap(uint32_t samples)
     pf_symrow r = make_row(samples, 4, true);
     uint64_t random = 5;
     r.rate = 524288;
-    r.size = pf_arena_array(&arena, samples, sizeof *r.size);
+    r.size = pf_arena_array(&ga_arena, samples, sizeof *r.size);
     for (uint32_t i = 0; i < samples; i++) {
         r.size[i] = i % 2 ? 48 : 4096;
         pf_sampled s = pf_sampled_of(r.rate, r.size[i]);
@@ -256,7 +241,7 @@ static void sorting_keeps_samples_together(void **state)
     enum { N = 500 };
     pf_symrow r = make_row(N, 2, true);
     uint64_t random = 9;
-    r.size = pf_arena_array(&arena, N, sizeof *r.size);
+    r.size = pf_arena_array(&ga_arena, N, sizeof *r.size);
     for (uint32_t i = 0; i < N; i++) {
         r.stack[i] = pf_test_random(&random) % 9 * 70000;
         r.labels[i] = pf_test_random(&random) % 3 ? pf_test_random(&random) % 5 : UINT32_MAX;
@@ -264,7 +249,7 @@ static void sorting_keeps_samples_together(void **state)
         r.value[i] = i; /* its place before */
         r.value[N + i] = (int64_t)(r.stack[i] * 100 + r.labels[i]);
     }
-    assert_int_equal(pf_symrow_sort(&r, &arena, NULL), PF_OK);
+    assert_int_equal(pf_symrow_sort(&r, &ga_arena, NULL), PF_OK);
     for (uint32_t i = 0; i < N; i++) {
         assert_int_equal(r.value[N + i], r.stack[i] * 100 + r.labels[i]);
         assert_int_equal(r.size[i], r.labels[i] * 10);
@@ -297,11 +282,11 @@ static void cut_rows_are_damaged(void **state)
     pf_buf b = encode(&r);
     pf_error err;
     for (size_t n = 0; n < b.len; n++) {
-        assert_int_equal(decode(&arena, b.data, n, &back, &err), PF_INTERNAL);
+        assert_int_equal(decode(&ga_arena, b.data, n, &back, &err), PF_INTERNAL);
         assert_non_null(strstr(err.msg, "damaged row"));
     }
     pf_buf_putc(&b, 0); /* nor may anything follow */
-    assert_int_equal(decode(&arena, b.data, b.len, &back, &err), PF_INTERNAL);
+    assert_int_equal(decode(&ga_arena, b.data, b.len, &back, &err), PF_INTERNAL);
     pf_buf_free(&b);
 }
 
@@ -348,7 +333,7 @@ static void a_factor_is_a_positive_int64(void **state)
         pf_buf_put_str(&bad, pf_buf_str(&b));
         pf_buf_put(&bad, factors[i], i ? 10 : 1);
         pf_buf_put(&bad, "\0\0", 2);
-        assert_int_equal(decode(&arena, bad.data, bad.len, &back, NULL), PF_INTERNAL);
+        assert_int_equal(decode(&ga_arena, bad.data, bad.len, &back, NULL), PF_INTERNAL);
         pf_buf_free(&bad);
     }
     pf_buf_free(&b);
@@ -388,5 +373,5 @@ int main(void)
         cmocka_unit_test(a_factor_is_a_positive_int64),
         cmocka_unit_test(a_row_too_large_for_the_arena_is_no_damage),
     };
-    return cmocka_run_group_tests(tests, setup, teardown);
+    return cmocka_run_group_tests(tests, ga_set_up, ga_tear_down);
 }
