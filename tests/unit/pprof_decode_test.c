@@ -596,15 +596,26 @@ static void try_damaged(pf_str bytes)
     pf_arena_free(&a);
 }
 
+/* One real profile, inflated; false where the corpus is missing. */
+static bool real_profile(pf_arena *gz, pf_str *raw)
+{
+    pf_corpus c;
+    if (!pf_test_corpus(&c, "collector-service", "goroutine.004"))
+        return false;
+    assert_true(pf_is_gzip(c.file[0].bytes)); /* so that nothing points into the corpus */
+    pf_arena_init(gz, NULL, 0);
+    *raw = inflate(&c.file[0], gz);
+    pf_test_corpus_free(&c);
+    return true;
+}
+
 static void test_corpus_cut_anywhere(void **state)
 {
     (void)state;
-    pf_corpus c;
-    if (!pf_test_corpus(&c, "collector-service", "goroutine.004"))
-        skip();
     pf_arena gz;
-    pf_arena_init(&gz, NULL, 0);
-    pf_str raw = inflate(&c.file[0], &gz);
+    pf_str raw;
+    if (!real_profile(&gz, &raw))
+        skip();
     for (size_t n = 0; n < raw.n; n++) {
         char *exact = malloc(n ? n : 1); /* so that reading on is seen */
         assert_non_null(exact);
@@ -613,18 +624,15 @@ static void test_corpus_cut_anywhere(void **state)
         free(exact);
     }
     pf_arena_free(&gz);
-    pf_test_corpus_free(&c);
 }
 
 static void test_corpus_with_flipped_bits(void **state)
 {
     (void)state;
-    pf_corpus c;
-    if (!pf_test_corpus(&c, "collector-service", "goroutine.004"))
-        skip();
     pf_arena gz;
-    pf_arena_init(&gz, NULL, 0);
-    pf_str raw = inflate(&c.file[0], &gz);
+    pf_str raw;
+    if (!real_profile(&gz, &raw))
+        skip();
     char *copy = malloc(raw.n);
     assert_non_null(copy);
     for (size_t i = 0; i < raw.n; i++) {
@@ -634,7 +642,6 @@ static void test_corpus_with_flipped_bits(void **state)
     }
     free(copy);
     pf_arena_free(&gz);
-    pf_test_corpus_free(&c);
 }
 
 int main(void)
