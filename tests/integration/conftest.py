@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from pprof_tool import tool_environment, tool_top
 from server import BINARY, BUILD, ROOT, Server
 
 CORPUS = Path(os.environ.get("PROFEFE_CORPUS", ROOT / "../shared/corpus")).resolve()
@@ -70,20 +71,6 @@ def corpus():
     return CORPUS
 
 
-def tool_environment(home):
-    """Tools keep their caches with the tests, and none asks a network for anything."""
-    return {
-        **os.environ,
-        "HOME": str(home),
-        "GOCACHE": str(BUILD / "go-cache"),
-        "GOFLAGS": "-mod=mod",
-        "GOPROXY": "off",
-        "GO111MODULE": "on",
-        "CGO_ENABLED": "0",
-        "PPROF_TMPDIR": str(home),
-    }
-
-
 @pytest.fixture(scope="session")
 def go_profiles(tmp_path_factory):
     """What tests/fixtures/go leaves when it is run: {"cpu": bytes, …, "trace": bytes}."""
@@ -131,32 +118,10 @@ def pprof_top(tmp_path_factory):
         pytest.fail("go is missing: scripts/setup test installs it")
 
     def run(*sources, unit="ns", index=None):
-        command = ["go", "tool", "pprof", "-top", "-nodecount=0", "-nodefraction=0", "-edgefraction=0"]
-        command += ["-symbolize=none", f"-unit={unit}"]
-        command += [f"-sample_index={index}"] if index is not None else []
-        done = subprocess.run(
-            [*command, *map(str, sources)],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            cwd=home,
-            env=tool_environment(home),
-        )
-        assert done.returncode == 0, done.stderr
-        return parse_top(done.stdout)
+        nodes = {}
+        for flat, cum, name in tool_top(home, *sources, unit=unit, index=index):
+            nodes.setdefault(name, []).append((flat, cum))
+        assert nodes, sources
+        return {name: sorted(values) for name, values in nodes.items()}
 
     return run
-
-
-def parse_top(text):
-    """The lines behind `flat  flat%   sum%        cum   cum%`; a name may stand there more than once."""
-    lines = iter(text.splitlines())
-    for line in lines:
-        if line.split() == ["flat", "flat%", "sum%", "cum", "cum%"]:
-            break
-    nodes = {}
-    for line in lines:
-        flat, _, _, cum, _, name = line.split(None, 5)
-        nodes.setdefault(name, []).append((flat, cum))
-    assert nodes, text
-    return {name: sorted(values) for name, values in nodes.items()}

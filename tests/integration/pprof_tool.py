@@ -1,15 +1,31 @@
-"""`go tool pprof -top` as the oracle of views: every row, exact, whatever it is made from."""
+"""`go tool pprof -top` as the oracle of merges and views: every row, exact, whatever it is made from."""
 
+import os
 import re
 import subprocess
 
-from conftest import tool_environment
+from server import BUILD
 
 INLINE = re.compile(r" \((?:partial-)?inline\)$")
+COLUMN = re.compile(r"(?<=:\d)(\d*):\d+(?= \(|$)")  # "a.c:10:4": tools from Go 1.22 on say the column, older ones don't
 
 
-def tool_rows(home, *sources, unit="ns", index=None, flags=()):
-    """[(label, flat, cum)], sorted, by Debian's `go tool pprof -top`."""
+def tool_environment(home):
+    """Tools keep their caches with the tests, and none asks a network for anything."""
+    return {
+        **os.environ,
+        "HOME": str(home),
+        "GOCACHE": str(BUILD / "go-cache"),
+        "GOFLAGS": "-mod=mod",
+        "GOPROXY": "off",
+        "GO111MODULE": "on",
+        "CGO_ENABLED": "0",
+        "PPROF_TMPDIR": str(home),
+    }
+
+
+def tool_top(home, *sources, unit="ns", index=None, flags=()):
+    """[(flat, cum, label)] as Debian's `go tool pprof -top` prints them, values with their unit."""
     command = ["go", "tool", "pprof", "-top", "-nodecount=0", "-nodefraction=0", "-edgefraction=0"]
     command += ["-symbolize=none", f"-unit={unit}", *flags]
     command += [f"-sample_index={index}"] if index is not None else []
@@ -29,8 +45,14 @@ def tool_rows(home, *sources, unit="ns", index=None, flags=()):
     rows = []
     for line in lines:
         flat, _, _, cum, _, name = line.split(None, 5)
-        rows.append((INLINE.sub("", name), number(flat, unit), number(cum, unit)))
-    return sorted(rows)
+        rows.append((flat, cum, COLUMN.sub(r"\1", name)))
+    return rows
+
+
+def tool_rows(home, *sources, unit="ns", index=None, flags=()):
+    """[(label, flat, cum)], sorted, values as numbers."""
+    rows = tool_top(home, *sources, unit=unit, index=index, flags=flags)
+    return sorted((INLINE.sub("", name), number(flat, unit), number(cum, unit)) for flat, cum, name in rows)
 
 
 def number(text, unit):

@@ -131,7 +131,7 @@ def test_an_error_ends_it_with_1(tmp_path, liar):
 @pytest.mark.parametrize(
     "flags, code, says",
     [
-        (["-url=http://127.0.0.1:1"], 1, "Couldn't connect"),
+        (["-url=http://127.0.0.1:1"], 1, "connect to"),
         (["-server=/bin/true"], 1, "ended as it was started"),
         (["-server=/nonexistent/program"], 1, "can't be started"),
         ([f"-server={BINARY} -nonsense"], 1, "unknown flag -nonsense"),

@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 from builders import small
-from conftest import tool_environment
+from pprof_tool import tool_environment
 from pprof_wire import differences, encode, parse
 from server import BINARY, ROOT, Server
 
