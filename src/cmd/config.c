@@ -20,7 +20,7 @@ typedef struct raw {
     int64_t max_body, max_inflated, max_inflight, threads, workers, queue, connections, header_max;
     int64_t header_timeout, body_timeout, write_timeout, idle_timeout;
     int64_t query_memory, query_timeout;
-    int64_t max_size, min_free, cache_size, symbols_memory;
+    int64_t max_size, min_free, max_series, cache_size, symbols_memory;
 } raw;
 
 static raw raw_defaults(void)
@@ -56,6 +56,7 @@ static raw raw_defaults(void)
         .max_size = local.max_size,
         .min_free = local.min_free,
         .cache_size = (int64_t)local.cache_size,
+        .max_series = local.max_series,
         .symbols_memory = (int64_t)local.symbols_memory,
     };
 }
@@ -144,6 +145,8 @@ static size_t flag_table(raw *r, pf_flag *list)
                 "bytes on disk above which the oldest go; 0 for no ceiling"),
         PF_FLAG("local.min-free", SIZE, &r->min_free, STORE, "size",
                 "free disk space below which nothing is taken"),
+        PF_FLAG("local.max-series", INT, &r->max_series, STORE, "n",
+                "series (service, type, labels) that a day may bring; over it 503"),
         PF_FLAG("local.cache-size", SIZE, &r->cache_size, STORE, "size",
                 "memory for pages of the database"),
         PF_FLAG("local.symbols-memory", SIZE, &r->symbols_memory, STORE, "size",
@@ -264,6 +267,7 @@ static pf_code check_ranges(const raw *r, pf_error *err)
         {"memory.max-inflight", r->max_inflight, 1 << 20, much},
         {"query.max-memory", r->query_memory, 1 << 20, much},
         {"query.timeout", r->query_timeout, PF_NS_PER_MS, day},
+        {"local.max-series", r->max_series, 1, INT64_C(1) << 30},
         {"local.cache-size", r->cache_size, 1 << 20, much},
         {"local.symbols-memory", r->symbols_memory, 1 << 20, much},
     };
@@ -339,6 +343,7 @@ static void fill(const raw *r, pf_config *c)
     c->local.data_ttl = r->data_ttl;
     c->local.max_size = r->max_size;
     c->local.min_free = r->min_free;
+    c->local.max_series = r->max_series;
     c->local.cache_size = (size_t)r->cache_size;
     c->local.symbols_memory = (size_t)r->symbols_memory;
 }

@@ -101,6 +101,20 @@ def test_a_full_queue_is_503_at_once_and_empties(start):
     assert server.merge().status == 200
 
 
+def test_too_many_series_are_503_and_known_ones_go_on(start):
+    server = start("-local.max-series=2")
+    server.push(BODY, labels=[("host", "a")])
+    server.push(BODY, labels=[("host", "b")])
+    refused = server.post(BODY, labels=[("host", "c")])
+    assert refused.status == 503 and "-local.max-series" in refused.error
+    assert server.post(BODY, labels=[("host", "a")]).status == 200
+    assert len(server.find().result) == 3
+    server.stop()
+    server.start()
+    assert server.post(BODY, labels=[("host", "c")]).status == 503
+    assert server.post(BODY, labels=[("host", "b")]).status == 200
+
+
 def test_memory_stays_under_the_sum_of_its_ceilings(start):
     server = start("-memory.max-inflight=32MiB", "-local.cache-size=8MiB", "-local.symbols-memory=8MiB")
     server.push(BODY)

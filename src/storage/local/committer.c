@@ -51,7 +51,8 @@ static pf_code choose_partition(pf_committer *c, int64_t now, pf_error *err)
     pf_code code = pf_partitions_for(c->set, now, &p, err);
     if (!code && c->writer.partition != p) {
         pf_writer_close(&c->writer);
-        code = pf_writer_open(&c->writer, p, c->set->days, c->cache, c->known, c->key, err);
+        code = pf_writer_open(&c->writer, p, c->set->days * c->max_series, c->cache, c->known,
+                              c->key, err);
     }
     if (p)
         pf_partition_unref(p);

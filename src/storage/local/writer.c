@@ -124,14 +124,11 @@ static void disconnect(pf_writer *w)
     w->db = NULL;
 }
 
-pf_code pf_writer_open(pf_writer *w, pf_partition *p, int64_t days, size_t cache, pf_numbers *known,
-                       const pf_hash_key *key, pf_error *err)
+pf_code pf_writer_open(pf_writer *w, pf_partition *p, int64_t max_series, size_t cache,
+                       pf_numbers *known, const pf_hash_key *key, pf_error *err)
 {
-    *w = (pf_writer){.partition = p,
-                     .cache = cache,
-                     .series_max = days * PF_SERIES_PER_DAY,
-                     .known = known,
-                     .key = key};
+    *w = (pf_writer){
+        .partition = p, .cache = cache, .max_series = max_series, .known = known, .key = key};
     pf_partition_ref(p);
     pf_map_init(&w->services, NULL);
     pf_map_init(&w->series, NULL);
@@ -269,7 +266,7 @@ static pf_code series_number(pf_writer *w, const pf_job *job, int64_t service, i
  * again. */
 static pf_code check_series_limit(pf_writer *w, const pf_job *job, pf_error *err)
 {
-    if (w->nseries < w->series_max || pf_map_get(&w->series, job->series_hash) != PF_MAP_EMPTY)
+    if (w->nseries < w->max_series || pf_map_get(&w->series, job->series_hash) != PF_MAP_EMPTY)
         return PF_OK;
     int64_t service = 0, series = 0;
     pf_db_bind(w->stmt[FIND_SERVICE], 1, job->write->meta.service);
@@ -284,9 +281,9 @@ static pf_code check_series_limit(pf_writer *w, const pf_job *job, pf_error *err
         return code;
     return pf_fail(
         err, PF_UNAVAILABLE,
-        "too many series: %lld combinations of service, type and labels are there, and no more "
-        "than %d a day are taken",
-        (long long)w->nseries, PF_SERIES_PER_DAY);
+        "too many series: %lld combinations of service, type and labels are there, as many as "
+        "-local.max-series allows",
+        (long long)w->nseries);
 }
 
 static pf_code types_number(pf_writer *w, const pf_job *job, int64_t *number, pf_error *err)

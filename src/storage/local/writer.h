@@ -13,15 +13,13 @@
 #include "storage/local/partition.h"
 #include "storage/local/symwriter.h"
 
-enum { PF_SERIES_PER_DAY = 100000 };
-
 typedef struct pf_writer {
     pf_partition *partition; /* a counted reference */
     sqlite3 *db;
     sqlite3_stmt *stmt[16];
     pf_map services, series, types;                /* content hash -> number; caches */
     int64_t nservices, nseries, ntypes, nprofiles; /* the highest numbers given out */
-    int64_t series_max;
+    int64_t max_series;
     pf_extent extent;  /* as it will be after the commit */
     int wal_pages;     /* in the log after the last commit */
     int checkpoint_at; /* of them, where the next checkpoint is worth a try */
@@ -32,9 +30,9 @@ typedef struct pf_writer {
     bool suspect; /* the disk failed: see pf_writer_recover */
 } pf_writer;
 
-/* `days` that the partition spans, `cache` bytes of page cache; `known` and `key` must outlive the writer. */
-pf_code pf_writer_open(pf_writer *w, pf_partition *p, int64_t days, size_t cache, pf_numbers *known,
-                       const pf_hash_key *key, pf_error *err);
+/* `max_series` that the partition may hold, `cache` bytes of page cache; `known` and `key` must outlive the writer. */
+pf_code pf_writer_open(pf_writer *w, pf_partition *p, int64_t max_series, size_t cache,
+                       pf_numbers *known, const pf_hash_key *key, pf_error *err);
 
 /* Moves the log into the file and closes. A writer that is zeroed may be closed. */
 void pf_writer_close(pf_writer *w);
