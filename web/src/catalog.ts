@@ -2,6 +2,8 @@
 // has not: the first service, CPU where there is one.
 import { useEffect, useMemo } from "preact/hooks";
 import { api } from "./api";
+import { type Basis, basisOf } from "./basis";
+import type { Format } from "./flame/details";
 import { type Loaded, useLoad } from "./load";
 import { type State, selection } from "./state";
 import { update } from "./store";
@@ -69,20 +71,22 @@ export interface Scale {
   rate: boolean;
 }
 
-/* How the values of a merged profile are shown: a total, per second of what it covers, or, for what is a
- * state and no flow (memory in use), the mean of its profiles. */
-export function useFormat({ unit, seconds, profiles, cumulative, rate }: Scale): (value: number) => string {
+/* How the values of a merged profile are shown (basis.ts), with the total beside it where that says more. */
+export function useFormat({ unit, seconds, profiles, cumulative, rate }: Scale): Format {
   return useMemo(() => {
-    if (!cumulative) return (v) => formatValue(profiles > 1 ? v / profiles : v, unit);
-    if (rate && seconds > 0) return (v) => formatRate(v / seconds, unit);
-    return (v) => formatValue(v, unit);
+    const whole = (v: number) => formatValue(v, unit);
+    const basis = basisOf({ cumulative, rate }, seconds);
+    if (basis === "second") return Object.assign((v: number) => formatRate(v / seconds, unit), { whole });
+    if (basis === "total" || profiles < 2) return whole;
+    const mean = (v: number) => formatValue(v / profiles, unit);
+    return cumulative ? Object.assign(mean, { whole }) : mean;
   }, [unit, seconds, profiles, cumulative, rate]);
 }
 
-/* The same for values that are already per second or means: the time line's. */
-export function useLineFormat(unit: string, cumulative: boolean, rate: boolean): (value: number) => string {
+/* The same for values that are already divided: the time line's. */
+export function useLineFormat(unit: string, basis: Basis): (value: number) => string {
   return useMemo(
-    () => (v: number) => (cumulative && rate ? formatRate(v, unit) : formatValue(v, unit)),
-    [unit, cumulative, rate],
+    () => (v: number) => (basis === "second" ? formatRate(v, unit) : formatValue(v, unit)),
+    [unit, basis],
   );
 }

@@ -36,6 +36,11 @@ function link(label: string, url: string | null): MenuItem[] {
   return url ? [{ label, run: () => void open(url, "_blank", "noopener,noreferrer"), apart: true }] : [];
 }
 
+function copyPlace(place: string, line: number): MenuItem[] {
+  const label = line ? "Copy file:line" : "Copy file";
+  return place ? [{ label, hint: place, run: () => void copy(place) }] : [];
+}
+
 type Link = (file: string, line: number) => string | null;
 
 export function menuOfNode(t: Tree, i: number, s: State, sourceLink: Link): MenuItem[] {
@@ -49,7 +54,7 @@ export function menuOfNode(t: Tree, i: number, s: State, sourceLink: Link): Menu
     ...link("Open the source", sourceLink(t.files[t.file[i]!] ?? "", t.line[i]!)),
     { label: "Copy name", run: () => void copy(name), apart: true },
     { label: "Copy stack", run: () => void copy(path(t, i).join("\n")) },
-    ...(place ? [{ label: "Copy file:line", hint: place, run: () => void copy(place) }] : []),
+    ...copyPlace(place, t.line[i]!),
     ...addressItem(address, s),
     ...(binary ? [{ label: "Copy binary", hint: binary, run: () => void copy(binary) }] : []),
     ...(buildId ? [{ label: "Copy build id", hint: buildId, run: () => void copy(buildId) }] : []),
@@ -77,7 +82,7 @@ export function menuOfRow(row: TopRow, s: State, sourceLink: Link): MenuItem[] {
     ...ways(name, s),
     ...link("Open the source", sourceLink(file, line)),
     { label: "Copy name", run: () => void copy(name), apart: true },
-    ...(place ? [{ label: "Copy file:line", hint: place, run: () => void copy(place) }] : []),
+    ...copyPlace(place, line),
     ...addressItem(row.address ?? "", s),
   ];
 }

@@ -36,7 +36,7 @@ export interface State extends FilterSet {
   id: string; // a single profile instead of the range
   group: string; // label that splits the time line
   grid: boolean; // a small time line for each value instead of one with many lines
-  rate: boolean; // per second instead of total
+  rate: boolean; // per second or per profile instead of total (basis.ts)
   mode: Mode;
   fn: string; // function of the sandwich and of the function view
   search: string;
@@ -68,7 +68,7 @@ export const defaults: State = {
   id: "",
   group: "",
   grid: false,
-  rate: false,
+  rate: true,
   mode: "flame",
   fn: "",
   search: "",

@@ -1,4 +1,5 @@
 // From the server's series to what a time line draws: values per group, gaps where there really are some.
+import { type Basis, basisOfSeries } from "./basis";
 import type { Series, SeriesGroup } from "./types";
 
 export interface Line {
@@ -12,23 +13,19 @@ export interface Line {
 export interface Lines {
   times: number[];
   lines: Line[];
+  basis: Basis;
+  partial: number[]; // steps that reach out of what was asked for, where values are totals: they are too low
 }
 
 export type What = "all" | "self" | "total";
 
-/* One group's value at a step: summed up, per second, or the mean of instantaneous ones. */
-export function valueAt(
-  s: Series,
-  g: SeriesGroup,
-  i: number,
-  rate: boolean,
-  what: What = "all",
-): number | null {
+/* One group's value at a step. */
+export function valueAt(g: SeriesGroup, i: number, basis: Basis, what: What = "all"): number | null {
   const count = g.count[i]!;
   if (!count) return null;
   const sum = (what === "self" ? g.self?.[i] : what === "total" ? g.total?.[i] : g.sum[i]) ?? 0;
-  if (!s.cumulative) return sum / count;
-  if (!rate) return sum;
+  if (basis === "profile") return sum / count;
+  if (basis === "total") return sum;
   return g.duration[i] ? sum / g.duration[i] : null;
 }
 
@@ -46,10 +43,29 @@ export function bridge(values: (number | null)[]): (number | null | undefined)[]
   return out;
 }
 
-export function linesOf(s: Series, grouped: boolean, rate: boolean, what: What = "all"): Lines {
+/* Steps that lie only partly within the range, at its ends. */
+function cutSteps(s: Series, from: number, to: number): number[] {
+  const first = s.start < from ? [0] : [];
+  const last = s.points - 1;
+  return last > 0 && s.start + s.points * s.step > to ? [...first, last] : first;
+}
+
+export interface Range {
+  from: number;
+  to: number;
+}
+
+export function linesOf(
+  s: Series,
+  grouped: boolean,
+  rate: boolean,
+  what: What = "all",
+  range: Range | null = null,
+): Lines {
+  const basis = basisOfSeries(s, rate);
   const times = Array.from({ length: s.points }, (_, i) => s.start + i * s.step);
   const lines = s.groups.map((g) => {
-    const values = times.map((_, i) => valueAt(s, g, i, rate, what));
+    const values = times.map((_, i) => valueAt(g, i, basis, what));
     return {
       name: !grouped ? "" : (g.value ?? "(without it)"),
       value: g.value,
@@ -58,7 +74,8 @@ export function linesOf(s: Series, grouped: boolean, rate: boolean, what: What =
       sum: values.reduce<number>((n, v) => n + (v ?? 0), 0),
     };
   });
-  return { times, lines };
+  const partial = range && basis === "total" ? cutSteps(s, range.from, range.to) : [];
+  return { times, lines, basis, partial };
 }
 
 /* How many profiles, and what time they cover together. */

@@ -18,6 +18,8 @@ const sizes: [number, string][] = [
   [1, "B"],
 ];
 const counts: [number, string][] = [
+  [1e18, " E"],
+  [1e15, " P"],
   [1e12, " T"],
   [1e9, " G"],
   [1e6, " M"],
@@ -59,17 +61,25 @@ export function kindOf(unit: string): Kind {
 
 function digits(v: number): string {
   const a = Math.abs(v);
-  const text = a >= 100 ? v.toFixed(0) : a >= 10 ? v.toFixed(1) : v.toFixed(2);
+  if (a >= 9999.5) return Math.round(v).toLocaleString("en-US");
+  const text = a >= 99.95 ? v.toFixed(0) : a >= 9.995 ? v.toFixed(1) : v.toFixed(2);
   return text.includes(".") ? text.replace(/\.?0+$/, "") : text;
+}
+
+/* Below the smallest unit: never "0" for what is not. */
+function small(v: number): string {
+  if (v === 0) return "0";
+  return Math.abs(v) >= 0.005 ? digits(v) : v < 0 ? "> -0.01" : "< 0.01";
 }
 
 function scaled(value: number, scale: [number, string][], gap: string): string {
   const a = Math.abs(value);
+  const named = (text: string, name: string) => text + (name.startsWith(" ") || !name ? name : gap + name);
   for (const [size, name] of scale) {
     // 999.7 µs is shown as 1 ms: compare what would be printed
-    if (a >= size * 0.9995) return digits(value / size) + (name.startsWith(" ") || !name ? name : gap + name);
+    if (a >= size * 0.9995) return named(digits(value / size), name);
   }
-  return value === 0 ? `0${gap}${scale[scale.length - 1]![1]}`.trimEnd() : digits(value);
+  return named(small(value), scale[scale.length - 1]![1]);
 }
 
 export function formatCount(value: number): string {
@@ -93,12 +103,21 @@ export function formatValue(value: number, unit: string): string {
   return formatCount(value);
 }
 
+function plural(text: string, noun: string): string {
+  return `${text} ${noun}${text === "1" || text === "-1" ? "" : "s"}`;
+}
+
+function formatCores(cores: number): string {
+  return Math.abs(cores) < 9999.5 ? digits(cores) : scaled(cores, counts, "");
+}
+
 /* `value` is already per second. Time per second of time is a number of busy processors. */
 export function formatRate(value: number, unit: string): string {
   const u = unit.toLowerCase();
   if (u in toNanos) {
     const cores = (value * toNanos[u]!) / 1e9;
-    return Math.abs(cores) < 0.1 && cores !== 0 ? `${digits(cores * 1000)} mcores` : `${digits(cores)} cores`;
+    if (cores !== 0 && Math.abs(cores) < 0.09995) return plural(small(cores * 1000), "mcore");
+    return plural(formatCores(cores), "core");
   }
   return `${formatValue(value, unit)}/s`;
 }
@@ -114,7 +133,8 @@ export function formatPercent(part: number, whole: number): string {
   const a = Math.abs(p);
   if (a === 0) return "0%";
   if (a < 0.01) return p < 0 ? "> -0.01%" : "< 0.01%";
-  return `${a >= 99.95 ? p.toFixed(0) : a >= 10 ? p.toFixed(1) : p.toFixed(2)}%`;
+  if (a >= 999.5) return `${Math.round(p).toLocaleString("en-US")}%`;
+  return `${a >= 99.95 ? p.toFixed(0) : a >= 9.995 ? p.toFixed(1) : p.toFixed(2)}%`;
 }
 
 const explained: Record<string, string> = {

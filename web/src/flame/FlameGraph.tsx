@@ -230,7 +230,10 @@ export function FlameGraph(props: FlameProps) {
 }
 
 function restText(t: Tree, props: FlameProps): string {
-  return `${props.format(t.total[0]!)} in ${(t.n - 1).toLocaleString("en-US")} frames`;
+  const { format } = props;
+  const whole = format.whole ? ` (${format.whole(t.total[0]!)})` : "";
+  const n = t.n - 1;
+  return `${format(t.total[0]!)}${whole} in ${n.toLocaleString("en-US")} ${n === 1 ? "frame" : "frames"}`;
 }
 
 interface MirrorProps {
@@ -277,8 +280,10 @@ function DetailBar({ connect, rest }: { connect: { current: (d: Details | null) 
     <div class="details">
       {d ? (
         <>
-          <bdi class="details-name">{d.name.slice(0, 400)}</bdi>
-          {d.place && <bdi class="details-place">{tail(d.place)}</bdi>}
+          <div class="details-head">
+            <bdi class="details-name">{d.name.slice(0, 400)}</bdi>
+            {d.place && <bdi class="details-place">{tail(d.place)}</bdi>}
+          </div>
           <span class="details-values">{d.parts.join(" · ")}</span>
         </>
       ) : (

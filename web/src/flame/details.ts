@@ -11,7 +11,17 @@ export interface Details {
   parts: string[]; // values
 }
 
-export type Format = (value: number) => string;
+/* A value in words; `whole`, where values are shown divided, says the undivided one. */
+export interface Format {
+  (value: number): string;
+  whole?: (value: number) => string;
+}
+
+/* "0.3 cores (12.5%, 4.1 s)" */
+function withShare(value: number, of: number, format: Format): string {
+  const whole = format.whole ? `, ${format.whole(value)}` : "";
+  return `${format(value)} (${formatPercent(value, of)}${whole})`;
+}
 
 export function placeOf(t: Tree, i: number): string {
   const file = t.files[t.file[i]!] ?? "";
@@ -36,8 +46,8 @@ export function details(t: Tree, i: number, format: Format): Details {
         : "new",
     );
   } else {
-    parts.push(`total ${format(total)} (${formatPercent(total, t.total[0]!)})`);
-    parts.push(`self ${format(t.self[i]!)} (${formatPercent(t.self[i]!, t.total[0]!)})`);
+    parts.push(`total ${withShare(total, t.total[0]!, format)}`);
+    parts.push(`self ${withShare(t.self[i]!, t.total[0]!, format)}`);
   }
   if (t.folded[i]! > 0) parts.push(`${t.folded[i]} frames folded away: Enter or click opens them`);
   if (t.inlined[i]) parts.push("inlined");
@@ -51,9 +61,6 @@ export function runDetails(l: Layout, run: Run, format: Format): Details {
   return {
     name: `${run.count} frames too narrow to draw`,
     place: "",
-    parts: [
-      `together ${format(sum)} (${formatPercent(sum, whole)})`,
-      "click zooms to the largest one's caller",
-    ],
+    parts: [`together ${withShare(sum, whole, format)}`, "click zooms to the largest one's caller"],
   };
 }

@@ -1,5 +1,6 @@
 // A menu at a point: for the right click and the menu key. Arrow keys move in it, Escape closes it and gives
 // the focus back.
+import { Fragment } from "preact";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 
 export interface MenuItem {
@@ -15,6 +16,13 @@ export interface MenuProps {
   title: string;
   items: MenuItem[];
   onClose: () => void;
+}
+
+const most = 38;
+
+/* The end of a path says more than its beginning. */
+function tail(hint: string): string {
+  return hint.length > most ? `…${hint.slice(1 - most)}` : hint;
 }
 
 export function Menu({ x, y, title, items, onClose }: MenuProps) {
@@ -64,20 +72,22 @@ export function Menu({ x, y, title, items, onClose }: MenuProps) {
         <bdi>{title.slice(0, 300)}</bdi>
       </div>
       {items.map((item) => (
-        <button
-          key={item.label}
-          type="button"
-          role="menuitem"
-          tabIndex={-1}
-          class={item.apart ? "apart" : ""}
-          onClick={() => {
-            onClose();
-            item.run();
-          }}
-        >
-          <span>{item.label}</span>
-          {item.hint && <bdi class="faint">{item.hint.slice(0, 80)}</bdi>}
-        </button>
+        <Fragment key={item.label}>
+          {item.apart && <hr />}
+          <button
+            type="button"
+            role="menuitem"
+            tabIndex={-1}
+            title={item.hint && item.hint.length > most ? item.hint.slice(0, 1000) : undefined}
+            onClick={() => {
+              onClose();
+              item.run();
+            }}
+          >
+            <span>{item.label}</span>
+            {item.hint && <bdi class="faint">{tail(item.hint)}</bdi>}
+          </button>
+        </Fragment>
       ))}
     </div>
   );

@@ -14,6 +14,7 @@ import { fresh, type Mode, type State, unfiltered } from "../state";
 import { update } from "../store";
 import { useTheme } from "../theme";
 import { formatPercent } from "../units";
+import { Divider } from "./Divider";
 import { Menu, type MenuProps } from "./Menu";
 import { Empty, ErrorNotice, Progress, Skeleton } from "./Notice";
 import { Options } from "./Options";
@@ -96,6 +97,13 @@ export function Picture({ s, source, format, label, nothing }: PictureProps) {
           />
         )}
         {showTable && !source.rows && <Skeleton rows={9} label="Loading the table" />}
+        {showTable && showFlame && (
+          <Divider
+            key={tree.baseTotal ? "compare" : "explore"}
+            name={tree.baseTotal ? "profefe-table-compared" : "profefe-table"}
+            usual={tree.baseTotal ? 46 : 40}
+          />
+        )}
         {showFlame && (
           <section class="graph" aria-label="Flame graph">
             <Crumbs s={s} source={source} format={format} />

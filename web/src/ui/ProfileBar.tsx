@@ -1,4 +1,5 @@
 // A single profile's or a selection's ways out of here: the pprof line, download, speedscope.
+import type { ComponentChildren } from "preact";
 import { address, diffAddress, profileAddress, profilePath } from "../api";
 import { baseSelection, fresh, type Selection, type State, selection } from "../state";
 import { update } from "../store";
@@ -70,7 +71,7 @@ export function TakeHome({ s }: { s: State }) {
   );
 }
 
-export function ProfileBar({ s }: { s: State }) {
+export function ProfileBar({ s, children }: { s: State; children?: ComponentChildren }) {
   return (
     <div class="profile-bar">
       <span>
@@ -82,6 +83,8 @@ export function ProfileBar({ s }: { s: State }) {
       <button type="button" onClick={() => update({ id: "", ...fresh })}>
         Back to the range
       </button>
+      <span class="grow" />
+      {children}
     </div>
   );
 }

@@ -1,15 +1,18 @@
 // The time line of a selection: one line, a line for each value of a label, or a small time line for each.
 import { useMemo } from "preact/hooks";
 import { api } from "../api";
+import { type Basis, basisOfSeries } from "../basis";
 import { type Catalog, useLineFormat } from "../catalog";
 import { type Loaded, useLoad } from "../load";
 import { type Selection, type State, selection } from "../state";
 import { update } from "../store";
 import { withLabel } from "../labels";
 import { useTheme } from "../theme";
+import { seconds } from "../time";
 import { type Lines, linesOf, totals } from "../timeline";
 import type { Series } from "../types";
 import { profilesText } from "../units";
+import { BasisChoice } from "./BasisChoice";
 import { ErrorNotice, Progress, Skeleton } from "./Notice";
 import { lineColor, Timeline } from "./Timeline";
 
@@ -37,15 +40,20 @@ export interface SeriesPanelProps {
 export function SeriesPanel({ s, c, round }: SeriesPanelProps) {
   const series = useSeries({ ...selection(s), id: "" }, s.sample, s.group, "", round);
   const a = series.value;
-  const lines = useMemo(() => (a ? linesOf(a, s.group !== "", s.rate) : null), [a, s.group, s.rate]);
-  const format = useLineFormat(a?.sample_type.unit ?? "", a?.cumulative ?? true, s.rate);
+  // Only these: the range is what it was when the answer came
+  const lines = useMemo(() => {
+    const range = { from: seconds(s.from) ?? 0, to: seconds(s.to) ?? Infinity };
+    return a ? linesOf(a, s.group !== "", s.rate, "all", range) : null;
+  }, [a, s.group, s.rate]);
+  const basis = a ? basisOfSeries(a, s.rate) : "second";
+  const format = useLineFormat(a?.sample_type.unit ?? "", basis);
   const count = a ? totals(a).count : 0;
   const onRange = (from: number, to: number) =>
     update({ from: String(from), to: String(to), id: "", root: "" });
   return (
     <section class="series" aria-label="Over time">
       <div class="series-head">
-        <span class="faint">{a && `${profilesText(count)}${a.cumulative ? "" : ", mean of each step"}`}</span>
+        <span class="faint">{a && profilesText(count) + note(a.cumulative, basis)}</span>
         <span class="grow" />
         <label class="inline">
           split by
@@ -72,16 +80,7 @@ export function SeriesPanel({ s, c, round }: SeriesPanelProps) {
             Grid
           </button>
         )}
-        {c.cumulative && (
-          <div class="tabs" role="group" aria-label="Values">
-            <button type="button" aria-pressed={!s.rate} onClick={() => update({ rate: false })}>
-              total
-            </button>
-            <button type="button" aria-pressed={s.rate} onClick={() => update({ rate: true })}>
-              per second
-            </button>
-          </div>
-        )}
+        {c.cumulative && <BasisChoice s={s} timed={!a || basisOfSeries(a, true) === "second"} />}
       </div>
       <Progress on={series.loading && a !== null} />
       {series.error && !series.error.isNothing && <ErrorNotice error={series.error} again={series.again} />}
@@ -102,6 +101,12 @@ export function SeriesPanel({ s, c, round }: SeriesPanelProps) {
       )}
     </section>
   );
+}
+
+/* What the values are, where the buttons don't say it. */
+function note(cumulative: boolean, basis: Basis): string {
+  if (!cumulative) return ", mean of each step";
+  return basis === "profile" ? ", their mean at each step" : "";
 }
 
 function describe(s: State, lines: Lines, format: (v: number) => string): string {
@@ -138,7 +143,7 @@ interface GridProps {
 }
 
 function Grid({ s, lines, format, onRange }: GridProps) {
-  const each = useMemo(() => lines.lines.map((line) => ({ times: lines.times, lines: [line] })), [lines]);
+  const each = useMemo(() => lines.lines.map((line) => ({ ...lines, lines: [line] })), [lines]);
   return (
     <div class="grid">
       {each.map((one) => {
@@ -179,5 +184,5 @@ export function functionLines(a: Series, rate: boolean): Lines {
   const name = (l: Lines, text: string) => l.lines.map((line) => ({ ...line, name: text }));
   const total = linesOf(a, false, rate, "total");
   const self = linesOf(a, false, rate, "self");
-  return { times: total.times, lines: [...name(total, "total"), ...name(self, "self")] };
+  return { ...total, lines: [...name(total, "total"), ...name(self, "self")] };
 }

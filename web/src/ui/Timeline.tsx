@@ -12,7 +12,6 @@ export interface TimelineProps {
   height: number;
   onRange?: (from: number, to: number) => void;
   bare?: boolean; // no axes: for a small one in a grid
-  mark?: { from: number; to: number } | null;
   sync?: string; // charts of one name share their cursor
 }
 
@@ -101,7 +100,7 @@ function options(
           props.onRange?.(Math.floor(from), Math.ceil(to));
         },
       ],
-      drawClear: [(u) => drawMark(u, props.mark ?? null, dark)],
+      drawClear: [(u) => drawPartial(u, lines, dark)],
     },
   };
 }
@@ -130,17 +129,20 @@ function underCursor(u: uPlot, lines: Lines, format: (v: number) => string): str
     .slice(0, 5)
     .map((v) => (v.name ? `${v.name.slice(0, 40)} ${format(v.value)}` : format(v.value)));
   if (here.length > 5) words.push(`${here.length - 5} more`);
-  return `${clock(lines.times[i]!)}   ${words.join(" · ") || "nothing"}`;
+  const note = lines.partial.includes(i) ? "   (only part of a step)" : "";
+  return `${clock(lines.times[i]!)}   ${words.join(" · ") || "nothing"}${note}`;
 }
 
-function drawMark(u: uPlot, mark: { from: number; to: number } | null, dark: boolean): void {
-  if (!mark) return;
+/* Shades what leads to a step that is only partly there, so that its fall is not taken for one. */
+function drawPartial(u: uPlot, { times, partial }: Lines, dark: boolean): void {
   const { ctx, bbox } = u;
-  const x0 = Math.max(bbox.left, u.valToPos(mark.from, "x", true));
-  const x1 = Math.min(bbox.left + bbox.width, u.valToPos(mark.to, "x", true));
-  if (x1 <= x0) return;
-  ctx.fillStyle = dark ? "#8ab4f81f" : "#0b57d014";
-  ctx.fillRect(x0, bbox.top, x1 - x0, bbox.height);
+  ctx.fillStyle = dark ? "#ffffff12" : "#0000000d";
+  for (const i of partial) {
+    const x0 = u.valToPos(times[Math.max(0, i - 1)]!, "x", true);
+    const x1 = u.valToPos(times[i === 0 ? Math.min(1, times.length - 1) : i]!, "x", true);
+    const left = Math.max(bbox.left, x0);
+    ctx.fillRect(left, bbox.top, Math.min(bbox.left + bbox.width, x1) - left, bbox.height);
+  }
 }
 
 export function Timeline(props: TimelineProps) {
@@ -155,7 +157,7 @@ export function Timeline(props: TimelineProps) {
     const data = [lines.times, ...lines.lines.map((line) => line.values)] as uPlot.AlignedData;
     plot.current = new uPlot(options(props, element.clientWidth || 300, dark, say), data, element);
     return () => plot.current?.destroy();
-  }, [lines, dark, props.format, props.mark?.from, props.mark?.to, props.height]);
+  }, [lines, dark, props.format, props.height]);
   useEffect(() => {
     const observer = new ResizeObserver(() =>
       plot.current?.setSize({ width: box.current!.clientWidth, height: props.height }),

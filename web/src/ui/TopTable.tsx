@@ -25,6 +25,18 @@ export interface TopTableProps {
 
 const page = 150;
 
+/* Column, title, what it is, and whether its values have a column of shares beside them. */
+type Heading = [Column, string, string, boolean];
+const alone: Heading[] = [
+  ["flat", "Self", "by itself (flat)", true],
+  ["cum", "Total", "with all it calls (cum)", true],
+];
+const compared: Heading[] = [
+  ["base", "Before", "by itself, before", false],
+  ["flat", "After", "by itself, after", false],
+  ["change", "Change", "by itself", true],
+];
+
 export function TopTable(props: TopTableProps) {
   const { rows, sort, query, baseTotal, format } = props;
   const [only, setOnly] = useState<Fate | "all">("all");
@@ -34,31 +46,34 @@ export function TopTable(props: TopTableProps) {
   }, [rows, query, sort, only]);
   const [limit, setLimit] = useState(page);
   const hovered = useHovered();
-  const columns: [Column, string, string][] =
-    baseTotal === null
-      ? [
-          ["flat", "Self", "by itself (flat)"],
-          ["cum", "Total", "with all it calls (cum)"],
-        ]
-      : [
-          ["base", "Before", "by itself, before"],
-          ["flat", "After", "by itself, after"],
-          ["change", "Change", "by itself"],
-        ];
-  const most = useMemo(
-    () => rows.reduce((m, r) => Math.max(m, Math.abs(r.flat), Math.abs(r.base_flat ?? 0)), 0),
-    [rows],
-  );
+  const columns = baseTotal === null ? alone : compared;
+  const most = useMemo(() => rows.reduce((m, r) => Math.max(m, Math.abs(measure(r, sort))), 0), [rows, sort]);
   return (
     <section class="table" aria-label="Table">
       {baseTotal !== null && <Fates rows={rows} only={only} onPick={setOnly} />}
       <div class="table-scroll" tabIndex={0} role="region" aria-label={`${props.what}s by cost`}>
-        <table>
+        <table class={baseTotal === null ? "alone" : "compared"}>
+          <colgroup>
+            <col />
+            {columns.map(([column, , , shares]) => (
+              <>
+                <col key={column} class="value" />
+                {shares && <col key={`${column} share`} class="share" />}
+              </>
+            ))}
+          </colgroup>
           <thead>
             <tr>
-              <Head column="name" text={props.what} title="by name" {...props} />
-              {columns.map(([column, text, title]) => (
-                <Head key={column} column={column} text={text} title={title} {...props} />
+              <Head column="name" text={props.what} title="by name" span={1} {...props} />
+              {columns.map(([column, text, title, shares]) => (
+                <Head
+                  key={column}
+                  column={column}
+                  text={text}
+                  title={title}
+                  span={shares ? 2 : 1}
+                  {...props}
+                />
               ))}
             </tr>
           </thead>
@@ -121,11 +136,12 @@ interface HeadProps {
   column: Column;
   text: string;
   title: string;
+  span: number;
   sort: string;
   onSort: (sort: string) => void;
 }
 
-function Head({ column, text, title, sort, onSort }: HeadProps) {
+function Head({ column, text, title, span, sort, onSort }: HeadProps) {
   const on = sort === column || sort === `-${column}`;
   const direction = !on
     ? undefined
@@ -135,6 +151,7 @@ function Head({ column, text, title, sort, onSort }: HeadProps) {
   return (
     <th
       scope="col"
+      colSpan={span}
       aria-sort={
         direction === "ascending" && column !== "name"
           ? sort.startsWith("-")
@@ -153,10 +170,12 @@ function Head({ column, text, title, sort, onSort }: HeadProps) {
 
 type RowProps = TopTableProps & { r: TopRow; most: number; lit: boolean };
 
-function Row({ r, most, lit, total, baseTotal, format, what, selected, onPick, onMenu }: RowProps) {
+function Row({ r, most, lit, total, baseTotal, format, what, sort, selected, onPick, onMenu }: RowProps) {
   const place = r.file ? `${r.file}${r.line ? `:${r.line}` : ""}` : "";
   const label = what === "Line" && r.line && !r.name.endsWith(`:${r.line}`) ? `${r.name}:${r.line}` : r.name;
   const title = `${label.slice(0, 300)}${place ? `\n${place}` : ""}`;
+  const change = changeOf(r);
+  const towards = change > 0 ? "grew" : change < 0 ? "shrank" : "";
   return (
     <tr
       class={`${lit ? "lit" : ""} ${selected === r.name ? "selected" : ""}`}
@@ -167,25 +186,26 @@ function Row({ r, most, lit, total, baseTotal, format, what, selected, onPick, o
       }}
     >
       <th scope="row">
-        <button type="button" title={title} onClick={() => onPick(r)}>
-          <bdi>{shortName(label).slice(0, 300)}</bdi>
-        </button>
-        {baseTotal !== null && (fate(r) === "new" || fate(r) === "gone") && (
-          <span class={`fate ${fate(r)}`}>{fate(r)}</span>
-        )}
+        <Bar share={most ? Math.abs(measure(r, sort)) / most : 0} class={baseTotal === null ? "" : towards} />
+        <div class="function">
+          <Name label={label} title={title} onPick={() => onPick(r)} />
+          {baseTotal !== null && (fate(r) === "new" || fate(r) === "gone") && (
+            <span class={`fate ${fate(r)}`}>{fate(r)}</span>
+          )}
+        </div>
       </th>
       {baseTotal === null ? (
         <>
-          <Value value={r.flat} of={total} most={most} format={format} />
-          <Value value={r.cum} of={total} most={0} format={format} />
+          <Value value={r.flat} of={total} format={format} />
+          <Value value={r.cum} of={total} format={format} />
         </>
       ) : (
         <>
-          <Value value={r.base_flat ?? 0} of={baseTotal} most={0} format={format} />
-          <Value value={r.flat} of={total} most={0} format={format} />
-          <td class={changeOf(r) > 0 ? "grew" : changeOf(r) < 0 ? "shrank" : ""}>
-            {`${changeOf(r) > 0 ? "+" : ""}${format(changeOf(r))}`}
-            <small>{r.base_flat ? formatPercent(changeOf(r), r.base_flat) : changeOf(r) ? "new" : ""}</small>
+          <td title={formatPercent(r.base_flat ?? 0, baseTotal)}>{format(r.base_flat ?? 0)}</td>
+          <td title={formatPercent(r.flat, total)}>{format(r.flat)}</td>
+          <td class={towards}>{signed(change, format)}</td>
+          <td class={`share ${towards}`}>
+            {r.base_flat ? signed(change, (v) => formatPercent(v, r.base_flat!)) : ""}
           </td>
         </>
       )}
@@ -193,13 +213,40 @@ function Row({ r, most, lit, total, baseTotal, format, what, selected, onPick, o
   );
 }
 
-function Value({ value, of, most, format }: { value: number; of: number; most: number; format: Format }) {
-  const share = most ? Math.round((Math.abs(value) / most) * 100) : 0;
+/* What the bar of a row is as long as: what the table is sorted by. */
+function measure(r: TopRow, sort: string): number {
+  const column = sort.replace("-", "");
+  if (column === "change") return changeOf(r);
+  if (column === "base") return r.base_flat ?? 0;
+  return column === "cum" ? r.cum : r.flat;
+}
+
+function signed(value: number, format: (v: number) => string): string {
+  return `${value > 0 ? "+" : ""}${format(value)}`;
+}
+
+function Bar({ share, class: color }: { share: number; class: string }) {
+  const width = Math.min(100, share * 100);
+  return width >= 0.5 ? <i class={`bar ${color}`} style={{ width: `${width.toFixed(1)}%` }} /> : null;
+}
+
+/* Package and function; where both have no room, the beginning of the package's path goes first. */
+function Name({ label, title, onPick }: { label: string; title: string; onPick: () => void }) {
+  const name = shortName(label);
+  const path = label.slice(0, label.length - name.length);
   return (
-    <td>
-      {share > 0 && <i class="bar" style={{ width: `${share}%` }} />}
-      {format(value)}
-      <small>{formatPercent(value, of)}</small>
-    </td>
+    <button type="button" title={title} aria-label={label.slice(0, 300)} onClick={onPick}>
+      {path && <bdi class="path">{path.slice(0, 300)}</bdi>}
+      <bdi>{name.slice(0, 300)}</bdi>
+    </button>
+  );
+}
+
+function Value({ value, of, format }: { value: number; of: number; format: Format }) {
+  return (
+    <>
+      <td title={format.whole?.(value)}>{format(value)}</td>
+      <td class="share">{formatPercent(value, of)}</td>
+    </>
   );
 }

@@ -1,5 +1,6 @@
 // Compare: two ranges or two label sets of a service; what grew, what shrank.
 import { useMemo } from "preact/hooks";
+import { basisOf } from "../basis";
 import { type Catalog, useLineFormat } from "../catalog";
 import type { Tree } from "../flame/tree";
 import { type Preset, presets, swap, synced } from "../presets";
@@ -9,6 +10,7 @@ import { update } from "../store";
 import { linesOf, totals } from "../timeline";
 import type { Series } from "../types";
 import { formatPercent, formatRate, formatValue } from "../units";
+import { BasisChoice } from "../ui/BasisChoice";
 import { LabelBar } from "../ui/LabelBar";
 import { ErrorNotice, Progress } from "../ui/Notice";
 import { Picture } from "../ui/Picture";
@@ -24,9 +26,11 @@ export function Compare({ s, c, round, onRefresh }: ViewProps) {
   const before = useSeries({ ...baseSelection(s), id: "" }, s.sample, "", "", round);
   const after = useSeries({ ...selection(s), id: "" }, s.sample, "", "", round);
   const scale = useScale(s, c, before.value, after.value);
+  // Nothing is shown before it is known what to divide by, or all numbers would jump
+  const waiting = !scale.known && !s.id && (before.loading || after.loading);
   const source = useMemo(
-    () => scaled(asked, scale.base),
-    [asked.tree, asked.rows, asked.loading, asked.error, scale.base],
+    () => (waiting ? { ...asked, tree: null, rows: null, loading: true } : scaled(asked, scale.base)),
+    [asked.tree, asked.rows, asked.loading, asked.error, scale.base, waiting],
   );
   const unit = asked.sample.unit;
   const format = useMemo(
@@ -36,7 +40,7 @@ export function Compare({ s, c, round, onRefresh }: ViewProps) {
   return (
     <>
       <QueryBar s={s} c={c} range={false} onRefresh={onRefresh}>
-        <Presets s={s} c={c} />
+        <Presets s={s} c={c} timed={scale.timed} />
       </QueryBar>
       <div class="sides">
         <Side s={s} c={c} side="base" title="Before" here={baseSelection(s)} series={before} />
@@ -58,20 +62,24 @@ interface Scaling {
   base: number; // what the base's values are multiplied with
   by: number; // what all values are divided by
   rate: boolean;
+  timed: boolean; // both sides say what time they cover
+  known: boolean;
 }
 
-/* Two sides of unlike length are compared per second, those of states (memory in use) per profile. */
+/* Sides of unlike length, or with unlike many profiles, are divided before they are compared (basis.ts). */
 function useScale(s: State, c: Catalog, before: Series | null, after: Series | null): Scaling {
   return useMemo(() => {
-    const plain = { base: 1, by: 1, rate: false };
-    if (!before || !after || s.normalize || s.id) return plain;
+    const plain = { base: 1, by: 1, rate: false, timed: true, known: before !== null && after !== null };
+    if (!before || !after || s.id) return plain;
     const a = totals(after);
     const b = totals(before);
-    if (!c.cumulative)
-      return a.count && b.count ? { base: a.count / b.count, by: a.count, rate: false } : plain;
-    return s.rate && a.seconds && b.seconds
-      ? { base: a.seconds / b.seconds, by: a.seconds, rate: true }
-      : plain;
+    const timed = Math.min(a.seconds, b.seconds) > 0;
+    if (s.normalize) return { ...plain, timed };
+    const basis = basisOf({ cumulative: c.cumulative, rate: s.rate }, timed ? 1 : 0);
+    if (basis === "total" || !a.count || !b.count) return { ...plain, timed };
+    return basis === "second"
+      ? { base: a.seconds / b.seconds, by: a.seconds, rate: true, timed, known: true }
+      : { base: a.count / b.count, by: a.count, rate: false, timed, known: true };
   }, [s.normalize, s.id, s.rate, c.cumulative, before, after]);
 }
 
@@ -92,7 +100,7 @@ function scaled(source: Source, factor: number): Source {
   return { ...source, tree, rows, baseTotal: (source.baseTotal ?? 0) * factor };
 }
 
-function Presets({ s, c }: { s: State; c: Catalog }) {
+function Presets({ s, c, timed }: { s: State; c: Catalog; timed: boolean }) {
   return (
     <>
       <div class="chips" role="group" aria-label="Compare with">
@@ -113,16 +121,7 @@ function Presets({ s, c }: { s: State; c: Catalog }) {
         <input type="checkbox" checked={s.sync} onChange={(e) => update({ sync: e.currentTarget.checked })} />
         Same length
       </label>
-      {c.cumulative && (
-        <label class="check">
-          <input
-            type="checkbox"
-            checked={s.rate}
-            onChange={(e) => update({ rate: e.currentTarget.checked })}
-          />
-          Per second
-        </label>
-      )}
+      {c.cumulative && <BasisChoice s={s} timed={timed} />}
     </>
   );
 }
@@ -139,7 +138,7 @@ interface SideProps {
 function Side({ s, c, side, title, here, series }: SideProps) {
   const a = series.value;
   const lines = useMemo(() => (a ? linesOf(a, false, s.rate) : null), [a, s.rate]);
-  const format = useLineFormat(a?.sample_type.unit ?? "", a?.cumulative ?? true, s.rate);
+  const format = useLineFormat(a?.sample_type.unit ?? "", lines?.basis ?? "second");
   const range = (from: string, to: string) =>
     update({ ...synced(s, side, from, to), root: "", [side === "base" ? "baseId" : "id"]: "" });
   return (

@@ -13,7 +13,7 @@ export function DroppedView({ s, file }: { s: State; file: Dropped }) {
     seconds: source.seconds,
     profiles: 1,
     cumulative: true,
-    rate: false,
+    rate: false, // what go tool pprof prints of the file
   });
   const can = s.service !== "" && s.type !== "" && s.type !== "trace";
   return (

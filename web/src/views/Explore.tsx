@@ -6,6 +6,7 @@ import { profileAddress } from "../api";
 import { type State, selection } from "../state";
 import { update } from "../store";
 import { describeRange } from "../time";
+import { BasisChoice } from "../ui/BasisChoice";
 import { Picture } from "../ui/Picture";
 import { QueryBar } from "../ui/QueryBar";
 import { SeriesPanel } from "../ui/SeriesPanel";
@@ -37,7 +38,11 @@ export function Explore({ s, c, round, onRefresh }: ViewProps) {
           source.again();
         }}
       />
-      {s.id ? <ProfileBar s={s} /> : <SeriesPanel s={s} c={c} round={round} />}
+      {s.id ? (
+        <ProfileBar s={s}>{c.cumulative && source.seconds > 0 && <BasisChoice s={s} timed />}</ProfileBar>
+      ) : (
+        <SeriesPanel s={s} c={c} round={round} />
+      )}
       {s.type === "trace" ? (
         <TraceNote s={s} />
       ) : (

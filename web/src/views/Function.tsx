@@ -42,11 +42,11 @@ export function FunctionView({ s, c, round, onRefresh }: ViewProps) {
     cumulative: c.cumulative,
     rate: s.rate,
   });
-  const lineFormat = useLineFormat(series.value?.sample_type.unit ?? "", c.cumulative, s.rate);
   const lines = useMemo(
     () => (series.value ? functionLines(series.value, s.rate) : null),
     [series.value, s.rate],
   );
+  const lineFormat = useLineFormat(series.value?.sample_type.unit ?? "", lines?.basis ?? "second");
   const [menu, setMenu] = useState<Omit<MenuProps, "onClose"> | null>(null);
   const link = useSourceLink();
   const { tree } = source;
@@ -140,7 +140,7 @@ function LineList({ rows, fn, total, format }: LineListProps) {
     .filter((r) => r.name === fn || r.name.startsWith(`${fn}:`) || r.name.startsWith(`${fn} `))
     .sort((a, b) => a.line - b.line);
   return (
-    <section class="lines" aria-label="Lines">
+    <section class="lines" aria-label="Lines" tabIndex={0}>
       <table>
         <thead>
           <tr>

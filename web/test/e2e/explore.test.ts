@@ -44,8 +44,8 @@ test("the first service opens by itself, its numbers add up", async () => {
   await untilParameter(page, "service", "shop");
   await page.getByText("30 profiles").waitFor();
   const row = page.getByRole("row", { name: /shop\.search/ });
-  assert.match(await row.innerText(), /900 ms\s*50\.0%/);
-  assert.match(await page.locator(".details").first().innerText(), /1\.8 s in 6 frames/);
+  assert.match(await row.innerText(), /30 mcores\s*50\.0%/);
+  assert.match(await page.locator(".details").first().innerText(), /60 mcores \(1\.8 s\) in 6 frames/);
   clean(problems);
 });
 
@@ -95,7 +95,7 @@ test("search marks, totals and walks", async () => {
   await painted(page);
   await page.keyboard.press("/");
   await page.keyboard.type("shop.");
-  await page.getByText("3 frames, 1.5 s (83.3%)").waitFor();
+  await page.getByText("3 frames, 50 mcores (83.3%)").waitFor();
   assert.equal(await page.getByRole("row", { name: /runtime\.gc/ }).count(), 0);
   await page.keyboard.press("Enter");
   await page.locator(".details-name", { hasText: "shop." }).waitFor();
@@ -120,7 +120,7 @@ test("right click: focus, ignore, sandwich, and the way back", async () => {
     "Show from",
     "Copy name",
     "Copy stack",
-    "Copy file:line",
+    "Copy file",
     "Copy build id",
     "Show addresses",
     "Open the source",
@@ -131,10 +131,10 @@ test("right click: focus, ignore, sandwich, and the way back", async () => {
   await page.mouse.click(cart.x, cart.y, { button: "right" });
   await menu.getByRole("menuitem", { name: "Focus" }).click();
   await untilParameter(page, "focus", "^shop\\.cart$");
-  await page.getByText("600 ms in 4 frames").waitFor();
+  await page.getByText("20 mcores (600 ms) in 4 frames").waitFor();
   await page.getByRole("button", { name: "Remove focus" }).click();
-  await page.getByText("1.8 s in 6 frames").waitFor();
-  await page.getByRole("button", { name: "http.serve", exact: true }).click();
+  await page.getByText("60 mcores (1.8 s) in 6 frames").waitFor();
+  await page.getByRole("button", { name: "net/http.serve", exact: true }).click();
   await page.getByText("Callers of").waitFor();
   assert.equal(parameter(page, "mode"), "sandwich");
   assert.equal(await page.locator(".sandwich canvas").count(), 2);
@@ -203,15 +203,19 @@ test("keys alone lead through the graph", async () => {
   clean(problems);
 });
 
-test("the table sorts both ways, per second divides", async () => {
+test("the table sorts both ways; values per second, the total one click away", async () => {
   const { page, problems } = await open(browser, `${server.origin}/?service=shop&type=cpu`);
   await painted(page);
-  await page.getByRole("button", { name: "Total", exact: true }).click();
+  await page.locator(".table thead").getByRole("button", { name: "Total" }).click();
   await untilParameter(page, "sort", "cum");
   assert.match(await page.locator(".table tbody tr").first().innerText(), /main\.main/);
   await page.locator(".table thead").getByRole("button", { name: "Total" }).click();
   await untilParameter(page, "sort", "-cum");
+  await page.getByText("60 mcores (1.8 s) in 6 frames").waitFor();
+  await page.getByRole("button", { name: "total", exact: true }).click();
+  await untilParameter(page, "rate", "0");
+  await page.getByText("1.8 s in 6 frames").waitFor();
   await page.getByRole("button", { name: "per second" }).click();
-  await page.getByText("60 mcores in 6 frames").waitFor();
+  await untilParameter(page, "rate", null);
   clean(problems);
 });

@@ -1,6 +1,7 @@
 // Smaller parts: time lines, points, presets, the table's order, links to sources.
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { basisOf } from "../../src/basis";
 import { sourceLink } from "../../src/context";
 import { change, changeColor, palette } from "../../src/flame/colors";
 import { packageOf, shortName } from "../../src/flame/tree";
@@ -24,9 +25,26 @@ const series: Series = {
 test("cumulative values add up or are per second, instantaneous ones are means", () => {
   assert.deepEqual(linesOf(series, false, false).lines[0]?.values, [10, undefined, 30, null]);
   assert.deepEqual(linesOf(series, false, true).lines[0]?.values, [5, undefined, 6, null]);
+  assert.equal(linesOf(series, false, true).basis, "second");
   const heap = { ...series, cumulative: false };
   assert.deepEqual(linesOf(heap, false, true).lines[0]?.values, [10, undefined, 10, null]);
   assert.deepEqual(totals(series), { count: 4, seconds: 7 });
+});
+
+test("profiles that don't say what they cover are shown by their mean", () => {
+  const groups = [{ ...series.groups[0]!, duration: [0, 0, 5, 0] }];
+  const lines = linesOf({ ...series, groups }, false, true);
+  assert.deepEqual([lines.basis, lines.lines[0]?.values], ["profile", [10, undefined, 10, null]]);
+  assert.deepEqual(linesOf({ ...series, groups }, false, false).lines[0]?.values, [10, undefined, 30, null]);
+  assert.equal(basisOf({ cumulative: true, rate: true }, 0), "profile");
+  assert.equal(basisOf({ cumulative: false, rate: false }, 9), "profile");
+});
+
+test("totals of steps that the range cuts are told apart, rates need not be", () => {
+  const range = { from: 1005, to: 1039 };
+  assert.deepEqual(linesOf(series, false, false, "all", range).partial, [0, 3]);
+  assert.deepEqual(linesOf(series, false, false, "all", { from: 1000, to: 1040 }).partial, []);
+  assert.deepEqual(linesOf(series, false, true, "all", range).partial, []);
 });
 
 test("a gap is where profiles are missing, not where a step is empty", () => {

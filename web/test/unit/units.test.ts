@@ -18,6 +18,17 @@ const cases: [number, string, string][] = [
   [1234, "count", "1,234"],
   [12345, "count", "12.3 k"],
   [5e6, "objects", "5 M"],
+  [0, "count", "0"],
+  [-12345, "count", "-12.3 k"],
+  [9.2e18, "count", "9.2 E"],
+  [0.4, "nanoseconds", "0.4 ns"],
+  [0.001, "bytes", "< 0.01 B"],
+  [-0.001, "count", "> -0.01"],
+  [9.999, "seconds", "10 s"],
+  [99.99e6, "nanoseconds", "100 ms"],
+  [-1.5e9, "nanoseconds", "-1.5 s"],
+  [2 ** 63, "nanoseconds", "106,752 d"],
+  [2 ** 63, "bytes", "8192 PiB"],
 ];
 
 for (const [value, unit, text] of cases)
@@ -27,6 +38,20 @@ test("time per second is processors", () => {
   assert.equal(formatRate(1.5e9, "nanoseconds"), "1.5 cores");
   assert.equal(formatRate(2e7, "nanoseconds"), "20 mcores");
   assert.equal(formatRate(2048, "bytes"), "2 KiB/s");
+  const cores: [number, string][] = [
+    [0, "0 cores"],
+    [1, "1 core"],
+    [-1, "-1 core"],
+    [0.9996, "1 core"],
+    [0.09996, "0.1 cores"],
+    [0.001, "1 mcore"],
+    [1e-9, "< 0.01 mcores"],
+    [-0.5, "-0.5 cores"],
+    [123456, "123 k cores"],
+  ];
+  for (const [value, text] of cores) assert.equal(formatRate(value, "seconds"), text);
+  assert.equal(formatRate(0, "count"), "0/s");
+  assert.equal(formatRate(0.25, "objects"), "0.25/s");
 });
 
 test("shares", () => {
@@ -34,5 +59,9 @@ test("shares", () => {
   assert.equal(formatPercent(1, 1), "100%");
   assert.equal(formatPercent(1, 1e6), "< 0.01%");
   assert.equal(formatPercent(1, 0), "–");
+  assert.equal(formatPercent(-1, 1e6), "> -0.01%");
+  assert.equal(formatPercent(9.999, 100), "10.0%");
+  assert.equal(formatPercent(2, 1), "200%");
+  assert.equal(formatPercent(12345, 10), "123,450%");
   assert.equal(formatCount(0), "0");
 });
