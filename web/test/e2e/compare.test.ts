@@ -106,7 +106,7 @@ test("profiles of one second have each their own value; a point opens its profil
   await page.locator(".scatter .timeline-text", { hasText: "20 ms" }).waitFor();
   await page.mouse.click(box.x + 3, box.y + box.height / 2);
   await untilParameter(page, "id", /./);
-  await page.getByText("20 ms in 1 frames").waitFor();
+  await page.getByText("20 mcores (20 ms) in 1 frame").waitFor();
   clean(problems);
 });
 
