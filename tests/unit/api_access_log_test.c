@@ -99,6 +99,26 @@ static void test_a_stalled_reader_holds_nobody_up(void **state)
     close(fds[1]);
 }
 
+/* Nobody has to end the log for that, or to write more. */
+static void test_lines_go_out_by_themselves(void **state)
+{
+    (void)state;
+    int fds[2];
+    pf_access_log *log;
+    char text[4096];
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(pf_access_log_new(fds[1], &log, NULL), PF_OK);
+    for (int i = 0; i < 3; i++) { /* the first at once, the others after a pause */
+        pf_access_log_write(log, &plain);
+        ssize_t n = read(fds[0], text, sizeof text); /* waits for it */
+        assert_true(n > 0 && text[n - 1] == '\n');
+        assert_memory_equal(text, "rid=r1 ", 7);
+    }
+    pf_access_log_free(log);
+    close(fds[0]);
+    close(fds[1]);
+}
+
 int main(void)
 {
     signal(SIGPIPE, SIG_IGN);
@@ -107,6 +127,7 @@ int main(void)
         cmocka_unit_test(test_units_of_time),
         cmocka_unit_test(test_nothing_breaks_the_line),
         cmocka_unit_test(test_a_stalled_reader_holds_nobody_up),
+        cmocka_unit_test(test_lines_go_out_by_themselves),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

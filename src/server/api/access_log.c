@@ -1,3 +1,8 @@
+/* access_log.c: lines gather in a buffer, a thread of its own writes them.
+ *
+ * The first line after a while goes out at once; what comes within PAUSE_MS of it goes out together, in one
+ * write. A thread that is woken for each line costs a busy server more than the lines do.
+ */
 #include "server/api/access_log.h"
 
 #include "base/buf.h"
@@ -12,13 +17,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BUFFER_MAX = 1 << 20, PATIENCE_MS = 200 };
+enum { BUFFER_MAX = 1 << 20, PATIENCE_MS = 200, PAUSE_MS = 50 };
+enum { HURRY = BUFFER_MAX / 4 }; /* bytes that end the pause */
 
 struct pf_access_log {
     pthread_mutex_t lock; /* guards what follows */
     pthread_cond_t more;
     pf_buf pending;
     bool stop;
+    bool pausing; /* the thread is not to be woken for a line */
 
     int fd;
     pthread_t thread;
@@ -52,6 +59,21 @@ static void write_all(pf_access_log *log, pf_str s)
     }
 }
 
+/* Lets lines gather; the lock is held. */
+static void pause_writing(pf_access_log *log)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += PAUSE_MS * PF_NS_PER_MS;
+    until.tv_sec += until.tv_nsec / PF_NS_PER_SEC;
+    until.tv_nsec %= PF_NS_PER_SEC;
+    log->pausing = true;
+    while (!log->stop && log->pending.len < HURRY &&
+           pthread_cond_timedwait(&log->more, &log->lock, &until) == 0)
+        continue;
+    log->pausing = false;
+}
+
 static void *run(void *arg)
 {
     pf_access_log *log = arg;
@@ -69,6 +91,7 @@ static void *run(void *arg)
         write_all(log, pf_buf_str(&mine));
         pf_buf_clear(&mine);
         pthread_mutex_lock(&log->lock);
+        pause_writing(log);
     }
     pthread_mutex_unlock(&log->lock);
     pf_buf_free(&mine);
@@ -85,8 +108,12 @@ pf_code pf_access_log_new(int fd, pf_access_log **out, pf_error *err)
                                                       "Access log lines that nobody took in time.",
                                                       PF_COUNTER, NULL, 0),
                                     "");
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&log->lock, NULL);
-    pthread_cond_init(&log->more, NULL);
+    pthread_cond_init(&log->more, &attr);
+    pthread_condattr_destroy(&attr);
     if (pthread_create(&log->thread, NULL, run, log) != 0) {
         free(log);
         return pf_fail(err, PF_INTERNAL, "can't start the access log's thread");
@@ -165,9 +192,10 @@ void pf_access_log_write(pf_access_log *log, const pf_access_line *line)
         log->pending.failed = false;
         pf_metric_add(log->dropped, 1);
     }
-    if (!was)
-        pthread_cond_signal(&log->more);
+    bool due = log->pausing ? was < HURRY && log->pending.len >= HURRY : !was;
     pthread_mutex_unlock(&log->lock);
+    if (due)
+        pthread_cond_signal(&log->more);
 }
 
 void pf_access_log_free(pf_access_log *log)
