@@ -58,9 +58,14 @@ void pf_buf_putc(pf_buf *b, char c)
 void pf_buf_printf(pf_buf *b, const char *fmt, ...)
 {
     va_list ap;
+    size_t room = b->failed || !b->data ? 0 : b->cap - b->len;
     va_start(ap, fmt);
-    int n = vsnprintf(NULL, 0, fmt, ap);
+    int n = vsnprintf(room ? b->data + b->len : NULL, room, fmt, ap);
     va_end(ap);
+    if (n >= 0 && (size_t)n < room) {
+        b->len += (size_t)n;
+        return;
+    }
     char *at = n < 0 ? NULL : pf_buf_reserve(b, (size_t)n + 1);
     if (!at) {
         b->failed = true;

@@ -30,8 +30,9 @@ enum {
     PF_DRAIN_MAX = 64 << 10,    /* bytes of an unwanted body that are read for politeness */
     PF_BODY_FIRST = 64 << 10,   /* first allocation for a body, whatever Content-Length says */
     PF_STREAM_BLOCK = 32 << 10, /* what one call of the content reader copies at most */
-    PF_ARENA_KEEP = 64 << 10,   /* arena memory that a pooled request keeps */
-    PF_LISTENERS_MAX = 8,       /* addresses that one name may stand for */
+    PF_ARENA_KEEP =
+        256 << 10,        /* arena memory that a pooled request keeps: a push of usual size fits */
+    PF_LISTENERS_MAX = 8, /* addresses that one name may stand for */
     PF_REQUEST_ID_MAX = 128,
 };
 
