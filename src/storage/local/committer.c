@@ -118,6 +118,15 @@ static void note_result(pf_committer *c, pf_code code, const pf_error *err)
         PF_LOG_INFO("profiles are stored again");
 }
 
+/* Before the answers, which bring the next pushes. */
+static void note_crowd(pf_committer *c, size_t stored)
+{
+    pthread_mutex_lock(&c->lock);
+    size_t waiting = c->queued;
+    pthread_mutex_unlock(&c->lock);
+    pf_gather_note(&c->gather, stored, waiting, pf_clock_mono());
+}
+
 static void handle(pf_committer *c, batch *b)
 {
     pf_error err = {0};
@@ -130,6 +139,7 @@ static void handle(pf_committer *c, batch *b)
     pf_metric_observe(c->metrics->commit_seconds,
                       (double)(pf_clock_mono() - start) / (double)PF_NS_PER_SEC);
     note_result(c, code, &err);
+    note_crowd(c, b->n);
     answer_all(c, b, code, &err);
     pf_writer_checkpoint(&c->writer);
 }
@@ -150,12 +160,23 @@ static void take(pf_committer *c, batch *b)
     pf_metric_set(c->metrics->queue, (double)c->queued);
 }
 
+/* Until `wanted` profiles have queued, somebody else wants something, or it is `until`. */
+static void wait_for(pf_committer *c, size_t wanted, int64_t until)
+{
+    struct timespec ts = {until / PF_NS_PER_SEC, until % PF_NS_PER_SEC};
+    c->call_at = wanted;
+    while (c->queued < wanted && !c->closing && !c->tick_asked && pf_clock_mono() < until)
+        pthread_cond_timedwait(&c->wanted, &c->lock, &ts);
+    c->call_at = SIZE_MAX;
+}
+
 static void wait_for_work(pf_committer *c)
 {
-    int64_t until = c->last_tick + TICK_NS;
-    struct timespec ts = {until / PF_NS_PER_SEC, until % PF_NS_PER_SEC};
-    while (!c->head && !c->closing && !c->tick_asked && pf_clock_mono() < until)
-        pthread_cond_timedwait(&c->wanted, &c->lock, &ts);
+    wait_for(c, 1, c->last_tick + TICK_NS);
+    if (c->queued) {
+        int64_t now = pf_clock_mono();
+        wait_for(c, pf_gather_target(&c->gather, now), now + PF_GATHER_NS);
+    }
 }
 
 /* While nothing can be stored, asks the disk with a transaction that adds no profile: a store that
@@ -245,17 +266,18 @@ pf_code pf_committer_put(pf_committer *c, pf_write *w, pf_error *err)
 {
     w->next = NULL;
     pthread_mutex_lock(&c->lock);
-    bool full = c->queued >= c->queue_max || c->closing;
+    bool full = c->queued >= c->queue_max || c->closing, call = false;
     if (!full) {
         if (c->tail)
             c->tail->next = w;
         else
             c->head = w;
         c->tail = w;
-        c->queued++;
-        pthread_cond_signal(&c->wanted);
+        call = ++c->queued >= c->call_at;
     }
     pthread_mutex_unlock(&c->lock);
+    if (call)
+        pthread_cond_signal(&c->wanted);
     if (!full)
         return PF_OK;
     pf_metric_add(c->metrics->refused[PF_REFUSED_QUEUE], 1);

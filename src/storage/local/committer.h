@@ -1,6 +1,6 @@
 /* committer.h: the one thread that writes. It takes all that has queued, writes it as one
  * transaction, and answers each when that is on disk; while it does, the next ones queue up and
- * share the next fsync.
+ * share the next fsync. Where many are pushed at once it waits a moment for them (gather.h).
  *
  *     pf_committer_put ---> queue (bounded) ---> batch ---> COMMIT ---> done() for each
  *
@@ -11,6 +11,7 @@
 #define PF_STORAGE_LOCAL_COMMITTER_H
 
 #include "base/clock.h"
+#include "storage/local/gather.h"
 #include "storage/local/metrics.h"
 #include "storage/local/partitions.h"
 #include "storage/local/writer.h"
@@ -31,6 +32,7 @@ typedef struct pf_committer {
     pthread_cond_t wanted, ticked;
     pf_write *head, *tail;
     size_t queued;
+    size_t call_at; /* as many in the queue wake the thread; SIZE_MAX: it is at work */
     bool closing, tick_asked;
     uint64_t ticks;
     pf_error failing; /* why the last batch could not be stored; code PF_OK: it could */
@@ -39,6 +41,7 @@ typedef struct pf_committer {
     pthread_t thread;
     bool started;
     pf_writer writer;
+    pf_gather gather;
     int64_t last_tick, last_batch; /* pf_clock_mono() */
 } pf_committer;
 
