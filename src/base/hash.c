@@ -1,10 +1,8 @@
-#include "base/hash.h"
+#include "base/hash_inline.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/random.h>
-#define XXH_INLINE_ALL
-#include <xxhash.h>
 
 void pf_random(void *p, size_t n)
 {
@@ -33,8 +31,7 @@ void pf_hash_key_from(pf_hash_key *key, const void *seed, size_t n)
 
 pf_hash pf_hash_bytes(const pf_hash_key *key, const void *p, size_t n)
 {
-    XXH128_hash_t h = XXH3_128bits_withSecret(p, n, key->secret, sizeof key->secret);
-    return (pf_hash){h.low64, h.high64};
+    return pf_hash_bytes_inline(key, p, n);
 }
 
 pf_hash pf_hash_fixed(pf_str s)

@@ -1,10 +1,12 @@
 #include "storage/local/symbols/content.h"
 
+#include "base/hash_inline.h"
+
 #include <string.h>
 
 pf_hash pf_content_string(const pf_hash_key *key, pf_str s)
 {
-    return pf_hash_bytes(key, s.p, s.n);
+    return pf_hash_bytes_inline(key, s.p, s.n);
 }
 
 pf_hash pf_content_function(const pf_hash_key *key, pf_hash name, pf_hash system_name,
@@ -14,7 +16,7 @@ pf_hash pf_content_function(const pf_hash_key *key, pf_hash name, pf_hash system
         pf_hash name, system_name, filename;
         int64_t start_line;
     } f = {name, system_name, filename, start_line};
-    return pf_hash_bytes(key, &f, sizeof f);
+    return pf_hash_bytes_inline(key, &f, sizeof f);
 }
 
 pf_hash pf_content_mapping(const pf_hash_key *key, uint64_t size, uint64_t offset, pf_hash file,
@@ -25,23 +27,23 @@ pf_hash pf_content_mapping(const pf_hash_key *key, uint64_t size, uint64_t offse
         pf_hash file, build_id;
         uint32_t flags, ordinal;
     } m = {size, offset, file, build_id, flags, ordinal};
-    return pf_hash_bytes(key, &m, sizeof m);
+    return pf_hash_bytes_inline(key, &m, sizeof m);
 }
 
 pf_hash pf_content_location(const pf_hash_key *key, const pf_content_place *l, size_t lines)
 {
-    return pf_hash_bytes(key, l, sizeof *l + lines * sizeof *l->line);
+    return pf_hash_bytes_inline(key, l, sizeof *l + lines * sizeof *l->line);
 }
 
 pf_hash pf_content_stack(const pf_hash_key *key, const pf_hash *locations, size_t n)
 {
-    return n ? pf_hash_bytes(key, locations, n * sizeof *locations) : (pf_hash){0, 0};
+    return n ? pf_hash_bytes_inline(key, locations, n * sizeof *locations) : (pf_hash){0, 0};
 }
 
 pf_hash pf_content_chain(const pf_hash_key *key, pf_hash caller, pf_hash location)
 {
     const pf_hash pair[2] = {caller, location};
-    return pf_hash_bytes(key, pair, sizeof pair);
+    return pf_hash_bytes_inline(key, pair, sizeof pair);
 }
 
 typedef struct work {
@@ -50,6 +52,7 @@ typedef struct work {
     pf_arena *a;
     pf_content *c;
     bool *location_used, *function_used;
+    uint32_t deepest, most_labels; /* of any sample */
 } work;
 
 static void hash_strings(work *w)
@@ -78,14 +81,15 @@ static bool seen_init(seen *s, const pf_hash *hash, uint32_t n, pf_arena *a)
 }
 
 /* The first entry of i's content, which is i itself when there was none before. */
-static uint32_t first_of(seen *s, uint32_t i)
+static inline uint32_t first_of(seen *s, uint32_t i)
 {
-    for (uint64_t at = s->hash[i].lo & s->mask;; at = (at + 1) & s->mask) {
-        if (!s->slot[at])
-            s->slot[at] = i + 1;
-        if (pf_hash_eq(s->hash[s->slot[at] - 1], s->hash[i]))
+    pf_hash hash = s->hash[i];
+    uint32_t at = (uint32_t)hash.lo & s->mask;
+    for (; s->slot[at]; at = (at + 1) & s->mask)
+        if (pf_hash_eq(s->hash[s->slot[at] - 1], hash))
             return s->slot[at] - 1;
-    }
+    s->slot[at] = i + 1;
+    return i;
 }
 
 /* Mappings of equal content get different ordinals, so that a location's mapping is never in doubt.
@@ -167,10 +171,7 @@ static bool hash_locations(work *w)
 static bool hash_stacks(work *w)
 {
     const pf_profile *p = w->p;
-    uint32_t most = 0;
-    for (uint32_t i = 0; i < p->nsample; i++)
-        most = p->sample[i].loc_n > most ? p->sample[i].loc_n : most;
-    pf_hash *chain = pf_arena_array(w->a, most, sizeof *chain);
+    pf_hash *chain = pf_arena_array(w->a, w->deepest, sizeof *chain);
     if (!chain)
         return false;
     for (uint32_t i = 0; i < p->nsample; i++) {
@@ -193,10 +194,7 @@ typedef struct label_content {
 static bool hash_labels(work *w)
 {
     const pf_profile *p = w->p;
-    uint32_t most = 0;
-    for (uint32_t i = 0; i < p->nsample; i++)
-        most = p->sample[i].label_n > most ? p->sample[i].label_n : most;
-    label_content *labels = pf_arena_array(w->a, most, sizeof *labels);
+    label_content *labels = pf_arena_array(w->a, w->most_labels, sizeof *labels);
     if (!labels)
         return false;
     for (uint32_t i = 0; i < p->nsample; i++) {
@@ -209,8 +207,9 @@ static bool hash_labels(work *w)
             if ((l->str && !p->string[l->str].n) || (l->unit && !p->string[l->unit].n))
                 w->c->misfit = "a label that refers to an empty string";
         }
-        w->c->labels[i] = s->label_n ? pf_hash_bytes(w->key, labels, s->label_n * sizeof *labels)
-                                     : (pf_hash){0, 0};
+        w->c->labels[i] = s->label_n
+                              ? pf_hash_bytes_inline(w->key, labels, s->label_n * sizeof *labels)
+                              : (pf_hash){0, 0};
     }
     return true;
 }
@@ -239,13 +238,13 @@ static bool hash_header(work *w)
     for (uint32_t i = 0; i < p->ncomment; i++)
         PUT(p->comment[i]);
 #undef PUT
-    w->c->header = pf_hash_bytes(w->key, b.data, b.len);
+    w->c->header = pf_hash_bytes_inline(w->key, b.data, b.len);
     pf_buf_clear(&b);
     for (uint32_t i = 0; i < p->nmapping; i++) {
         pf_buf_put(&b, &w->c->mapping[i], sizeof w->c->mapping[i]);
         pf_buf_put(&b, &p->mapping[i].start, sizeof p->mapping[i].start);
     }
-    w->c->maps = b.len ? pf_hash_bytes(w->key, b.data, b.len) : (pf_hash){0, 0};
+    w->c->maps = b.len ? pf_hash_bytes_inline(w->key, b.data, b.len) : (pf_hash){0, 0};
     bool ok = !b.failed;
     pf_buf_free(&b);
     return ok;
@@ -276,6 +275,16 @@ static bool find_lone(work *w)
                         &c->nlone_function);
 }
 
+static void measure(work *w)
+{
+    const pf_profile *p = w->p;
+    for (uint32_t i = 0; i < p->nsample; i++) {
+        pf_sample s = p->sample[i];
+        w->deepest = s.loc_n > w->deepest ? s.loc_n : w->deepest;
+        w->most_labels = s.label_n > w->most_labels ? s.label_n : w->most_labels;
+    }
+}
+
 static bool allocate(work *w)
 {
     const pf_profile *p = w->p;
@@ -304,6 +313,7 @@ pf_code pf_content_of(const pf_profile *p, const pf_hash_key *key, pf_arena *a, 
     work w = {.p = p, .key = key, .a = a, .c = out};
     if (!allocate(&w))
         return pf_arena_fail(a, err, "a profile's symbols");
+    measure(&w);
     hash_strings(&w);
     bool ok = hash_mappings(&w) && hash_functions(&w) && hash_locations(&w) && hash_labels(&w);
     ok = ok && (out->misfit || (hash_stacks(&w) && hash_header(&w) && find_lone(&w)));
