@@ -91,6 +91,8 @@ void pf_buf_put_varint(pf_buf *b, uint64_t v)
 
 void pf_buf_put_json(pf_buf *b, pf_str s)
 {
+    if (!s.n) /* of an empty one p may be NULL, from which nothing is counted */
+        s.p = "";
     pf_buf_putc(b, '"');
     size_t from = 0; /* start of the run that is copied as it is */
     for (size_t i = 0; i < s.n;) {

@@ -7,7 +7,7 @@ import subprocess
 from server import BUILD
 
 INLINE = re.compile(r" \((?:partial-)?inline\)$")
-COLUMN = re.compile(r"(?<=:\d)(\d*):\d+(?= \(|$)")  # "a.c:10:4": tools from Go 1.22 on say the column, older ones don't
+COLUMN = re.compile(r":(-?\d+):-?\d+(?= \(|$)")  # "a.c:10:4": tools from Go 1.22 on say the column, older ones don't
 
 
 def tool_environment(home):
@@ -45,7 +45,7 @@ def tool_top(home, *sources, unit="ns", index=None, flags=()):
     rows = []
     for line in lines:
         flat, _, _, cum, _, name = line.split(None, 5)
-        rows.append((flat, cum, COLUMN.sub(r"\1", name)))
+        rows.append((flat, cum, COLUMN.sub(r":\1", name)))
     return rows
 
 
