@@ -1,5 +1,6 @@
 #include "storage/local/symbols/column.h"
 
+#include <pthread.h>
 #include <string.h>
 
 enum { ALL_EQUAL = 0xff };
@@ -158,36 +159,81 @@ static bool get_any(bit_reader *r, unsigned k, uint64_t *out)
     return get_long(r, k, out) && r->pos <= (uint64_t)(r->end - r->p) * 8;
 }
 
-/* Reads n values of order k. The loop is what a merge spends its time in: as long as eight bytes can be had at
- * once, a code of up to 57 bits is one load, a count of zeros and two shifts. */
+/* 64 bits from bit `pos` on, of which those beyond the first 57 may be missing: zeros then. */
+static inline uint64_t load(const uint8_t *p, uint64_t pos)
+{
+    uint64_t window;
+    memcpy(&window, p + (pos >> 3), sizeof window);
+    return __builtin_bswap64(window) << (pos & 7);
+}
+
+/* The codes that a byte begins with, of the orders in which several fit: most columns of counts. */
+enum { SHORT_ORDERS = 2, SHORT_MAX = 8 };
+
+typedef struct short_codes {
+    uint8_t n, bits; /* how many are whole, and what they take together */
+    uint8_t value[SHORT_MAX];
+} short_codes;
+
+static short_codes shorts[SHORT_ORDERS][256];
+static pthread_once_t shorts_once = PTHREAD_ONCE_INIT;
+
+static void make_shorts(void)
+{
+    for (unsigned k = 0; k < SHORT_ORDERS; k++)
+        for (unsigned byte = 0; byte < 256; byte++) {
+            short_codes *s = &shorts[k][byte];
+            for (unsigned rest = byte; rest; rest = byte << s->bits & 0xff) {
+                unsigned zeros = (unsigned)__builtin_clz(rest) - 24, len = 2 * zeros + 1 + k;
+                if (s->bits + len > 8)
+                    break;
+                s->value[s->n++] = (uint8_t)((rest >> (8 - len)) - (1U << k));
+                s->bits = (uint8_t)(s->bits + len);
+            }
+        }
+}
+
+/* Reads n values of order k. The loops are what a merge spends its time in: as long as eight bytes can be had at
+ * once they are loaded into a window, from whose top values are shifted out: the short ones several at a time,
+ * the others by one count of zeros and two shifts each. Behind the zeros of a code stand the bits of its
+ * value + 2^k. */
 static bool get_codes(bit_reader *r, unsigned k, uint64_t base, uint64_t *v, size_t n)
 {
+    enum { LOADED = 57 };
     const uint64_t bytes = (uint64_t)(r->end - r->p);
-    const uint64_t last = bytes >= 8 ? (bytes - 8) * 8 + 7 : 0; /* the last bit to load from */
-    uint64_t pos = 0;
-    for (size_t i = 0; i < n; i++) {
-        uint64_t window = 0;
-        if (bytes >= 8 && pos <= last) {
-            memcpy(&window, r->p + (pos >> 3), sizeof window);
-            window = __builtin_bswap64(window) << (pos & 7);
+    const uint64_t beyond = bytes >= 8 ? (bytes - 7) * 8 : 0; /* no loads from this bit on */
+    const uint64_t less = base - (UINT64_C(1) << k);
+    const short_codes *table = k < SHORT_ORDERS ? shorts[k] : NULL;
+    for (size_t i = 0; i < n;) {
+        unsigned left = LOADED;
+        uint64_t window = r->pos < beyond ? load(r->p, r->pos) : 0;
+        while (i < n) {
+            const short_codes *s = table ? &table[window >> 56] : NULL;
+            if (s && s->n && left >= 8 && n - i >= SHORT_MAX) {
+                for (unsigned j = 0; j < SHORT_MAX; j++)
+                    v[i + j] = s->value[j] + base;
+                i += s->n;
+                window <<= s->bits;
+                left -= s->bits;
+                continue;
+            }
+            unsigned zeros = (unsigned)__builtin_clzll(window | 1);
+            unsigned len = 2 * zeros + 1 + k;
+            if (len > left)
+                break;
+            window <<= zeros;
+            v[i++] = (window >> (63 - zeros - k)) + less;
+            window <<= zeros + 1 + k;
+            left -= len;
         }
-        unsigned zeros = (unsigned)__builtin_clzll(window | 1);
-        unsigned len = 2 * zeros + 1 + k;
-        if (len <= 57) {
-            uint64_t x = (window << zeros) >> (63 - zeros);
-            uint64_t low = (window << (2 * zeros + 1)) >> 1 >> (63 - k);
-            v[i] = base + ((x - 1) << k | low);
-            pos += len;
+        r->pos += LOADED - left;
+        if (left < LOADED)
             continue;
-        }
-        r->pos = pos;
         if (!get_any(r, k, &v[i]))
             return false;
-        v[i] += base;
-        pos = r->pos;
+        v[i++] += base;
     }
-    r->pos = pos;
-    return pos <= bytes * 8;
+    return r->pos <= bytes * 8;
 }
 
 bool pf_column_get(const uint8_t **p, const uint8_t *end, uint64_t *v, size_t n)
@@ -205,6 +251,7 @@ bool pf_column_get(const uint8_t **p, const uint8_t *end, uint64_t *v, size_t n)
             v[i] = base;
         return true;
     }
+    pthread_once(&shorts_once, make_shorts);
     bit_reader r = {.p = *p, .end = end};
     if (!get_codes(&r, k, base, v, n))
         return false;
