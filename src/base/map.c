@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { FIRST_CAP = 64 };
+
 void pf_map_init(pf_map *m, pf_budget *budget)
 {
     *m = (pf_map){.budget = budget};
@@ -23,10 +25,11 @@ static void mark_empty(pf_map *m)
     memset(m->slots, 0xff, m->cap * sizeof *m->slots);
 }
 
-static bool grow(pf_map *m)
+/* `cap`: a power of two. */
+static bool resize(pf_map *m, size_t cap)
 {
-    pf_map bigger = {.cap = m->cap ? m->cap * 2 : 64, .len = m->len, .budget = m->budget};
-    size_t bytes = bigger.cap * sizeof *bigger.slots;
+    pf_map bigger = {.cap = cap, .len = m->len, .budget = m->budget};
+    size_t bytes = cap * sizeof *bigger.slots;
     if (m->budget && !pf_budget_take(m->budget, bytes))
         return false;
     bigger.slots = malloc(bytes);
@@ -44,6 +47,14 @@ static bool grow(pf_map *m)
     return true;
 }
 
+bool pf_map_reserve(pf_map *m, size_t n)
+{
+    size_t cap = m->cap ? m->cap : FIRST_CAP;
+    while (n * 4 > cap * 3)
+        cap *= 2;
+    return cap == m->cap || resize(m, cap);
+}
+
 uint32_t pf_map_get(const pf_map *m, pf_hash key)
 {
     return m->cap ? probe(m, key)->value : PF_MAP_EMPTY;
@@ -51,7 +62,7 @@ uint32_t pf_map_get(const pf_map *m, pf_hash key)
 
 uint32_t *pf_map_at(pf_map *m, pf_hash key)
 {
-    if (m->len * 4 >= m->cap * 3 && !grow(m))
+    if (m->len * 4 >= m->cap * 3 && !resize(m, m->cap ? m->cap * 2 : FIRST_CAP))
         return NULL;
     pf_map_slot *s = probe(m, key);
     if (s->value == PF_MAP_EMPTY) {

@@ -36,6 +36,10 @@ uint32_t pf_map_get(const pf_map *m, pf_hash key);
  * that the caller fills at once. NULL when out of memory. Valid until the next pf_map_at. */
 uint32_t *pf_map_at(pf_map *m, pf_hash key);
 
+/* Room for `n` keys in all, so that they come without growing; n below 2^32. False when out of memory: nothing
+ * has changed. */
+bool pf_map_reserve(pf_map *m, size_t n);
+
 size_t pf_map_bytes(const pf_map *m); /* memory held */
 void pf_map_clear(pf_map *m);         /* forgets all keys, keeps the slots */
 void pf_map_free(pf_map *m);

@@ -99,10 +99,13 @@ static int check(const pf_config *c)
 
 /* glibc raises the size from which a block is mapped on its own to that of the largest one freed. Bodies
  * of some megabytes then come from its heaps, one a thread, that fragment and stay: the process peaked at
- * twice what the ceilings of flags add up to. With the size fixed, large blocks go back when freed. */
+ * twice what the ceilings of flags add up to. With the size fixed, large blocks go back when freed. What is
+ * free at the end of a heap, where requests have their smaller blocks, goes back only above some megabytes:
+ * else every request has the kernel clear its pages anew. */
 static void keep_large_blocks_apart(void)
 {
     mallopt(M_MMAP_THRESHOLD, 1 << 20);
+    mallopt(M_TRIM_THRESHOLD, 4 << 20);
 }
 
 int main(int argc, char **argv)

@@ -26,8 +26,12 @@ static pf_code own_value_type(pf_merge *m, const pf_profile *p, pf_value_type t,
 
 static pf_code begin(pf_merge *m, const pf_profile *p, pf_error *err)
 {
-    uint32_t empty, at;
-    pf_code code = pf_merge_string(m, pf_hash_bytes(&m->key, NULL, 0), (pf_str){0}, &empty, err);
+    uint32_t empty, root, at;
+    pf_code code = pf_merge_append(m, &m->node, 1, &root, err);
+    if (code)
+        return code;
+    *PF_ROW(&m->node, pf_merge_node, root) = (pf_merge_node){.sample = PF_NO_INDEX};
+    code = pf_merge_string(m, pf_hash_bytes(&m->key, NULL, 0), (pf_str){0}, &empty, err);
     if (!code)
         code = own_value_type(m, p, p->period_type, &m->period_type, err);
     if (!code)
@@ -173,86 +177,119 @@ static pf_code add_values(pf_merge *m, uint32_t sample, const int64_t *value, pf
     return PF_OK;
 }
 
-/* A sample on its way: `row` of the profile, with what tells it from others. */
-typedef struct coming {
-    pf_hash hash;
-    uint32_t row, label_set;
-} coming;
-
-static pf_code new_sample(pf_merge *m, const pf_merge_view *v, const coming *c,
-                          const int64_t *value, uint32_t *out, pf_error *err)
+static pf_code new_sample(pf_merge *m, uint32_t leaf, uint32_t label_set, const int64_t *value,
+                          uint32_t *out, pf_error *err)
 {
-    const pf_sample *s = &v->p->sample[c->row];
-    pf_sample row = {.loc_n = s->loc_n, .label_off = c->label_set};
     uint32_t values, nvalue = m->sample_type.n;
-    pf_code code = pf_merge_append(m, &m->sample_location, s->loc_n, &row.loc_off, err);
-    if (!code)
-        code = pf_merge_append(m, &m->value, nvalue, &values, err);
+    pf_code code = pf_merge_append(m, &m->value, nvalue, &values, err);
     if (!code)
         code = pf_merge_append(m, &m->sample, 1, out, err);
     if (code)
         return code;
-    uint32_t *location = PF_ROW(&m->sample_location, uint32_t, row.loc_off);
-    for (uint32_t i = 0; i < s->loc_n; i++)
-        location[i] = v->location[v->p->sample_location[s->loc_off + i]];
     memcpy(PF_ROW(&m->value, int64_t, values), value, nvalue * sizeof *value);
-    *PF_ROW(&m->sample, pf_sample, *out) = row;
+    *PF_ROW(&m->sample, pf_sample, *out) = (pf_sample){.loc_off = leaf, .label_off = label_set};
     return PF_OK;
 }
 
-/* Finds out where the sample belongs, which gives its locations numbers. */
-static pf_code prepare_sample(pf_merge *m, pf_merge_view *v, coming *c, pf_error *err)
+static pf_code add_sample(pf_merge *m, uint32_t leaf, uint32_t label_set, const int64_t *value,
+                          pf_error *err)
 {
-    const pf_sample *s = &v->p->sample[c->row];
-    c->label_set = PF_NO_INDEX;
-    pf_code code = s->label_n ? pf_merge_label_set(m, v, s, &c->label_set, err) : PF_OK;
+    uint32_t *sample = &PF_ROW(&m->node, pf_merge_node, leaf)->sample;
+    pf_code code = PF_OK;
+    if (label_set != PF_NO_INDEX)
+        code = pf_merge_pair(m, &m->labelled, leaf, label_set, &sample, err);
     if (code)
         return code;
-    uint32_t *key = (uint32_t *)v->bytes;
-    key[0] = c->label_set;
-    for (uint32_t i = 0; i < s->loc_n; i++) {
-        uint32_t l = v->p->sample_location[s->loc_off + i];
-        if (v->location[l] == PF_NO_INDEX) {
-            code = pf_merge_location(m, v, l, &v->location[l], err);
-            if (code)
-                return code;
-        }
-        key[1 + i] = v->location[l];
-    }
-    c->hash = pf_hash_bytes(&m->key, key, (1 + (size_t)s->loc_n) * sizeof *key);
-    return PF_OK;
+    return *sample == PF_NO_INDEX ? new_sample(m, leaf, label_set, value, sample, err)
+                                  : add_values(m, *sample, value, err);
 }
 
-static pf_code add_sample(pf_merge *m, const pf_merge_view *v, const coming *c, pf_error *err)
+/* The node of a location that was called from `parent`; both are the merge's numbers. */
+static pf_code find_node(pf_merge *m, uint32_t parent, uint32_t location, uint32_t *out,
+                         pf_error *err)
 {
-    const int64_t *value = v->p->value + (size_t)c->row * m->sample_type.n;
     uint32_t *slot;
-    pf_code code = pf_merge_slot(m, &m->samples, c->hash, &slot, err);
+    pf_code code = pf_merge_pair(m, &m->nodes, parent, location, &slot, err);
+    if (code || (*out = *slot) != PF_REMAP_NONE)
+        return code;
+    code = pf_merge_append(m, &m->node, 1, out, err);
     if (code)
         return code;
-    if (*slot != PF_MAP_EMPTY)
-        return add_values(m, *slot, value, err);
-    return new_sample(m, v, c, value, slot, err);
+    uint32_t depth = PF_ROW(&m->node, pf_merge_node, parent)->depth + 1;
+    *PF_ROW(&m->node, pf_merge_node, *out) = (pf_merge_node){parent, location, depth, PF_NO_INDEX};
+    *slot = *out;
+    return PF_OK;
 }
 
-/* All samples' hashes first, so that their look-ups can be asked for ahead. */
+/* The leaf of a sample's stack. Samples often share the way from the root with the one before. Locations get
+ * their numbers leaf first, as google/pprof gives them. */
+static pf_code find_leaf(pf_merge *m, pf_merge_view *v, const pf_sample *s, uint32_t *leaf,
+                         pf_error *err)
+{
+    const uint32_t *frame = v->p->sample_location;
+    const uint32_t end = s->loc_off + s->loc_n;
+    uint32_t d = 0;
+    pf_code code = PF_OK;
+    while (d < s->loc_n && d < v->depth && v->path[d].location == frame[end - 1 - d])
+        d++;
+    for (uint32_t i = s->loc_off; i < end - d && !code; i++)
+        code = pf_merge_location(m, v, frame[i], err);
+    *leaf = d ? v->path[d - 1].node : 0;
+    for (; d < s->loc_n && !code; d++) {
+        uint32_t l = frame[end - 1 - d];
+        code = find_node(m, *leaf, v->location[l], leaf, err);
+        v->path[d] = (pf_merge_step){l, *leaf};
+    }
+    v->depth = s->loc_n;
+    return code;
+}
+
 static pf_code add_samples(pf_merge *m, pf_merge_view *v, pf_error *err)
 {
     const pf_profile *p = v->p;
-    void *got;
-    pf_code code = pf_merge_memory(m, &m->scratch, p->nsample, sizeof(coming), &got, err);
-    coming *c = got;
-    uint32_t n = 0;
+    pf_code code = PF_OK;
     for (uint32_t i = 0; i < p->nsample && !code; i++) {
-        if (all_zero(p->value + (size_t)i * p->nsample_type, p->nsample_type))
+        const pf_sample *s = &p->sample[i];
+        const int64_t *value = p->value + (size_t)i * p->nsample_type;
+        uint32_t leaf, label_set;
+        if (all_zero(value, p->nsample_type))
             continue;
-        c[n].row = i;
-        code = prepare_sample(m, v, &c[n++], err);
+        code = pf_merge_label_set(m, v, s->label_off, s->label_n, &label_set, err);
+        if (!code)
+            code = find_leaf(m, v, s, &leaf, err);
+        if (!code)
+            code = add_sample(m, leaf, label_set, value, err);
     }
-    for (uint32_t i = 0; i < n && !code; i++) {
-        if (i + PF_MERGE_AHEAD < n)
-            pf_merge_prefetch(&m->samples, c[i + PF_MERGE_AHEAD].hash);
-        code = add_sample(m, v, &c[i], err);
+    return code;
+}
+
+static pf_code add_tree(pf_merge *m, pf_merge_view *v, pf_error *err)
+{
+    const pf_tree *tree = v->tree;
+    void *got;
+    pf_code code = pf_merge_memory(m, &m->scratch, tree->nnode, sizeof(uint32_t), &got, err);
+    if (code)
+        return code;
+    if (!m->sample.n)
+        pf_merge_reserve(m, v->p, tree);
+    uint32_t *node = got; /* in the merge, by node of the tree */
+    node[0] = 0;
+    for (uint32_t i = 0; i < v->p->nlocation && !code; i++)
+        code = pf_merge_location(m, v, i, err);
+    for (uint32_t i = 1; i < tree->nnode && !code; i++) {
+        const pf_tree_node *n = &tree->node[i];
+        code = find_node(m, node[n->parent], v->location[n->location], &node[i], err);
+    }
+    const int64_t *value = tree->value;
+    uint32_t nvalue = m->sample_type.n;
+    for (uint32_t i = 0; i < tree->nsample && !code; i++, value += nvalue) {
+        const pf_tree_sample *s = &tree->sample[i];
+        uint32_t label_set;
+        if (all_zero(value, nvalue))
+            continue;
+        code = pf_merge_label_set(m, v, s->label_off, s->label_n, &label_set, err);
+        if (!code)
+            code = add_sample(m, node[s->leaf], label_set, value, err);
     }
     return code;
 }
@@ -266,21 +303,26 @@ pf_code pf_merge_add_header(pf_merge *m, const pf_profile *p, pf_error *err)
         return code;
     pf_merge_view v;
     uint32_t main_binary;
-    code = pf_merge_view_make(m, p, &v, err);
+    code = pf_merge_view_make(m, p, NULL, &v, err);
     if (!code)
         code = pf_merge_mapping(m, &v, 0, &main_binary, err);
     pf_arena_reset(&m->scratch, KEPT_SCRATCH);
     return code;
 }
 
-pf_code pf_merge_add_samples(pf_merge *m, const pf_profile *p, pf_error *err)
+pf_code pf_merge_add_tree(pf_merge *m, const pf_profile *p, const pf_tree *tree, pf_error *err)
 {
     pf_merge_view v;
-    pf_code code = pf_merge_view_make(m, p, &v, err);
+    pf_code code = pf_merge_view_make(m, p, tree, &v, err);
     if (!code)
-        code = add_samples(m, &v, err);
+        code = tree ? add_tree(m, &v, err) : add_samples(m, &v, err);
     pf_arena_reset(&m->scratch, KEPT_SCRATCH);
     return code;
+}
+
+pf_code pf_merge_add_samples(pf_merge *m, const pf_profile *p, pf_error *err)
+{
+    return pf_merge_add_tree(m, p, NULL, err);
 }
 
 pf_code pf_merge_add(pf_merge *m, const pf_profile *p, pf_error *err)

@@ -1,5 +1,6 @@
-/* The end of a merge: samples that add up to zero go, with them what only they referred to, and the
- * tables close up in place, keeping their order. The result borrows them, so nothing is copied.
+/* The end of a merge. Samples that add up to zero go; where there are some, what only they referred to goes
+ * with them, and the tables close up in place, keeping their order. Then the stacks, which were leaves of a
+ * tree until now, are written out. The result borrows all tables.
  */
 #include "pprof/merge_state.h"
 
@@ -9,7 +10,7 @@
 
 /* What is still referred to, by old number: PF_NO_INDEX, or, after closing up, the new number. */
 typedef struct remap {
-    uint32_t *string, *mapping, *function, *location, *label_set;
+    uint32_t *string, *mapping, *function, *location, *label_set, *node;
 } remap;
 
 enum { USED = 0 };
@@ -34,7 +35,9 @@ static pf_code make_remap(pf_merge *m, remap *r, pf_error *err)
         code = make_one(m, m->function.n, &r->function, err);
     if (!code)
         code = make_one(m, m->location.n, &r->location, err);
-    return code ? code : make_one(m, m->label_set.n, &r->label_set, err);
+    if (!code)
+        code = make_one(m, m->label_set.n, &r->label_set, err);
+    return code ? code : make_one(m, m->node.n, &r->node, err);
 }
 
 /* ---- sums ---- */
@@ -62,31 +65,41 @@ static bool all_zero(const int64_t *value, uint32_t n)
     return true;
 }
 
-/* ---- closing up ---- */
-
-static void close_samples(pf_merge *m, remap *r)
+/* True when there were any. */
+static bool drop_zero_samples(pf_merge *m)
 {
-    uint32_t nvalue = m->sample_type.n, kept = 0, at = 0;
+    uint32_t nvalue = m->sample_type.n, n = m->sample.n, kept = 0;
     int64_t *value = m->value.rows;
-    uint32_t *location = m->sample_location.rows;
-    for (uint32_t i = 0; i < m->sample.n; i++) {
-        pf_sample s = *PF_ROW(&m->sample, pf_sample, i);
-        if (all_zero(value + (size_t)i * nvalue, nvalue))
+    for (uint32_t i = 0; i < n; i++) {
+        const int64_t *from = value + (size_t)i * nvalue;
+        if (all_zero(from, nvalue))
             continue;
-        memmove(value + (size_t)kept * nvalue, value + (size_t)i * nvalue, nvalue * sizeof *value);
-        for (uint32_t k = 0; k < s.loc_n; k++) {
-            location[at + k] = location[s.loc_off + k];
-            r->location[location[at + k]] = USED;
+        if (kept < i) {
+            memcpy(value + (size_t)kept * nvalue, from, nvalue * sizeof *value);
+            *PF_ROW(&m->sample, pf_sample, kept) = *PF_ROW(&m->sample, pf_sample, i);
         }
-        if (s.label_off != PF_NO_INDEX)
-            r->label_set[s.label_off] = USED;
-        s.loc_off = at;
-        at += s.loc_n;
-        *PF_ROW(&m->sample, pf_sample, kept++) = s;
+        kept++;
     }
     m->sample.n = kept;
     m->value.n = kept * nvalue;
-    m->sample_location.n = at;
+    return kept < n;
+}
+
+/* ---- closing up ---- */
+
+/* Nodes stay where they are; those that no sample leads to any more are without a location. */
+static void close_samples(pf_merge *m, remap *r)
+{
+    pf_merge_node *node = m->node.rows;
+    for (uint32_t i = 0; i < m->sample.n; i++) {
+        const pf_sample *s = PF_ROW(&m->sample, pf_sample, i);
+        for (uint32_t at = s->loc_off; at && r->node[at] == PF_NO_INDEX; at = node[at].parent) {
+            r->node[at] = USED;
+            r->location[node[at].location] = USED;
+        }
+        if (s->label_off != PF_NO_INDEX)
+            r->label_set[s->label_off] = USED;
+    }
 }
 
 static void close_locations(pf_merge *m, remap *r)
@@ -188,13 +201,11 @@ static void renumber_symbols(pf_merge *m, const remap *r)
 {
     for (uint32_t i = 0; i < m->mapping.n; i++) {
         pf_mapping *row = PF_ROW(&m->mapping, pf_mapping, i);
-        row->id = (uint64_t)i + 1;
         row->file = r->string[row->file];
         row->build_id = r->string[row->build_id];
     }
     for (uint32_t i = 0; i < m->function.n; i++) {
         pf_function *row = PF_ROW(&m->function, pf_function, i);
-        row->id = (uint64_t)i + 1;
         row->name = r->string[row->name];
         row->system_name = r->string[row->system_name];
         row->filename = r->string[row->filename];
@@ -205,9 +216,7 @@ static void renumber_symbols(pf_merge *m, const remap *r)
     }
     for (uint32_t i = 0; i < m->location.n; i++) {
         pf_location *row = PF_ROW(&m->location, pf_location, i);
-        row->id = (uint64_t)i + 1;
         row->mapping = row->mapping == PF_NO_INDEX ? PF_NO_INDEX : r->mapping[row->mapping];
-        row->mapping_id = row->mapping == PF_NO_INDEX ? 0 : (uint64_t)row->mapping + 1;
     }
 }
 
@@ -219,19 +228,14 @@ static void renumber_samples(pf_merge *m, const remap *r)
         row->str = r->string[row->str];
         row->unit = r->string[row->unit];
     }
-    for (uint32_t i = 0; i < m->sample_location.n; i++) {
-        uint32_t *row = PF_ROW(&m->sample_location, uint32_t, i);
-        *row = r->location[*row];
+    for (uint32_t i = 1; i < m->node.n; i++) {
+        pf_merge_node *row = PF_ROW(&m->node, pf_merge_node, i);
+        row->location = r->location[row->location];
     }
     for (uint32_t i = 0; i < m->sample.n; i++) {
         pf_sample *row = PF_ROW(&m->sample, pf_sample, i);
-        const pf_label_set none = {0};
-        const pf_label_set *set =
-            row->label_off == PF_NO_INDEX
-                ? &none
-                : PF_ROW(&m->label_set, pf_label_set, r->label_set[row->label_off]);
-        row->label_off = set->off;
-        row->label_n = set->n;
+        if (row->label_off != PF_NO_INDEX)
+            row->label_off = r->label_set[row->label_off];
     }
 }
 
@@ -254,6 +258,62 @@ static void renumber_header(pf_merge *m, const remap *r)
     m->keep_frames = r->string[m->keep_frames];
     m->default_sample_type = r->string[m->default_sample_type];
     m->doc_url = r->string[m->doc_url];
+}
+
+/* What only samples that are gone have referred to goes with them. */
+static pf_code close_up(pf_merge *m, pf_error *err)
+{
+    remap r;
+    pf_code code = make_remap(m, &r, err);
+    if (code)
+        return code;
+    close_samples(m, &r);
+    close_locations(m, &r);
+    close_mappings_functions(m, &r);
+    close_labels(m, &r);
+    close_strings(m, &r);
+    renumber_symbols(m, &r);
+    renumber_samples(m, &r);
+    renumber_header(m, &r);
+    return PF_OK;
+}
+
+static void set_ids(pf_merge *m)
+{
+    for (uint32_t i = 0; i < m->mapping.n; i++)
+        PF_ROW(&m->mapping, pf_mapping, i)->id = (uint64_t)i + 1;
+    for (uint32_t i = 0; i < m->function.n; i++)
+        PF_ROW(&m->function, pf_function, i)->id = (uint64_t)i + 1;
+    for (uint32_t i = 0; i < m->location.n; i++) {
+        pf_location *row = PF_ROW(&m->location, pf_location, i);
+        row->id = (uint64_t)i + 1;
+        row->mapping_id = row->mapping == PF_NO_INDEX ? 0 : (uint64_t)row->mapping + 1;
+    }
+}
+
+/* Writes the frames of all samples, leaf first, and gives the samples their labels. */
+static pf_code spread_samples(pf_merge *m, pf_error *err)
+{
+    const pf_merge_node *node = m->node.rows;
+    size_t frames = 0;
+    uint32_t at;
+    for (uint32_t i = 0; i < m->sample.n; i++)
+        frames += node[PF_ROW(&m->sample, pf_sample, i)->loc_off].depth;
+    pf_code code = pf_merge_append(m, &m->sample_location, frames, &at, err);
+    if (code)
+        return code;
+    uint32_t *location = m->sample_location.rows;
+    for (uint32_t i = 0; i < m->sample.n; i++) {
+        pf_sample *s = PF_ROW(&m->sample, pf_sample, i);
+        uint32_t from = at;
+        for (uint32_t n = s->loc_off; n; n = node[n].parent)
+            location[at++] = node[n].location;
+        const pf_label_set none = {0};
+        const pf_label_set *set =
+            s->label_off == PF_NO_INDEX ? &none : PF_ROW(&m->label_set, pf_label_set, s->label_off);
+        *s = (pf_sample){from, at - from, set->off, set->n};
+    }
+    return PF_OK;
 }
 
 /* ---- labels in the order of their keys ---- */
@@ -390,21 +450,18 @@ pf_code pf_merge_finish(pf_merge *m, pf_profile *result, pf_error *err)
         return code;
     for (size_t i = 0; i < sizeof m->map / sizeof *m->map; i++)
         pf_map_free(&m->map[i]); /* nothing is looked up any more */
-    remap r;
-    code = make_remap(m, &r, err);
+    for (size_t i = 0; i < sizeof m->pair / sizeof *m->pair; i++)
+        pf_remap_free(&m->pair[i]);
+    if (drop_zero_samples(m))
+        code = close_up(m, err);
+    if (!code)
+        code = spread_samples(m, err);
+    if (!code)
+        code = sort_labels(m, err);
+    pf_arena_free(&m->scratch);
     if (code)
         return code;
-    close_samples(m, &r);
-    close_locations(m, &r);
-    close_mappings_functions(m, &r);
-    close_labels(m, &r);
-    close_strings(m, &r);
-    renumber_symbols(m, &r);
-    renumber_samples(m, &r);
-    renumber_header(m, &r);
-    code = sort_labels(m, err);
-    pf_arena_free(&m->scratch);
-    if (!code)
-        show_result(m, result);
-    return code;
+    set_ids(m);
+    show_result(m, result);
+    return PF_OK;
 }

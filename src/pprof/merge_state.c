@@ -9,6 +9,8 @@ static size_t held(const pf_merge *m)
     size_t bytes = m->table_bytes + m->texts.held + m->scratch.held;
     for (size_t i = 0; i < sizeof m->map / sizeof *m->map; i++)
         bytes += pf_map_bytes(&m->map[i]);
+    for (size_t i = 0; i < sizeof m->pair / sizeof *m->pair; i++)
+        bytes += pf_remap_bytes(&m->pair[i]);
     return bytes;
 }
 
@@ -47,17 +49,11 @@ pf_code pf_merge_memory(pf_merge *m, pf_arena *a, size_t count, size_t size, voi
     return a->over_budget ? over_budget(err) : pf_fail_nomem(err, "merging");
 }
 
-static pf_code grow(pf_merge *m, pf_rows *t, size_t need, pf_error *err)
+static pf_code resize(pf_merge *m, pf_rows *t, size_t cap, pf_error *err)
 {
-    size_t cap = t->cap ? t->cap + t->cap / 2 : 64;
-    cap = cap < need ? need : cap;
     size_t more = (cap - t->cap) * t->size;
-    if (!fits(m, more)) { /* just what is needed */
-        cap = need;
-        more = (cap - t->cap) * t->size;
-        if (!fits(m, more))
-            return over_limit(m, err);
-    }
+    if (!fits(m, more))
+        return over_limit(m, err);
     if (m->budget && !pf_budget_take(m->budget, more))
         return over_budget(err);
     void *rows = realloc(t->rows, cap * t->size);
@@ -70,6 +66,14 @@ static pf_code grow(pf_merge *m, pf_rows *t, size_t need, pf_error *err)
     t->cap = cap;
     m->table_bytes += more;
     return PF_OK;
+}
+
+static pf_code grow(pf_merge *m, pf_rows *t, size_t need, pf_error *err)
+{
+    size_t cap = t->cap ? t->cap + t->cap / 2 : 64;
+    if (cap < need || !fits(m, (cap - t->cap) * t->size))
+        cap = need;
+    return resize(m, t, cap, err);
 }
 
 pf_code pf_merge_append(pf_merge *m, pf_rows *t, size_t more, uint32_t *at, pf_error *err)
@@ -87,26 +91,71 @@ pf_code pf_merge_append(pf_merge *m, pf_rows *t, size_t more, uint32_t *at, pf_e
     return PF_OK;
 }
 
+/* A hash table that is going to grow is there twice for a while. */
+static bool may_grow(const pf_merge *m, size_t bytes, size_t len, size_t cap, size_t slot)
+{
+    return len * 4 < cap * 3 || fits(m, cap ? 2 * bytes : 64 * slot);
+}
+
+void pf_merge_reserve(pf_merge *m, const pf_profile *p, const pf_tree *tree)
+{
+    const struct {
+        pf_rows *rows;
+        size_t n;
+    } tables[] = {
+        {&m->string, p->nstring},
+        {&m->function, p->nfunction},
+        {&m->line, p->nline},
+        {&m->location, p->nlocation},
+        {&m->node, tree->nnode},
+        {&m->sample, tree->nsample},
+        {&m->value, (size_t)tree->nsample * m->sample_type.n},
+    };
+    const struct {
+        pf_map *map;
+        size_t n;
+    } maps[] = {
+        {&m->strings, p->nstring}, {&m->functions, p->nfunction}, {&m->locations, p->nlocation}};
+    pf_error unused; /* whatever does not fit grows later, or fails then */
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++)
+        if (tables[i].n > tables[i].rows->cap)
+            resize(m, tables[i].rows, tables[i].n, &unused);
+    for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
+        if (fits(m, 3 * maps[i].n * sizeof(pf_map_slot)))
+            pf_map_reserve(maps[i].map, maps[i].n);
+    if (fits(m, 3 * (size_t)tree->nnode * sizeof(pf_remap_slot)))
+        pf_remap_reserve(&m->nodes, tree->nnode);
+}
+
+static pf_code no_slot(const pf_merge *m, pf_error *err)
+{
+    return m->budget ? over_budget(err) : pf_fail_nomem(err, "merging");
+}
+
 pf_code pf_merge_slot(pf_merge *m, pf_map *map, pf_hash key, uint32_t **slot, pf_error *err)
 {
-    if (map->len * 4 >= map->cap * 3) { /* it is going to grow: both tables are there for a while */
-        size_t bigger = map->cap ? 2 * pf_map_bytes(map) : 64 * sizeof *map->slots;
-        if (!fits(m, bigger))
-            return over_limit(m, err);
-    }
+    if (!may_grow(m, pf_map_bytes(map), map->len, map->cap, sizeof *map->slots))
+        return over_limit(m, err);
     *slot = pf_map_at(map, key);
-    if (*slot)
-        return PF_OK;
-    return m->budget ? over_budget(err) : pf_fail_nomem(err, "merging");
+    return *slot ? PF_OK : no_slot(m, err);
+}
+
+pf_code pf_merge_pair(pf_merge *m, pf_remap *map, uint32_t a, uint32_t b, uint32_t **slot,
+                      pf_error *err)
+{
+    if (!may_grow(m, pf_remap_bytes(map), map->len, map->cap, sizeof *map->slots))
+        return over_limit(m, err);
+    *slot = pf_remap_at(map, (uint64_t)a << 32 | b);
+    return *slot ? PF_OK : no_slot(m, err);
 }
 
 pf_merge *pf_merge_new(pf_budget *budget, size_t limit)
 {
     static const uint32_t sizes[PF_MERGE_TABLES] = {
-        sizeof(pf_str),       sizeof(pf_mapping), sizeof(pf_function),  sizeof(pf_line),
-        sizeof(pf_location),  sizeof(pf_label),   sizeof(pf_label_set), sizeof(pf_sample),
-        sizeof(uint32_t),     sizeof(int64_t),    sizeof(int64_t),      sizeof(uint32_t),
-        sizeof(pf_value_type)};
+        sizeof(pf_str),      sizeof(pf_mapping),   sizeof(pf_function),  sizeof(pf_line),
+        sizeof(pf_location), sizeof(pf_label),     sizeof(pf_label_set), sizeof(pf_merge_node),
+        sizeof(pf_sample),   sizeof(uint32_t),     sizeof(int64_t),      sizeof(int64_t),
+        sizeof(uint32_t),    sizeof(pf_value_type)};
     pf_merge *m = calloc(1, sizeof *m);
     if (!m)
         return NULL;
@@ -119,6 +168,10 @@ pf_merge *pf_merge_new(pf_budget *budget, size_t limit)
         m->table[i].size = sizes[i];
     for (size_t i = 0; i < sizeof m->map / sizeof *m->map; i++)
         pf_map_init(&m->map[i], budget);
+    for (size_t i = 0; i < sizeof m->pair / sizeof *m->pair; i++) {
+        m->pair[i].budget = budget;
+        memcpy(&m->pair[i].seed, m->key.secret, sizeof m->pair[i].seed);
+    }
     return m;
 }
 
@@ -132,6 +185,8 @@ void pf_merge_free(pf_merge *m)
         pf_budget_give(m->budget, m->table_bytes);
     for (size_t i = 0; i < sizeof m->map / sizeof *m->map; i++)
         pf_map_free(&m->map[i]);
+    for (size_t i = 0; i < sizeof m->pair / sizeof *m->pair; i++)
+        pf_remap_free(&m->pair[i]);
     pf_arena_free(&m->texts);
     pf_arena_free(&m->scratch);
     free(m);

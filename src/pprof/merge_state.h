@@ -1,22 +1,27 @@
 /* merge_state.h: what a merge holds while profiles are added. Internal to merge*.c.
  *
  *     profile -> view: hashes of its strings and functions, numbers of its locations
- *                  |
- *                  v   128-bit content hash -> number
- *     samples    [stack of location numbers, label set]  -> row of values
+ *
+ *     a pair of numbers -> number
+ *     nodes      [the caller's node, location]: a stack is its leaf, 0 the empty one
+ *     samples    [leaf, label set]  -> row of values; a node knows that of no labels
+ *
+ *     128-bit content hash -> number
  *     locations  [address in mapping, the mapping's hash, folded, lines with the functions' hashes]
  *     label sets [keys, values, units]
  *     functions  [names' hashes, start line]        mappings  [size, offset, build id or file]
  *     strings    [text]
  *
  * A location that is known costs one look-up, whatever hangs on it: hashes are made of the hashes
- * of what is referred to, so functions and strings are looked up only for locations that are new.
+ * of what is referred to, so functions and strings are looked up only for locations that are new. Frames are
+ * written out at the end, for the samples that are left.
  */
 #ifndef PF_PPROF_MERGE_STATE_H
 #define PF_PPROF_MERGE_STATE_H
 
 #include "base/hash.h"
 #include "base/map.h"
+#include "base/remap.h"
 #include "pprof/merge.h"
 
 /* A growing table. Rows are plain structs; `rows` moves when it grows. */
@@ -35,7 +40,14 @@ typedef struct pf_label_set {
     uint32_t ntext;  /* the first so many have texts, the others numbers */
 } pf_label_set;
 
-enum { PF_MERGE_TABLES = 13 };
+typedef struct pf_merge_node {
+    uint32_t parent; /* before it; of node 0, the root, itself */
+    uint32_t location;
+    uint32_t depth;
+    uint32_t sample; /* without labels; PF_NO_INDEX for none */
+} pf_merge_node;
+
+enum { PF_MERGE_TABLES = 14 };
 
 struct pf_merge {
     pf_budget *budget;
@@ -54,9 +66,10 @@ struct pf_merge {
             pf_rows location;
             pf_rows label;
             pf_rows label_set;
-            pf_rows sample; /* label_off is the number of the label set until the end */
-            pf_rows sample_location;
-            pf_rows value;   /* int64_t, modulo 2^64 */
+            pf_rows node;   /* pf_merge_node */
+            pf_rows sample; /* loc_off and label_off are its leaf and its label set until the end */
+            pf_rows sample_location; /* filled at the end */
+            pf_rows value;           /* int64_t, modulo 2^64 */
             pf_rows carry;   /* int64_t: how often the sum beside it left int64; may be shorter */
             pf_rows comment; /* string numbers */
             pf_rows sample_type;
@@ -66,9 +79,16 @@ struct pf_merge {
     size_t table_bytes;
     union {
         struct {
-            pf_map strings, mappings, functions, locations, label_sets, samples, comments;
+            pf_map strings, mappings, functions, locations, label_sets, comments;
         };
-        pf_map map[7];
+        pf_map map[6];
+    };
+    union {
+        struct {
+            pf_remap nodes;    /* parent << 32 | location */
+            pf_remap labelled; /* node << 32 | label set: samples */
+        };
+        pf_remap pair[2];
     };
 
     __int128 duration;
@@ -77,14 +97,30 @@ struct pf_merge {
     uint32_t drop_frames, keep_frames, default_sample_type, doc_url;
 };
 
+/* A frame of the sample before, from the root on. */
+typedef struct pf_merge_step {
+    uint32_t location; /* of the profile */
+    uint32_t node;     /* of the merge */
+} pf_merge_step;
+
+/* What became of the labels from some place of label[] on. */
+typedef struct pf_merge_labels {
+    uint32_t n; /* 0: not known yet */
+    uint32_t set;
+} pf_merge_labels;
+
 /* A profile that is being added, and what is known of its rows. In the scratch arena. */
 typedef struct pf_merge_view {
     const pf_profile *p;
+    const pf_tree *tree;  /* its samples, where the profile has none itself; else NULL */
     pf_hash *string_hash; /* their content, as a merge tells it apart */
     pf_hash *mapping_hash, *function_hash, *location_hash;
-    uint32_t *mapping;  /* numbers in the merge, or PF_NO_INDEX while not looked up */
-    uint32_t *location; /* likewise */
-    char *bytes;        /* to put together what is hashed: enough for any row */
+    uint32_t *mapping;           /* numbers in the merge, or PF_NO_INDEX while not looked up */
+    uint32_t *location;          /* likewise */
+    pf_merge_step *path;         /* enough for the deepest stack */
+    uint32_t depth;              /* steps in it */
+    pf_merge_labels *label_runs; /* by label_off */
+    char *bytes;                 /* to put together what is hashed: enough for any row */
     struct pf_label_key *labels;
 } pf_merge_view;
 
@@ -95,6 +131,10 @@ pf_code pf_merge_memory(pf_merge *m, pf_arena *a, size_t count, size_t size, voi
 /* `more` rows at the end of the table, which are counted and not filled: *at is the first. */
 pf_code pf_merge_append(pf_merge *m, pf_rows *t, size_t more, uint32_t *at, pf_error *err);
 
+/* Room for what a tree brings to a merge that is still empty, where the limits have it: what grows by steps is
+ * copied, and touches twice the memory. */
+void pf_merge_reserve(pf_merge *m, const pf_profile *p, const pf_tree *tree);
+
 /* Where tables are larger than the caches, a look-up waits for memory: asked for this many rows ahead,
  * it is there in time. */
 enum { PF_MERGE_AHEAD = 8 };
@@ -104,15 +144,24 @@ static inline void pf_merge_prefetch(const pf_map *map, pf_hash key)
         __builtin_prefetch(&map->slots[key.lo & (map->cap - 1)]);
 }
 
-/* pf_map_at within the limits. */
+/* pf_map_at and pf_remap_at within the limits. */
 pf_code pf_merge_slot(pf_merge *m, pf_map *map, pf_hash key, uint32_t **slot, pf_error *err);
+pf_code pf_merge_pair(pf_merge *m, pf_remap *map, uint32_t a, uint32_t b, uint32_t **slot,
+                      pf_error *err);
 
-/* Numbers of the profile's rows in the merge, which gets them where it has them not. */
-pf_code pf_merge_view_make(pf_merge *m, const pf_profile *p, pf_merge_view *v, pf_error *err);
+/* Numbers of the profile's rows in the merge, which gets them where it has them not; that of a location goes
+ * into v->location. */
+pf_code pf_merge_view_make(pf_merge *m, const pf_profile *p, const pf_tree *tree, pf_merge_view *v,
+                           pf_error *err);
 pf_code pf_merge_string(pf_merge *m, pf_hash hash, pf_str s, uint32_t *out, pf_error *err);
 pf_code pf_merge_mapping(pf_merge *m, pf_merge_view *v, uint32_t i, uint32_t *out, pf_error *err);
-pf_code pf_merge_location(pf_merge *m, pf_merge_view *v, uint32_t i, uint32_t *out, pf_error *err);
-pf_code pf_merge_label_set(pf_merge *m, pf_merge_view *v, const pf_sample *s, uint32_t *out,
-                           pf_error *err);
+pf_code pf_merge_add_location(pf_merge *m, pf_merge_view *v, uint32_t i, pf_error *err);
+pf_code pf_merge_label_set(pf_merge *m, pf_merge_view *v, uint32_t label_off, uint32_t label_n,
+                           uint32_t *out, pf_error *err);
+
+static inline pf_code pf_merge_location(pf_merge *m, pf_merge_view *v, uint32_t i, pf_error *err)
+{
+    return v->location[i] == PF_NO_INDEX ? pf_merge_add_location(m, v, i, err) : PF_OK;
+}
 
 #endif

@@ -48,20 +48,27 @@ static size_t most(size_t a, size_t b)
     return a > b ? a : b;
 }
 
-/* The most bytes that hashing any row of the profile takes. */
-static size_t widest_row(const pf_profile *p, size_t *labels)
+/* The largest of what rows hold many of. */
+typedef struct widest {
+    size_t locations, labels;
+    size_t bytes; /* that hashing any row takes */
+} widest;
+
+static widest widest_rows(const pf_profile *p, const pf_tree *tree)
 {
-    size_t lines = 0, locations = 0;
-    *labels = 0;
+    size_t lines = 0;
+    widest w = {0};
     for (uint32_t i = 0; i < p->nlocation; i++)
         lines = most(lines, p->location[i].line_n);
-    for (uint32_t i = 0; i < p->nsample; i++) {
-        locations = most(locations, p->sample[i].loc_n);
-        *labels = most(*labels, p->sample[i].label_n);
+    for (uint32_t i = 0; !tree && i < p->nsample; i++) {
+        w.locations = most(w.locations, p->sample[i].loc_n);
+        w.labels = most(w.labels, p->sample[i].label_n);
     }
-    size_t bytes = sizeof(location_bytes) + lines * sizeof(line_bytes);
-    bytes = most(bytes, (1 + locations) * sizeof(uint32_t));
-    return most(bytes, *labels * sizeof(label_bytes));
+    for (uint32_t i = 0; tree && i < tree->nsample; i++)
+        w.labels = most(w.labels, tree->sample[i].label_n);
+    w.bytes =
+        most(sizeof(location_bytes) + lines * sizeof(line_bytes), w.labels * sizeof(label_bytes));
+    return w;
 }
 
 /* As google/pprof's mappingKey: sizes that differ within a page are the same. */
@@ -112,11 +119,11 @@ static void hash_rows(const pf_merge *m, pf_merge_view *v)
         v->location_hash[i] = hash_location(m, v, &p->location[i]);
 }
 
-pf_code pf_merge_view_make(pf_merge *m, const pf_profile *p, pf_merge_view *v, pf_error *err)
+pf_code pf_merge_view_make(pf_merge *m, const pf_profile *p, const pf_tree *tree, pf_merge_view *v,
+                           pf_error *err)
 {
-    *v = (pf_merge_view){.p = p};
-    size_t labels;
-    size_t widest = widest_row(p, &labels);
+    *v = (pf_merge_view){.p = p, .tree = tree};
+    widest w = widest_rows(p, tree);
     const struct {
         void *out;
         size_t count, size;
@@ -127,8 +134,10 @@ pf_code pf_merge_view_make(pf_merge *m, const pf_profile *p, pf_merge_view *v, p
         {&v->location_hash, p->nlocation, sizeof(pf_hash)},
         {&v->mapping, p->nmapping, sizeof *v->mapping},
         {&v->location, p->nlocation, sizeof *v->location},
-        {&v->bytes, widest, 1},
-        {&v->labels, labels, sizeof(pf_label_key)},
+        {&v->path, w.locations, sizeof *v->path},
+        {&v->label_runs, p->nlabel, sizeof *v->label_runs},
+        {&v->bytes, w.bytes, 1},
+        {&v->labels, w.labels, sizeof(pf_label_key)},
     };
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
         void *got;
@@ -139,6 +148,7 @@ pf_code pf_merge_view_make(pf_merge *m, const pf_profile *p, pf_merge_view *v, p
     }
     memset(v->mapping, 0xff, p->nmapping * sizeof *v->mapping);
     memset(v->location, 0xff, p->nlocation * sizeof *v->location);
+    memset(v->label_runs, 0, p->nlabel * sizeof *v->label_runs);
     hash_rows(m, v);
     return PF_OK;
 }
@@ -246,7 +256,7 @@ static pf_code new_location(pf_merge *m, pf_merge_view *v, const pf_location *fr
     return code;
 }
 
-pf_code pf_merge_location(pf_merge *m, pf_merge_view *v, uint32_t i, uint32_t *out, pf_error *err)
+pf_code pf_merge_add_location(pf_merge *m, pf_merge_view *v, uint32_t i, pf_error *err)
 {
     /* They are usually numbered as stacks name them first. */
     if (i + PF_MERGE_AHEAD < v->p->nlocation)
@@ -256,7 +266,7 @@ pf_code pf_merge_location(pf_merge *m, pf_merge_view *v, uint32_t i, uint32_t *o
     if (!code && *slot == PF_MAP_EMPTY)
         code = new_location(m, v, &v->p->location[i], slot, err);
     if (!code)
-        *out = v->location[i] = *slot;
+        v->location[i] = *slot;
     return code;
 }
 
@@ -275,13 +285,14 @@ static int label_key_cmp(const void *a, const void *b)
 }
 
 /* The labels that count: as google/pprof, a text where there is one, else a number or a unit. */
-static size_t sort_labels(const pf_merge_view *v, const pf_sample *s, uint32_t *ntext)
+static size_t sort_labels(const pf_merge_view *v, const pf_label *label, uint32_t label_n,
+                          uint32_t *ntext)
 {
     size_t n = 0;
     bool sorted = true;
     *ntext = 0;
-    for (uint32_t i = 0; i < s->label_n; i++) {
-        const pf_label *l = &v->p->label[s->label_off + i];
+    for (uint32_t i = 0; i < label_n; i++) {
+        const pf_label *l = &label[i];
         if (!l->str && !l->num && !l->unit)
             continue;
         *ntext += l->str != 0;
@@ -349,15 +360,14 @@ static pf_code new_label_set(pf_merge *m, const pf_merge_view *v, const pf_label
     return code;
 }
 
-pf_code pf_merge_label_set(pf_merge *m, pf_merge_view *v, const pf_sample *s, uint32_t *out,
-                           pf_error *err)
+static pf_code find_label_set(pf_merge *m, pf_merge_view *v, const pf_label *label,
+                              uint32_t label_n, uint32_t *out, pf_error *err)
 {
     pf_label_set set = {0};
-    set.n = (uint32_t)sort_labels(v, s, &set.ntext);
+    set.n = (uint32_t)sort_labels(v, label, label_n, &set.ntext);
     *out = PF_NO_INDEX;
     if (!set.n)
         return PF_OK;
-    const pf_label *label = &v->p->label[s->label_off];
     uint32_t *slot;
     pf_code code = pf_merge_slot(m, &m->label_sets, label_set_hash(m, v, label, set.n), &slot, err);
     if (!code && *slot == PF_MAP_EMPTY)
@@ -365,4 +375,21 @@ pf_code pf_merge_label_set(pf_merge *m, pf_merge_view *v, const pf_sample *s, ui
     if (!code)
         *out = *slot;
     return code;
+}
+
+pf_code pf_merge_label_set(pf_merge *m, pf_merge_view *v, uint32_t label_off, uint32_t label_n,
+                           uint32_t *out, pf_error *err)
+{
+    *out = PF_NO_INDEX;
+    if (!label_n)
+        return PF_OK;
+    pf_merge_labels *known = &v->label_runs[label_off];
+    if (known->n != label_n) { /* many samples may share a run */
+        pf_code code = find_label_set(m, v, &v->p->label[label_off], label_n, &known->set, err);
+        if (code)
+            return code;
+        known->n = label_n;
+    }
+    *out = known->set;
+    return PF_OK;
 }

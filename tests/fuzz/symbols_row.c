@@ -60,15 +60,29 @@ static void check_again(pf_symrow *row, pf_arena *a)
     pf_buf_free(&bytes);
 }
 
+/* What a merge does with the row. */
+static void add_up(const pf_symrow *row)
+{
+    enum { MAX = 1 << 20 };
+    pf_sum sum;
+    pf_profile p;
+    pf_tree tree;
+    if (pf_sum_init(&sum, row->nsample_type, store.all.next[PF_TABLE_STACK], MAX, NULL))
+        return;
+    pf_merge *m = pf_merge_new(NULL, MAX);
+    if (!pf_sum_add(&sum, row, NULL) &&
+        !pf_resolve_sum(&store.resolver, &store.all, &sum, row->header, &row->maps,
+                        row->maps ? 1 : 0, &p, &tree, NULL) &&
+        !pf_merge_add_header(m, &p, NULL) && !pf_merge_add_tree(m, &p, &tree, NULL) &&
+        !pf_merge_finish(m, &p, NULL))
+        pf_test_check_references(&p);
+    pf_merge_free(m);
+    pf_sum_free(&sum);
+}
+
 static void check_row(pf_symrow *row, pf_arena *a)
 {
-    pf_sum sum;
-    pf_symrow total;
-    if (!pf_sum_init(&sum, row->nsample_type, store.all.next[PF_TABLE_STACK], 1 << 20, NULL)) {
-        if (!pf_sum_add(&sum, row, NULL))
-            pf_sum_row(&sum, a, &total, NULL);
-        pf_sum_free(&sum);
-    }
+    add_up(row);
     pf_profile p;
     if (!pf_resolve(&store.resolver, &store.all, row, &row->maps, row->maps ? 1 : 0, &p, NULL))
         pf_test_check_references(&p);

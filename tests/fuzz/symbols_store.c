@@ -38,18 +38,20 @@ static bool comes_back(pf_test_symbols *s, const pf_profile *p, pf_buf *row)
 /* The row TIMES times, added up, resolved and merged. */
 static pf_code merge_by_number(pf_test_symbols *s, pf_str bytes, pf_merge *m, pf_profile *out)
 {
-    pf_symrow row, total;
+    pf_symrow row;
     pf_sum sum;
+    pf_tree tree;
     pf_arena a;
     pf_arena_init(&a, NULL, 0);
     check(!pf_symrow_decode(&row, 0, bytes, &a, NULL));
     check(!pf_sum_init(&sum, row.nsample_type, s->all.next[PF_TABLE_STACK], 0, NULL));
     for (int i = 0; i < TIMES; i++)
         check(!pf_sum_add(&sum, &row, NULL));
-    check(!pf_sum_row(&sum, &a, &total, NULL));
-    total.header = row.header;
-    check(!pf_resolve(&s->resolver, &s->all, &total, &row.maps, row.maps ? 1 : 0, out, NULL));
-    pf_code code = pf_merge_add(m, out, NULL);
+    check(!pf_resolve_sum(&s->resolver, &s->all, &sum, row.header, &row.maps, row.maps ? 1 : 0, out,
+                          &tree, NULL));
+    pf_code code = pf_merge_add_header(m, out, NULL);
+    if (!code)
+        code = pf_merge_add_tree(m, out, &tree, NULL);
     if (!code)
         code = pf_merge_finish(m, out, NULL);
     pf_sum_free(&sum);

@@ -70,12 +70,36 @@ static void test_a_budget_ends_growth(void **state)
     assert_int_equal(pf_budget_used(&b), 0);
 }
 
+static void test_reserved_room_is_not_outgrown(void **state)
+{
+    (void)state;
+    pf_budget b;
+    pf_map m;
+    pf_budget_init(&b, 1 << 20);
+    pf_map_init(&m, &b);
+    *pf_map_at(&m, key(0)) = 0;
+    assert_true(pf_map_reserve(&m, 1000));
+    size_t bytes = pf_map_bytes(&m);
+    assert_int_equal(pf_budget_used(&b), bytes);
+    for (uint32_t i = 1; i < 1000; i++)
+        *pf_map_at(&m, key(i)) = i;
+    assert_int_equal(pf_map_bytes(&m), bytes);
+    assert_true(pf_map_reserve(&m, 10));
+    assert_false(pf_map_reserve(&m, 1 << 20)); /* the budget */
+    assert_int_equal(pf_map_bytes(&m), bytes);
+    for (uint32_t i = 0; i < 1000; i++)
+        assert_int_equal(pf_map_get(&m, key(i)), i);
+    pf_map_free(&m);
+    assert_int_equal(pf_budget_used(&b), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_is_put_is_found),
         cmocka_unit_test(test_keys_differ_in_either_half),
         cmocka_unit_test(test_a_budget_ends_growth),
+        cmocka_unit_test(test_reserved_room_is_not_outgrown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

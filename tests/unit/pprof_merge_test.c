@@ -194,6 +194,54 @@ static void test_stacks_differ_by_order_and_length(void **state)
     pf_merge_free(r.m);
 }
 
+/* The same samples as a profile has them and as a tree. */
+static void test_trees_merge_with_profiles(void **state)
+{
+    (void)state;
+    made a, b;
+    make(&a);
+    uint32_t x = location(&a, PF_NO_INDEX, 1), y = location(&a, PF_NO_INDEX, 2);
+    sample(&a, 1, 2, (uint32_t[]){x, y});
+    sample(&a, 2, 1, (uint32_t[]){y});
+    label(&a, "k", "v", 0, NULL);
+    make(&b);
+    y = location(&b, PF_NO_INDEX, 2), x = location(&b, PF_NO_INDEX, 1);
+    simple(&b, 3, 0);
+    label(&b, "k", "v", 0, NULL);
+    b.p.nsample = 0;
+    b.p.nlocation = 2;
+    /* y; x called from y, twice; the stack (y, x) */
+    const pf_tree_node node[] = {{0, 0}, {0, y}, {1, x}, {1, x}, {0, x}, {4, y}};
+    const pf_tree_sample rows[] = {{2, 0, 0}, {3, 0, 0}, {1, 0, 1}, {1, 0, 1},
+                                   {1, 0, 0}, {0, 0, 0}, {5, 0, 0}, {0, 0, 0}};
+    const int64_t value[] = {10, 100, 20, 200, 5, 7, 9, 0};
+    const pf_tree tree = {node, rows, value, 6, 8};
+    for (int first = 0; first < 2; first++) {
+        pf_profile p;
+        pf_error err;
+        pf_merge *m = pf_merge_new(NULL, 0);
+        if (!first)
+            assert_int_equal(pf_merge_add(m, &a.p, &err), PF_OK);
+        assert_int_equal(pf_merge_add_header(m, &b.p, &err), PF_OK);
+        assert_int_equal(pf_merge_add_tree(m, &b.p, &tree, &err), PF_OK);
+        if (first)
+            assert_int_equal(pf_merge_add(m, &a.p, &err), PF_OK);
+        assert_int_equal(pf_merge_finish(m, &p, &err), PF_OK);
+        pf_test_check_references(&p);
+        assert_int_equal(p.nsample, 5);
+        const int64_t want[] = {111, 222, 5, 7, 9}; /* xy, y labelled, y, none, yx */
+        for (int i = 0; i < 5; i++)
+            assert_int_equal(p.value[i], want[i]);
+        assert_int_equal(p.sample[1].label_n, 1);
+        assert_int_equal(p.sample[3].loc_n, 0);
+        assert_int_equal(p.nlocation, 2);
+        const uint32_t *frames = p.sample_location + p.sample[4].loc_off;
+        assert_int_equal(p.location[frames[0]].address, 2);
+        assert_int_equal(p.location[frames[1]].address, 1);
+        pf_merge_free(m);
+    }
+}
+
 static void test_zero_samples_go_with_what_they_refer_to(void **state)
 {
     (void)state;
@@ -825,6 +873,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same_stacks_add_up_in_order_of_appearance),
         cmocka_unit_test(test_stacks_differ_by_order_and_length),
+        cmocka_unit_test(test_trees_merge_with_profiles),
         cmocka_unit_test(test_zero_samples_go_with_what_they_refer_to),
         cmocka_unit_test(test_first_mapping_of_the_first_profile_that_has_one),
         cmocka_unit_test(test_mapping_identity),

@@ -124,8 +124,9 @@ static void made_up_profiles_come_back(void **state)
 static pf_code merge_rows(pf_test_symbols *s, const pf_buf *rows, size_t n, pf_merge *m,
                           pf_profile *out, pf_error *err)
 {
-    pf_symrow row, total = {0};
+    pf_symrow row;
     pf_sum sum = {0};
+    pf_tree tree;
     uint32_t maps[64], header = 0;
     pf_arena a;
     pf_arena_init(&a, NULL, 0);
@@ -141,12 +142,11 @@ static pf_code merge_rows(pf_test_symbols *s, const pf_buf *rows, size_t n, pf_m
             code = pf_sum_add(&sum, &row, err);
     }
     if (!code)
-        code = pf_sum_row(&sum, &a, &total, err);
-    total.header = header;
+        code = pf_resolve_sum(&s->resolver, &s->all, &sum, header, maps, n, out, &tree, err);
     if (!code)
-        code = pf_resolve(&s->resolver, &s->all, &total, maps, n, out, err);
+        code = pf_merge_add_header(m, out, err);
     if (!code)
-        code = pf_merge_add(m, out, err);
+        code = pf_merge_add_tree(m, out, &tree, err);
     pf_sum_free(&sum);
     pf_arena_free(&a);
     return code ? code : pf_merge_finish(m, out, err);

@@ -279,6 +279,85 @@ static void a_resolver_recovers(void **state)
     }
 }
 
+/* The merge of some samples of one type, added up by number. */
+static pf_code merge_sum(const pf_symrow *row, pf_merge *m, pf_profile *p, pf_error *err)
+{
+    pf_sum sum;
+    pf_tree tree;
+    must(pf_sum_init(&sum, 1, 100, 0, NULL));
+    must(pf_sum_add(&sum, row, NULL));
+    pf_code code =
+        pf_resolve_sum(&resolver, &tables, &sum, row->header, &row->maps, 1, p, &tree, err);
+    if (!code)
+        code = pf_merge_add_header(m, p, err);
+    if (!code)
+        code = pf_merge_add_tree(m, p, &tree, err);
+    if (!code)
+        code = pf_merge_finish(m, p, err);
+    pf_sum_free(&sum);
+    return code;
+}
+
+static void a_sum_merges_what_has_two_numbers(void **state)
+{
+    (void)state;
+    pf_symrow row = make_row(3);
+    pf_profile p;
+    pf_merge *m = pf_merge_new(NULL, 0);
+    must(pf_tables_add_node(&tables, (pf_sym_node){2, 1}, NULL)); /* called from node 2 */
+    must(pf_tables_add_stack(&tables, 3, NULL));
+    row.maps = 2; /* has mapping 1 by its content */
+    must(merge_sum(&row, m, &p, NULL));
+    pf_test_check_references(&p);
+    assert_int_equal(p.nsample, 2);
+    assert_int_equal(p.value[0], 10 + 20);
+    assert_int_equal(p.value[1], 30);
+    assert_int_equal(p.nlocation, 1);
+    assert_int_equal(p.nfunction, 1);
+    assert_int_equal(p.location[0].address, 0x2010);
+    assert_int_equal(p.sample[0].loc_n, 1);
+    assert_int_equal(p.sample[1].loc_n, 2);
+    pf_merge_free(m);
+}
+
+static void zero_sums_leave_nothing_behind(void **state)
+{
+    (void)state;
+    pf_symrow row = make_row(3);
+    pf_profile p;
+    pf_merge *m = pf_merge_new(NULL, 0);
+    must(pf_tables_add_location(&tables, &(pf_sym_location){.address = 9}, NULL, NULL));
+    must(pf_tables_add_node(&tables, (pf_sym_node){1, 3}, NULL));
+    must(pf_tables_add_stack(&tables, 3, NULL));
+    values[2] = 0;
+    labels[2] = 1;
+    row.maps = 2;
+    must(merge_sum(&row, m, &p, NULL));
+    assert_int_equal(p.nsample, 1);
+    assert_int_equal(p.nlocation, 1);
+    assert_int_equal(p.nlabel, 0);
+    pf_merge_free(m);
+}
+
+static void a_sum_of_nothing_is_damage(void **state)
+{
+    (void)state;
+    pf_symrow row = make_row(1);
+    pf_profile p;
+    pf_error err;
+    pf_merge *m = pf_merge_new(NULL, 0);
+    stacks[0] = 50;
+    assert_int_equal(merge_sum(&row, m, &p, &err), PF_INTERNAL);
+    assert_non_null(strstr(err.msg, "stack 50 refers to nothing"));
+    stacks[0] = 1;
+    labels[0] = 50;
+    assert_int_equal(merge_sum(&row, m, &p, &err), PF_INTERNAL);
+    assert_non_null(strstr(err.msg, "label set 50 refers to nothing"));
+    labels[0] = 0;
+    must(merge_sum(&row, m, &p, NULL));
+    pf_merge_free(m);
+}
+
 static void sample_types_are_counted(void **state)
 {
     (void)state;
@@ -328,6 +407,9 @@ int main(void)
         CASE(numbers_of_nothing_are_damage),
         CASE(entries_of_nothing_are_damage),
         CASE(a_resolver_recovers),
+        CASE(a_sum_merges_what_has_two_numbers),
+        CASE(zero_sums_leave_nothing_behind),
+        CASE(a_sum_of_nothing_is_damage),
         CASE(sample_types_are_counted),
         CASE(memory_has_a_ceiling),
     };

@@ -1,5 +1,4 @@
 #include "storage/local/symbols/sum.h"
-#include "support/group_arena.h"
 #include "support/symbols_path.h"
 
 #include <setjmp.h>
@@ -22,32 +21,33 @@ static pf_code add(pf_sum *s, uint64_t stack, uint64_t labels, int64_t a, int64_
     return pf_sum_add(s, &r, err);
 }
 
-static void assert_entry(const pf_symrow *r, uint32_t i, uint64_t stack, uint64_t labels, int64_t a,
+static int64_t value_of(const pf_sum *s, uint32_t entry, uint32_t type)
+{
+    return ((const int64_t *)s->value.data)[entry * s->nsample_type + type];
+}
+
+static void assert_entry(const pf_sum *s, uint32_t i, uint32_t stack, uint32_t labels, int64_t a,
                          int64_t b)
 {
-    assert_int_equal(r->stack[i], stack);
-    assert_int_equal(r->labels ? r->labels[i] : 0, labels);
-    assert_int_equal(r->value[i], a);
-    assert_int_equal(r->value[r->nsample + i], b);
+    assert_int_equal(((uint32_t *)s->stack.data)[i], stack);
+    assert_int_equal(((uint32_t *)s->labels.data)[i], labels);
+    assert_int_equal(value_of(s, i, 0), a);
+    assert_int_equal(value_of(s, i, 1), b);
 }
 
 static void equal_stacks_add_up(void **state)
 {
     (void)state;
     pf_sum s;
-    pf_symrow r;
     assert_int_equal(pf_sum_init(&s, 2, 100, 0, NULL), PF_OK);
     add(&s, 99, 0, 1, 10, NULL);
     add(&s, 7, 0, 2, 20, NULL);
     add(&s, 99, 0, 3, -30, NULL);
     add(&s, 0, 0, 4, 40, NULL); /* the empty stack is one, too */
-    assert_int_equal(pf_sum_row(&s, &ga_arena, &r, NULL), PF_OK);
-    assert_int_equal(r.nsample, 3);
-    assert_int_equal(r.nsample_type, 2);
-    assert_null(r.labels);
-    assert_entry(&r, 0, 0, 0, 4, 40);
-    assert_entry(&r, 1, 7, 0, 2, 20);
-    assert_entry(&r, 2, 99, 0, 4, -20);
+    assert_int_equal(pf_sum_count(&s), 3);
+    assert_entry(&s, 0, 99, 0, 4, -20); /* in the order in which they came */
+    assert_entry(&s, 1, 7, 0, 2, 20);
+    assert_entry(&s, 2, 0, 0, 4, 40);
     pf_sum_free(&s);
 }
 
@@ -55,29 +55,25 @@ static void labels_set_samples_apart(void **state)
 {
     (void)state;
     pf_sum s;
-    pf_symrow r;
     assert_int_equal(pf_sum_init(&s, 2, 100, 0, NULL), PF_OK);
     add(&s, 5, 0, 1, 1, NULL);
     add(&s, 5, 2, 10, 10, NULL);
     add(&s, 5, UINT32_MAX, 100, 100, NULL);
     add(&s, 5, 2, 10, 10, NULL);
     add(&s, 5, 0, 1, 1, NULL);
-    assert_int_equal(pf_sum_row(&s, &ga_arena, &r, NULL), PF_OK);
-    assert_int_equal(r.nsample, 3);
-    assert_entry(&r, 0, 5, 0, 2, 2);
-    assert_entry(&r, 1, 5, 2, 20, 20);
-    assert_entry(&r, 2, 5, UINT32_MAX, 100, 100);
+    assert_int_equal(pf_sum_count(&s), 3);
+    assert_entry(&s, 0, 5, 0, 2, 2);
+    assert_entry(&s, 1, 5, 2, 20, 20);
+    assert_entry(&s, 2, 5, UINT32_MAX, 100, 100);
     pf_sum_free(&s);
 }
 
-static void nothing_added_is_an_empty_row(void **state)
+static void nothing_added_is_no_entry(void **state)
 {
     (void)state;
     pf_sum s;
-    pf_symrow r;
     assert_int_equal(pf_sum_init(&s, 2, 0, 0, NULL), PF_OK);
-    assert_int_equal(pf_sum_row(&s, &ga_arena, &r, NULL), PF_OK);
-    assert_int_equal(r.nsample, 0);
+    assert_int_equal(pf_sum_count(&s), 0);
     pf_sum_free(&s);
 }
 
@@ -86,19 +82,17 @@ static void a_sum_that_leaves_int64_goes_on_elsewhere(void **state)
     (void)state;
     for (uint64_t labels = 0; labels < 2; labels++) {
         pf_sum s;
-        pf_symrow r;
         assert_int_equal(pf_sum_init(&s, 2, 10, 0, NULL), PF_OK);
         add(&s, 3, labels, 5, INT64_MAX, NULL);
         add(&s, 3, labels, 6, 1, NULL); /* neither value is added to the first */
         add(&s, 3, labels, 7, INT64_MIN, NULL);
         add(&s, 3, labels, 7, -2, NULL);
-        assert_int_equal(pf_sum_row(&s, &ga_arena, &r, NULL), PF_OK);
-        assert_int_equal(r.nsample, 3);
+        assert_int_equal(pf_sum_count(&s), 3);
         __int128 a = 0, b = 0;
-        for (uint32_t i = 0; i < r.nsample; i++) {
-            assert_int_equal(r.stack[i], 3);
-            a += r.value[i];
-            b += r.value[r.nsample + i];
+        for (uint32_t i = 0; i < pf_sum_count(&s); i++) {
+            assert_int_equal(((uint32_t *)s.stack.data)[i], 3);
+            a += value_of(&s, i, 0);
+            b += value_of(&s, i, 1);
         }
         assert_true(a == 25);
         assert_true(b == (__int128)INT64_MAX + 1 + INT64_MIN - 2);
@@ -129,7 +123,6 @@ static void stacks_may_come_to_reach_further(void **state)
 {
     (void)state;
     pf_sum s;
-    pf_symrow r;
     assert_int_equal(pf_sum_init(&s, 2, 4, 0, NULL), PF_OK);
     add(&s, 3, 0, 1, 1, NULL);
     assert_int_equal(add(&s, 5000, 0, 1, 1, NULL), PF_INTERNAL);
@@ -137,10 +130,9 @@ static void stacks_may_come_to_reach_further(void **state)
     assert_int_equal(pf_sum_reach(&s, 2, NULL), PF_OK); /* never less */
     assert_int_equal(add(&s, 5000, 0, 2, 2, NULL), PF_OK);
     assert_int_equal(add(&s, 3, 0, 1, 1, NULL), PF_OK);
-    assert_int_equal(pf_sum_row(&s, &ga_arena, &r, NULL), PF_OK);
-    assert_int_equal(r.nsample, 2);
-    assert_entry(&r, 0, 3, 0, 2, 2);
-    assert_entry(&r, 1, 5000, 0, 2, 2);
+    assert_int_equal(pf_sum_count(&s), 2);
+    assert_entry(&s, 0, 3, 0, 2, 2);
+    assert_entry(&s, 1, 5000, 0, 2, 2);
     pf_sum_free(&s);
 }
 
@@ -173,11 +165,11 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(equal_stacks_add_up),
         cmocka_unit_test(labels_set_samples_apart),
-        cmocka_unit_test(nothing_added_is_an_empty_row),
+        cmocka_unit_test(nothing_added_is_no_entry),
         cmocka_unit_test(a_sum_that_leaves_int64_goes_on_elsewhere),
         cmocka_unit_test(what_rows_can_not_be_is_refused),
         cmocka_unit_test(stacks_may_come_to_reach_further),
         cmocka_unit_test(memory_has_a_ceiling),
     };
-    return cmocka_run_group_tests(tests, ga_set_up, ga_tear_down);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -334,21 +334,18 @@ static pf_code add_query(merging *m, const pf_query *q, char *single, pf_error *
     return code;
 }
 
+/* The header is any of them: the samples' types are the same. */
 static pf_code add_sum(merging *m, group *g, pf_error *err)
 {
-    pf_symrow row;
     pf_profile p;
-    pf_code code = pf_sum_row(&g->sum, &m->scratch, &row, err);
-    if (code)
-        return code;
-    row.header = g->header; /* any of them: the samples' types are the same */
+    pf_tree tree;
     pthread_rwlock_rdlock(&g->view->lock);
-    code = pf_resolve(&m->resolver, &g->view->tables, &row, (const uint32_t *)g->maps.data,
-                      g->maps.len / sizeof(uint32_t), &p, err);
+    pf_code code = pf_resolve_sum(&m->resolver, &g->view->tables, &g->sum, g->header,
+                                  (const uint32_t *)g->maps.data, g->maps.len / sizeof(uint32_t),
+                                  &p, &tree, err);
     if (!code)
-        code = pf_merge_add_samples(m->merge, &p, err);
+        code = pf_merge_add_tree(m->merge, &p, &tree, err);
     pthread_rwlock_unlock(&g->view->lock);
-    pf_arena_reset(&m->scratch, KEPT_SCRATCH);
     return code;
 }
 

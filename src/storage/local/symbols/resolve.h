@@ -1,7 +1,7 @@
 /* resolve.h: numbers back into a profile.
  *
  * Every number is turned into its location, mapping and function once. Equal content may have
- * several numbers (what a cache forgot was numbered again), so entries are joined by content on the
+ * several numbers (what a cache forgot was numbered again), so pf_resolve joins entries by content on the
  * way: the profile has each mapping, function and location once, as the one that was pushed did.
  *
  *     pf_resolver r;
@@ -15,9 +15,9 @@
 #define PF_STORAGE_LOCAL_SYMBOLS_RESOLVE_H
 
 #include "base/map.h"
-#include "pprof/profile.h"
+#include "pprof/merge.h"
 #include "storage/local/symbols/places.h"
-#include "storage/local/symbols/symrow.h"
+#include "storage/local/symbols/sum.h"
 #include "storage/local/symbols/tables.h"
 
 typedef struct pf_resolver {
@@ -25,9 +25,11 @@ typedef struct pf_resolver {
     size_t max; /* bytes that it may hold; 0: no ceiling */
     pf_buf string, sample_type, sample, value, sample_location, label, mapping, location, line,
         function, comment;
-    pf_buf label_run; /* by label set: offset and count in label */
-    pf_places by_string, by_labels, by_mapping, by_function, by_location; /* number to index */
-    pf_map strings, mappings, functions, locations;                       /* content to index */
+    pf_buf label_run;        /* by label set: offset and count in label */
+    pf_buf node, leaf, path; /* of a tree: nodes, samples; scratch */
+    pf_places by_string, by_labels, by_mapping, by_function, by_location,
+        by_node;                                    /* number to index */
+    pf_map strings, mappings, functions, locations; /* content to index */
 } pf_resolver;
 
 void pf_resolver_init(pf_resolver *r, size_t max_bytes);
@@ -38,6 +40,13 @@ void pf_resolver_free(pf_resolver *r);
  * refers to nothing"; PF_QUERY_LIMIT above max_bytes. */
 pf_code pf_resolve(pf_resolver *r, const pf_tables *t, const pf_symrow *row, const uint32_t *maps,
                    size_t nmaps, pf_profile *out, pf_error *err);
+
+/* What has been added up, for a merge: a profile without samples, and they as a tree of nodes. Entries are not
+ * joined by content, since the merge does that. Samples that are all zero are there without stack and labels.
+ * The tree's values are the sum's. */
+pf_code pf_resolve_sum(pf_resolver *r, const pf_tables *t, const pf_sum *sum, uint32_t header,
+                       const uint32_t *maps, size_t nmaps, pf_profile *out, pf_tree *tree,
+                       pf_error *err);
 
 /* How many sample types the header of this number has; PF_INTERNAL when it is damaged. */
 pf_code pf_resolve_sample_types(const pf_tables *t, uint32_t header, uint32_t *n, pf_error *err);

@@ -40,9 +40,9 @@ size_t pf_sum_bytes(const pf_sum *s)
 }
 
 /* A new entry with no values yet; its number. */
-static uint32_t new_entry(pf_sum *s, uint64_t stack, uint64_t labels)
+static uint32_t new_entry(pf_sum *s, uint32_t stack, uint32_t labels)
 {
-    uint32_t n = (uint32_t)(s->stack.len / sizeof stack);
+    uint32_t n = pf_sum_count(s);
     pf_buf_put(&s->stack, &stack, sizeof stack);
     pf_buf_put(&s->labels, &labels, sizeof labels);
     size_t bytes = s->nsample_type * sizeof(int64_t);
@@ -91,7 +91,7 @@ static pf_code add_sample(pf_sum *s, const pf_symrow *row, uint32_t i, pf_error 
     uint32_t entry = labels ? *labelled : s->plain[stack] - 1;
     if (entry == UINT32_MAX ||
         !add((int64_t *)s->value.data + (size_t)entry * s->nsample_type, row, i, s->nsample_type)) {
-        entry = new_entry(s, stack, labels);
+        entry = new_entry(s, (uint32_t)stack, (uint32_t)labels);
         pf_code code = check_memory(s, err);
         if (code)
             return code;
@@ -113,20 +113,4 @@ pf_code pf_sum_add(pf_sum *s, const pf_symrow *row, pf_error *err)
     for (uint32_t i = 0; i < row->nsample && !code; i++)
         code = add_sample(s, row, i, err);
     return code;
-}
-
-pf_code pf_sum_row(const pf_sum *s, pf_arena *a, pf_symrow *row, pf_error *err)
-{
-    uint32_t n = (uint32_t)(s->stack.len / sizeof(uint64_t));
-    *row = (pf_symrow){.nsample = n, .nsample_type = s->nsample_type};
-    row->stack = (uint64_t *)s->stack.data;
-    row->labels = s->labelled.len ? (uint64_t *)s->labels.data : NULL;
-    row->value = pf_arena_array(a, (size_t)n * s->nsample_type, sizeof *row->value);
-    if (!row->value)
-        return pf_arena_fail(a, err, "a merge");
-    const int64_t *v = (const int64_t *)s->value.data;
-    for (uint32_t i = 0; i < n; i++)
-        for (uint32_t t = 0; t < s->nsample_type; t++)
-            row->value[(size_t)t * n + i] = v[(size_t)i * s->nsample_type + t];
-    return pf_symrow_sort(row, a, err);
 }

@@ -11,7 +11,7 @@
 #define PF_STORAGE_LOCAL_SYMBOLS_SUM_H
 
 #include "base/error.h"
-#include "storage/local/symbols/remap.h"
+#include "base/remap.h"
 #include "storage/local/symbols/symrow.h"
 
 typedef struct pf_sum {
@@ -20,7 +20,7 @@ typedef struct pf_sum {
     size_t max;        /* bytes; 0: no ceiling */
     uint32_t *plain;   /* by stack number, for samples without labels: entry + 1, 0 for none */
     pf_remap labelled; /* stack << 32 | labels to entry */
-    pf_buf stack, labels, value; /* by entry: uint64_t, uint64_t, int64_t[nsample_type] */
+    pf_buf stack, labels, value; /* by entry: uint32_t, uint32_t, int64_t[nsample_type] */
 } pf_sum;
 
 /* PF_INTERNAL out of memory. */
@@ -32,8 +32,12 @@ pf_code pf_sum_reach(pf_sum *s, uint32_t nstack, pf_error *err);
 /* PF_QUERY_LIMIT above `max` bytes; PF_INTERNAL for a stack number out of range. */
 pf_code pf_sum_add(pf_sum *s, const pf_symrow *row, pf_error *err);
 
-/* All entries as one sorted row in `a`, with neither header nor times. */
-pf_code pf_sum_row(const pf_sum *s, pf_arena *a, pf_symrow *row, pf_error *err);
+/* How many entries there are; they stand in the order in which they came. */
+static inline uint32_t pf_sum_count(const pf_sum *s)
+{
+    return (uint32_t)(s->stack.len / sizeof(uint32_t));
+}
+
 size_t pf_sum_bytes(const pf_sum *s); /* memory held */
 void pf_sum_free(pf_sum *s);
 

@@ -1,4 +1,4 @@
-#include "storage/local/symbols/remap.h"
+#include "base/remap.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -65,12 +65,37 @@ static void pairs_do_not_crowd(void **state)
     pf_remap_free(&m);
 }
 
+static void room_and_memory_are_as_agreed(void **state)
+{
+    (void)state;
+    pf_budget b;
+    pf_budget_init(&b, 1 << 20);
+    pf_remap m = {.budget = &b, .seed = 12345};
+    assert_true(pf_remap_reserve(&m, 1000));
+    size_t bytes = pf_remap_bytes(&m);
+    assert_int_equal(pf_budget_used(&b), bytes);
+    for (uint64_t i = 0; i < 1000; i++)
+        *pf_remap_at(&m, i << 32 | 7) = (uint32_t)i;
+    assert_int_equal(pf_remap_bytes(&m), bytes);
+    assert_false(pf_remap_reserve(&m, 1 << 20));
+    for (uint64_t i = 0; i < 1000; i++)
+        assert_int_equal(*pf_remap_at(&m, i << 32 | 7), i);
+    uint64_t n = 1000;
+    for (uint32_t *at; (at = pf_remap_at(&m, n << 32 | 7)); n++)
+        *at = (uint32_t)n;
+    assert_true(n * sizeof(pf_remap_slot) > b.limit / 8); /* the budget has ended it, not before */
+    assert_true(pf_budget_used(&b) <= b.limit);
+    pf_remap_free(&m);
+    assert_int_equal(pf_budget_used(&b), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(values_stand_where_they_were_put),
         cmocka_unit_test(keys_at_the_ends_are_keys),
         cmocka_unit_test(pairs_do_not_crowd),
+        cmocka_unit_test(room_and_memory_are_as_agreed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
