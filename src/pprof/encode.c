@@ -4,16 +4,26 @@
  * is.
  *
  * A message stands behind its length, and lengths are varints, so each message is measured before
- * it is written: measuring is a few additions, moving bytes afterwards is not.
+ * it is written: measuring is a few additions, moving bytes afterwards is not. Stacks are most of a
+ * profile, and the same ids over and over: their varints are made once a location, and put together aside.
  */
 #include "pprof/profile.h"
 
+#include <stdlib.h>
 #include <string.h>
+
+/* The id of a location as it is written; copied whole, which is faster than by its length. */
+typedef struct written_id {
+    char bytes[15];
+    uint8_t n;
+} written_id;
 
 typedef struct encoder {
     const pf_profile *p;
     pf_buf *out;
-    bool over_max; /* the first thing that did not fit was over out->max */
+    written_id *id; /* by location */
+    char *stack;    /* room for the ids of any sample, and one more */
+    bool over_max;  /* the first thing that did not fit was over out->max */
 } encoder;
 
 /* Room for exactly `n` more bytes, or NULL. */
@@ -98,9 +108,35 @@ static void put_value_type(encoder *e, unsigned field, pf_value_type t)
 
 /* ---- samples ---- */
 
-static uint64_t location_id(const pf_profile *p, const pf_sample *s, uint32_t i)
+/* False when out of memory. */
+static bool write_ids(encoder *e)
 {
-    return p->location[p->sample_location[s->loc_off + i]].id;
+    const pf_profile *p = e->p;
+    size_t longest = 0;
+    for (uint32_t i = 0; i < p->nsample; i++)
+        longest = p->sample[i].loc_n > longest ? p->sample[i].loc_n : longest;
+    e->id = calloc((size_t)p->nlocation + 1, sizeof *e->id);
+    e->stack = malloc((longest + 1) * sizeof *e->id);
+    if (!e->id || !e->stack)
+        return false;
+    for (uint32_t i = 0; i < p->nlocation; i++)
+        e->id[i].n = (uint8_t)(put_varint(e->id[i].bytes, p->location[i].id) - e->id[i].bytes);
+    return true;
+}
+
+/* The ids of a stack into e->stack, each behind a tag where they are not packed; how many bytes. */
+static size_t write_stack(encoder *e, const pf_sample *s)
+{
+    const uint32_t *location = e->p->sample_location + s->loc_off;
+    char *at = e->stack;
+    for (uint32_t i = 0; i < s->loc_n; i++) {
+        const written_id *id = &e->id[location[i]];
+        if (s->loc_n <= 2)
+            *at++ = 1 << 3;
+        memcpy(at, id, sizeof *id);
+        at += id->n;
+    }
+    return (size_t)(at - e->stack);
 }
 
 /* A repeated number takes a tag and a length when packed, a tag for each when not. */
@@ -120,14 +156,14 @@ typedef struct sample_sizes {
     size_t all;
 } sample_sizes;
 
-static sample_sizes measure_sample(const pf_profile *p, const pf_sample *s, const int64_t *value)
+static sample_sizes measure_sample(encoder *e, const pf_sample *s, const int64_t *value)
 {
-    sample_sizes z = {0};
-    for (uint32_t i = 0; i < s->loc_n; i++)
-        z.locations += varint_size(location_id(p, s, i));
+    const pf_profile *p = e->p;
+    sample_sizes z = {.locations = write_stack(e, s)};
     for (uint32_t i = 0; i < p->nsample_type; i++)
         z.values += varint_size((uint64_t)value[i]);
-    z.all = repeated_size(z.locations, s->loc_n) + repeated_size(z.values, p->nsample_type);
+    z.all = s->loc_n > 2 ? field_size(z.locations) : z.locations;
+    z.all += repeated_size(z.values, p->nsample_type);
     for (uint32_t i = 0; i < s->label_n; i++) {
         uint64_t v[4];
         size_t size = label_fields(&p->label[s->label_off + i], v);
@@ -139,20 +175,16 @@ static sample_sizes measure_sample(const pf_profile *p, const pf_sample *s, cons
 static void put_sample(encoder *e, const pf_sample *s, const int64_t *value)
 {
     const pf_profile *p = e->p;
-    sample_sizes z = measure_sample(p, s, value);
+    sample_sizes z = measure_sample(e, s, value);
     char *at = room(e, field_size(z.all));
     if (!at)
         return;
     at = put_length(at, 2, z.all);
-    bool packed = s->loc_n > 2;
-    if (packed)
+    if (s->loc_n > 2)
         at = put_length(at, 1, z.locations);
-    for (uint32_t i = 0; i < s->loc_n; i++) {
-        if (!packed)
-            *at++ = 1 << 3;
-        at = put_varint(at, location_id(p, s, i));
-    }
-    packed = p->nsample_type > 2;
+    memcpy(at, e->stack, z.locations);
+    at += z.locations;
+    bool packed = p->nsample_type > 2;
     if (packed)
         at = put_length(at, 2, z.values);
     for (uint32_t i = 0; i < p->nsample_type; i++) {
@@ -277,24 +309,35 @@ static void put_header(encoder *e)
     put_header_scalar(e, 15, p->doc_url, false);
 }
 
+static void put_profile(encoder *e)
+{
+    const pf_profile *p = e->p;
+    const pf_buf *out = e->out;
+    for (uint32_t i = 0; i < p->nsample_type; i++)
+        put_value_type(e, 1, p->sample_type[i]);
+    for (uint32_t i = 0; i < p->nsample && !out->failed; i++)
+        put_sample(e, &p->sample[i], p->value + (size_t)i * p->nsample_type);
+    for (uint32_t i = 0; i < p->nmapping && !out->failed; i++)
+        put_mapping(e, &p->mapping[i]);
+    for (uint32_t i = 0; i < p->nlocation && !out->failed; i++)
+        put_location(e, &p->location[i]);
+    for (uint32_t i = 0; i < p->nfunction && !out->failed; i++)
+        put_function(e, &p->function[i]);
+    for (uint32_t i = 0; i < p->nstring && !out->failed; i++)
+        put_string(e, p->string[i]);
+    put_header(e);
+}
+
 pf_code pf_profile_encode(const pf_profile *p, pf_buf *out, pf_error *err)
 {
     encoder e = {.p = p, .out = out};
-    for (uint32_t i = 0; i < p->nsample_type; i++)
-        put_value_type(&e, 1, p->sample_type[i]);
-    for (uint32_t i = 0; i < p->nsample && !out->failed; i++)
-        put_sample(&e, &p->sample[i], p->value + (size_t)i * p->nsample_type);
-    for (uint32_t i = 0; i < p->nmapping && !out->failed; i++)
-        put_mapping(&e, &p->mapping[i]);
-    for (uint32_t i = 0; i < p->nlocation && !out->failed; i++)
-        put_location(&e, &p->location[i]);
-    for (uint32_t i = 0; i < p->nfunction && !out->failed; i++)
-        put_function(&e, &p->function[i]);
-    for (uint32_t i = 0; i < p->nstring && !out->failed; i++)
-        put_string(&e, p->string[i]);
-    put_header(&e);
+    bool ready = write_ids(&e);
+    if (ready)
+        put_profile(&e);
+    free(e.id);
+    free(e.stack);
     if (e.over_max)
         return pf_fail(err, PF_TOO_LARGE, "the encoded profile is over the limit of %zu bytes",
                        out->max);
-    return out->failed ? pf_fail_nomem(err, "the encoded profile") : PF_OK;
+    return !ready || out->failed ? pf_fail_nomem(err, "the encoded profile") : PF_OK;
 }
