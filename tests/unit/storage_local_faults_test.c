@@ -3,6 +3,7 @@
  */
 #include "base/log.h"
 #include "storage/local/store.h"
+#include "storage/local/walbuffer.h"
 #include "support/fault_vfs.h"
 #include "support/store_fixture.h"
 
@@ -276,6 +277,8 @@ int main(void)
     pf_log_setup(PF_LOG_LEVEL_ERROR, PF_LOG_FORMAT_LOGFMT);
     pf_db_setup();
     fault_vfs_install();
+    if (pf_walbuffer_register() != SQLITE_OK) /* above it */
+        return 1;
     const struct CMUnitTest tests[] = {
         CASE(test_full_disk),
         CASE(test_failing_write),

@@ -1,5 +1,7 @@
 #include "storage/local/db.h"
 
+#include "storage/local/walbuffer.h"
+
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +15,7 @@ static void setup(void)
      * harmless, when SQLite runs already. */
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     sqlite3_initialize();
+    pf_walbuffer_register();
 }
 
 void pf_db_setup(void)
@@ -102,7 +105,8 @@ pf_code pf_db_open(const char *path, int flags, size_t cache, sqlite3 **out, pf_
     int how = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
     if (flags & PF_DB_CREATE)
         how |= SQLITE_OPEN_CREATE;
-    if (sqlite3_open_v2(path, &db, how, NULL) != SQLITE_OK) {
+    const char *vfs = flags & PF_DB_WRITER ? PF_WALBUFFER_VFS : NULL;
+    if (sqlite3_open_v2(path, &db, how, vfs) != SQLITE_OK) {
         pf_code code = db ? pf_db_fail(db, err) : pf_fail_nomem(err, "database");
         sqlite3_close(db);
         return code;

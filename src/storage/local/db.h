@@ -11,8 +11,9 @@
 #include <sqlite3.h>
 
 enum {
-    PF_DB_CREATE = 1,   /* make the file when it is missing */
-    PF_DB_READ_ONLY = 2 /* refuse statements that write */
+    PF_DB_CREATE = 1,    /* make the file when it is missing */
+    PF_DB_READ_ONLY = 2, /* refuse statements that write */
+    PF_DB_WRITER = 4,    /* write the log a transaction at a time (walbuffer.h) */
 };
 
 /* Once a process, before SQLite is used. Thread-safe, repeatable. */

@@ -100,7 +100,7 @@ static void forget_numbers(pf_writer *w)
 
 static pf_code connect(pf_writer *w, pf_error *err)
 {
-    pf_code code = pf_db_open(w->partition->path, 0, w->cache, &w->db, err);
+    pf_code code = pf_db_open(w->partition->path, PF_DB_WRITER, w->cache, &w->db, err);
     if (code) {
         w->db = NULL;
         return code;
