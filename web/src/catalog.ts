@@ -5,7 +5,7 @@ import { api } from "./api";
 import { type Basis, basisOf } from "./basis";
 import type { Format } from "./flame/details";
 import { type Loaded, useLoad } from "./load";
-import { type State, selection } from "./state";
+import { defaults, fresh, type State, selection, unfiltered } from "./state";
 import { update } from "./store";
 import { seconds } from "./time";
 import type { LabelInfo, SampleTypeInfo, TypeInfo } from "./types";
@@ -35,8 +35,11 @@ export function useCatalog(s: State, round: number): Catalog {
     if (!s.service && services.value?.[0]) update({ service: services.value[0] }, "replace");
   }, [s.service, services.value]);
   useEffect(() => {
-    if (!s.service || s.type || types.loading || !types.value?.length) return;
+    if (!s.service || types.loading || !types.value?.length) return;
     const words = types.value.map((t) => t.type);
+    const missed = guess === s.service && s.type !== "" && !words.includes(s.type);
+    if (guess === s.service) guess = "";
+    if (s.type && !missed) return;
     update(
       { type: words.includes("cpu") ? "cpu" : (words.find((t) => t !== "trace") ?? words[0]!) },
       "replace",
@@ -51,6 +54,29 @@ export function useCatalog(s: State, round: number): Catalog {
     labels: labels.value,
     cumulative: chosen?.cumulative ?? true,
   };
+}
+
+/* The service whose type was taken over from the one before it, which may not be among its types. */
+let guess = "";
+
+/* Another service. Most likely it has the same types: its profiles are asked for before that is known. */
+export function chooseService(s: State, service: string): void {
+  guess = service;
+  update({
+    ...fresh,
+    ...unfiltered,
+    service,
+    sample: "",
+    labels: "",
+    baseLabels: "",
+    group: "",
+    grid: false,
+    id: "",
+    baseId: "",
+    fn: "",
+    mode: defaults.mode,
+    view: s.view === "function" ? "explore" : s.view,
+  });
 }
 
 /* In a comparison: of both sides, since labels of either are to choose from. */

@@ -1,6 +1,6 @@
 // Loading: a hook that asks for something whenever its key changes, gives the last question up, and keeps what
 // was there until the new answer is in.
-import { useCallback, useEffect, useRef, useState } from "preact/hooks";
+import { useCallback, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { ApiError } from "./api";
 
 export interface Loaded<T> {
@@ -10,36 +10,40 @@ export interface Loaded<T> {
   again: () => void;
 }
 
-/* `key` says what is asked for; null: nothing. */
+interface Answer<T> {
+  value: T | null;
+  error: ApiError | null;
+  to: string | null; // the question
+}
+
+/* `key` says what is asked for; null: nothing. The question goes out as soon as the page knows it, not after the
+ * next paint; from then on what is there counts as the answer to an older one. */
 export function useLoad<T>(key: string | null, ask: (signal: AbortSignal) => Promise<T>): Loaded<T> {
-  const [state, set] = useState<Omit<Loaded<T>, "again">>({
-    value: null,
-    error: null,
-    loading: key !== null,
-  });
+  const [answer, set] = useState<Answer<T>>({ value: null, error: null, to: null });
   const [round, bump] = useState(0);
   const latest = useRef(ask);
   latest.current = ask;
-  // Only these: `round` asks the same again
-  useEffect(() => {
-    if (key === null) {
-      set({ value: null, error: null, loading: false });
+  const question = key === null ? null : `${round} ${key}`;
+  // Only this: `round` asks the same again
+  useLayoutEffect(() => {
+    if (question === null) {
+      set({ value: null, error: null, to: null });
       return;
     }
     const controller = new AbortController();
-    set((s) => ({ ...s, loading: true }));
     latest.current(controller.signal).then(
       (value) => {
-        if (!controller.signal.aborted) set({ value, error: null, loading: false });
+        if (!controller.signal.aborted) set({ value, error: null, to: question });
       },
       (e: unknown) => {
         if (controller.signal.aborted) return;
         const error = e instanceof ApiError ? e : new ApiError(0, e instanceof Error ? e.message : String(e));
-        set({ value: null, error, loading: false });
+        set({ value: null, error, to: question });
       },
     );
     return () => controller.abort();
-  }, [key, round]);
+  }, [question]);
   const again = useCallback(() => bump((n) => n + 1), []);
-  return { ...state, again };
+  if (question === null) return { value: null, error: null, loading: false, again };
+  return { value: answer.value, error: answer.error, loading: answer.to !== question, again };
 }

@@ -1,6 +1,6 @@
 // Where a picture (flame graph and table) comes from: the server's answers for a selection, a comparison of
 // two, or a dropped file. The rest of the page doesn't care which.
-import { useMemo } from "preact/hooks";
+import { useMemo, useRef } from "preact/hooks";
 import {
   type ApiError,
   ApiError as Problem,
@@ -70,11 +70,18 @@ export function useServerSource(s: State, want: Wanted): Source {
     ready && want.tree
       ? address("flamegraph", { max_nodes: s.more ? moreNodes : nodesWanted, root: s.root })
       : null;
-  const topUrl = ready && want.rows ? address("top", { rows: 1000 }) : null;
   const flame = useLoad(flameUrl, (signal) => api.flame(flameUrl!, signal));
-  const top = useLoad(topUrl, (signal) => api.top(topUrl!, signal));
   const answer = flame.value;
+  // A tree that is whole has the table in it; only of one that was cut the server is asked for the rows
+  const whole = answer !== null && !flame.loading && !s.root && answer.truncated.nodes === 0;
+  const asked = want.rows && !(want.tree && (flame.loading || whole || flame.error));
+  const topUrl = ready && asked ? address("top", { rows: 1000 }) : null;
+  const top = useLoad(topUrl, (signal) => api.top(topUrl!, signal));
   const tree = useMemo(() => (answer ? fromAnswer(answer) : null), [answer]);
+  const own = useMemo(() => (tree && whole && want.rows ? rowsOfTree(tree) : null), [tree, whole, want.rows]);
+  const fresh = own ? { rows: own, missing: nothing.missing } : top.value;
+  const shown = useRef(fresh); // the old table stays until the new one is there
+  shown.current = fresh ?? (tree ? shown.current : null);
   return {
     ...nothing,
     ...(answer
@@ -89,8 +96,8 @@ export function useServerSource(s: State, want: Wanted): Source {
         }
       : {}),
     tree,
-    rows: top.value?.rows ?? null,
-    missing: top.value?.missing ?? nothing.missing,
+    rows: shown.current?.rows ?? null,
+    missing: shown.current?.missing ?? nothing.missing,
     loading: flame.loading || top.loading,
     error: flame.error ?? top.error,
     again: () => {

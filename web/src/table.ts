@@ -5,10 +5,40 @@ import type { TopRow } from "./types";
 
 export type Column = "flat" | "cum" | "name" | "change" | "base";
 
-/* Flat and cum per function as pprof counts them: recursion counts once in cum. */
+/* Which frames are the same one, wherever they stand: a number for each node, counted up from 0. */
+function frameNumbers(t: Tree): { of: Int32Array; first: number[] } {
+  const of = new Int32Array(t.n);
+  const first: number[] = []; // node that shows a frame first
+  const pairs = new Map<number, number>();
+  const pair = (a: number, b: number) => {
+    const key = a * 2 ** 32 + b;
+    let n = pairs.get(key);
+    if (n === undefined) pairs.set(key, (n = pairs.size));
+    return n;
+  };
+  const numbers = new Map<string, number>();
+  const addresses = new Map<string, number>();
+  for (let i = 1; i < t.n; i++) {
+    const place = pair(pair(t.name[i]!, t.file[i]!), t.line[i]!);
+    const address = t.address?.[i] ?? "";
+    let where = addresses.get(address);
+    if (where === undefined) addresses.set(address, (where = addresses.size));
+    const key = `${place} ${t.binary[i]} ${where}`;
+    let n = numbers.get(key);
+    if (n === undefined) {
+      numbers.set(key, (n = first.length));
+      first.push(i);
+    }
+    of[i] = n;
+  }
+  return { of, first };
+}
+
+/* Flat and cum per frame as pprof counts them: recursion counts once in cum. */
 export function rowsOfTree(t: Tree): TopRow[] {
-  const rows = new Map<number, TopRow>();
-  const open = new Map<number, number>(); // name -> frames of it on the way down to where we are
+  const { of, first } = frameNumbers(t);
+  const rows = first.map((i) => rowOf(t, i));
+  const open = new Int32Array(rows.length); // how often a frame stands above where we are
   const kids = new Int32Array(t.n).fill(-1);
   const next = new Int32Array(t.n).fill(-1);
   for (let i = t.n - 1; i > 0; i--) {
@@ -16,18 +46,10 @@ export function rowsOfTree(t: Tree): TopRow[] {
     kids[t.parent[i]!] = i;
   }
   const enter = (i: number) => {
-    const name = t.name[i]!;
-    let row = rows.get(name);
-    if (!row) {
-      row = { name: t.names[name]!, file: t.files[t.file[i]!] ?? "", line: 0, flat: 0, cum: 0 };
-      if (t.baseTotal) Object.assign(row, { base_flat: 0, base_cum: 0 });
-      rows.set(name, row);
-    }
+    const row = rows[of[i]!]!;
     row.flat += t.self[i]!;
     if (t.baseSelf) row.base_flat! += t.baseSelf[i]!;
-    const depth = open.get(name) ?? 0;
-    open.set(name, depth + 1);
-    if (depth > 0) return;
+    if (open[of[i]!]!++ > 0) return;
     row.cum += t.total[i]!;
     if (t.baseTotal) row.base_cum! += t.baseTotal[i]!;
   };
@@ -38,13 +60,28 @@ export function rowsOfTree(t: Tree): TopRow[] {
       continue;
     }
     while (at > 0) {
-      open.set(t.name[at]!, open.get(t.name[at]!)! - 1);
+      open[of[at]!]!--;
       if (next[at]! > 0) break;
       at = t.parent[at]!;
     }
     at = at > 0 ? next[at]! : 0;
   }
-  return [...rows.values()].sort((a, b) => b.flat - a.flat || (a.name < b.name ? -1 : 1));
+  return rows
+    .filter((r) => r.flat || r.cum || r.base_flat || r.base_cum)
+    .sort((a, b) => b.flat - a.flat || (a.name < b.name ? -1 : 1));
+}
+
+function rowOf(t: Tree, i: number): TopRow {
+  const row: TopRow = {
+    name: t.names[t.name[i]!]!,
+    file: t.files[t.file[i]!] ?? "",
+    line: t.line[i]!,
+    flat: 0,
+    cum: 0,
+  };
+  if (t.address?.[i]) row.address = t.address[i]!;
+  if (t.baseTotal) Object.assign(row, { base_flat: 0, base_cum: 0 });
+  return row;
 }
 
 export type Fate = "new" | "gone" | "grew" | "shrank" | "same";
@@ -80,9 +117,9 @@ export function sortRows(rows: readonly TopRow[], sort: string): TopRow[] {
   );
 }
 
-export function filterRows(rows: TopRow[], query: string): TopRow[] {
+export function filterRows(rows: readonly TopRow[], query: string): TopRow[] {
   const match = query ? matcher(query) : null;
-  return match ? rows.filter((r) => match(r.name)) : rows;
+  return match ? rows.filter((r) => match(r.name)) : [...rows];
 }
 
 export function nextSort(now: string, column: Column): string {

@@ -68,17 +68,18 @@ export function FlameGraph(props: FlameProps) {
   Object.assign(scene.current, { layout: l, colors, palette: p, zoom, hits, focus });
 
   const frame = useRef(0);
-  const redraw = useCallback(() => {
-    if (frame.current) return;
-    frame.current = requestAnimationFrame(() => {
-      frame.current = 0;
-      const element = canvas.current;
-      const ctx = element?.getContext("2d");
-      if (!element || !ctx) return;
-      draw(ctx, scene.current);
-      element.dataset.drawn = String(Number(element.dataset.drawn ?? 0) + 1);
-    });
+  const paint = useCallback(() => {
+    cancelAnimationFrame(frame.current);
+    frame.current = 0;
+    const element = canvas.current;
+    const ctx = element?.getContext("2d");
+    if (!element || !ctx || !scene.current.width) return;
+    draw(ctx, scene.current);
+    element.dataset.drawn = String(Number(element.dataset.drawn ?? 0) + 1);
   }, []);
+  const redraw = useCallback(() => {
+    if (!frame.current) frame.current = requestAnimationFrame(paint);
+  }, [paint]);
   useEffect(() => () => cancelAnimationFrame(frame.current), []);
 
   useLayoutEffect(() => {
@@ -95,7 +96,7 @@ export function FlameGraph(props: FlameProps) {
       element.height = Math.round(s.height * s.ratio);
       element.style.width = `${s.width}px`;
       element.style.height = `${s.height}px`;
-      draw(element.getContext("2d")!, s);
+      paint();
     };
     const observer = new ResizeObserver(fit);
     observer.observe(box);

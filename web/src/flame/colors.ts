@@ -153,16 +153,28 @@ export function nodeColors(t: Tree, by: ColorBy, p: Palette): string[] {
   return colors;
 }
 
+interface Group {
+  group: string;
+  self: number;
+}
+
+const ranked = new WeakMap<Tree, Map<ColorBy, Group[]>>();
+
 /* The groups that cost most by themselves, largest first, for the legend. */
-export function legend(t: Tree, by: ColorBy, limit: number): { group: string; self: number }[] {
+export function legend(t: Tree, by: ColorBy, limit: number): Group[] {
+  let all = ranked.get(t);
+  if (!all) ranked.set(t, (all = new Map<ColorBy, Group[]>()));
+  let list = all.get(by);
+  if (!list) all.set(by, (list = rank(t, by)));
+  return list.slice(0, limit);
+}
+
+function rank(t: Tree, by: ColorBy): Group[] {
   const sums = new Map<string, number>();
   for (let i = 1; i < t.n; i++)
     if (t.self[i]) {
       const group = t.folded[i] ? "(other)" : groupOf(t, i, by) || "(unknown)";
       sums.set(group, (sums.get(group) ?? 0) + t.self[i]!);
     }
-  return [...sums]
-    .map(([group, self]) => ({ group, self }))
-    .sort((a, b) => b.self - a.self)
-    .slice(0, limit);
+  return [...sums].map(([group, self]) => ({ group, self })).sort((a, b) => b.self - a.self);
 }

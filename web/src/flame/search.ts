@@ -23,10 +23,33 @@ export function matcher(query: string): ((name: string) => boolean) | null {
   return (name) => name.toLowerCase().includes(needle);
 }
 
+/* The names of a table in lower case: made once, not with every letter that is typed. */
+const lowered = new WeakMap<string[], string[]>();
+
+function matches(names: string[], query: string): Uint8Array | null {
+  if (query.startsWith("/") && query.length > 1) {
+    const match = matcher(query);
+    return match && Uint8Array.from(names, (name) => (match(name) ? 1 : 0));
+  }
+  let low = lowered.get(names);
+  if (!low) lowered.set(names, (low = names.map((name) => name.toLowerCase())));
+  const needle = query.toLowerCase();
+  return Uint8Array.from(low, (name) => (name.includes(needle) ? 1 : 0));
+}
+
+/* The last search of a tree: the field and the graph ask for the same. */
+const last = new WeakMap<Tree, { query: string; hits: Hits | null }>();
+
 export function search(t: Tree, query: string): Hits | null {
-  const match = query ? matcher(query) : null;
-  if (!match) return null;
-  const names = Uint8Array.from(t.names, (name) => (match(name) ? 1 : 0));
+  if (!query) return null;
+  let found = last.get(t);
+  if (found?.query !== query) last.set(t, (found = { query, hits: find(t, query) }));
+  return found.hits;
+}
+
+function find(t: Tree, query: string): Hits | null {
+  const names = matches(t.names, query);
+  if (!names) return null;
   const inside = new Uint8Array(t.n);
   const hits: Hits = { names, nodes: 0, value: 0, baseValue: 0 };
   for (let i = 1; i < t.n; i++) {

@@ -1,7 +1,7 @@
 // The selection: service, type, sample type in words, labels, time.
 import type { ComponentChildren } from "preact";
-import type { Catalog } from "../catalog";
-import { defaults, fresh, type State, unfiltered } from "../state";
+import { type Catalog, chooseService } from "../catalog";
+import { fresh, type State } from "../state";
 import { update } from "../store";
 import { explain, typeTitle } from "../units";
 import { LabelBar } from "./LabelBar";
@@ -24,24 +24,7 @@ export function QueryBar({ s, c, range = true, onRefresh, children }: QueryBarPr
         aria-label="Service"
         class="service"
         value={s.service}
-        onChange={(e) =>
-          update({
-            ...fresh,
-            ...unfiltered,
-            service: e.currentTarget.value,
-            type: "",
-            sample: "",
-            labels: "",
-            baseLabels: "",
-            group: "",
-            grid: false,
-            id: "",
-            baseId: "",
-            fn: "",
-            mode: defaults.mode,
-            view: s.view === "function" ? "explore" : s.view,
-          })
-        }
+        onChange={(e) => chooseService(s, e.currentTarget.value)}
       >
         {!known && <option value={s.service}>{s.service}</option>}
         {services.map((name) => (

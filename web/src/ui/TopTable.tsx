@@ -1,6 +1,6 @@
 // The table of functions (lines, files): what each costs by itself (flat) and with all it calls (cum). In a
 // comparison: before, after and the change.
-import { useMemo, useState } from "preact/hooks";
+import { useEffect, useMemo, useRef, useState } from "preact/hooks";
 import type { Format } from "../flame/details";
 import { shortName } from "../flame/tree";
 import { hover, useHovered } from "../hover";
@@ -23,7 +23,7 @@ export interface TopTableProps {
   onMenu: (row: TopRow, x: number, y: number) => void;
 }
 
-const page = 150;
+const page = 40; // rows made at first; more come before they are scrolled to
 
 /* Column, title, what it is, and whether its values have a column of shares beside them. */
 type Heading = [Column, string, string, boolean];
@@ -40,18 +40,38 @@ const compared: Heading[] = [
 export function TopTable(props: TopTableProps) {
   const { rows, sort, query, baseTotal, format } = props;
   const [only, setOnly] = useState<Fate | "all">("all");
+  const sorted = useMemo(() => sortRows(rows, sort), [rows, sort]);
   const shown = useMemo(() => {
-    const fitting = filterRows(rows, query);
-    return sortRows(only === "all" ? fitting : fitting.filter((r) => fate(r) === only), sort);
-  }, [rows, query, sort, only]);
+    const fitting = filterRows(sorted, query);
+    return only === "all" ? fitting : fitting.filter((r) => fate(r) === only);
+  }, [sorted, query, only]);
   const [limit, setLimit] = useState(page);
+  const box = useRef<HTMLDivElement>(null);
+  const scrolled = useRef(false);
+  // Only these: another list begins at its top
+  useEffect(() => {
+    setLimit(page);
+    if (box.current && scrolled.current) box.current.scrollTop = 0;
+    scrolled.current = false;
+  }, [sorted, only, query]);
   const hovered = useHovered();
   const columns = baseTotal === null ? alone : compared;
   const most = useMemo(() => rows.reduce((m, r) => Math.max(m, Math.abs(measure(r, sort))), 0), [rows, sort]);
   return (
     <section class="table" aria-label="Table">
       {baseTotal !== null && <Fates rows={rows} only={only} onPick={setOnly} />}
-      <div class="table-scroll" tabIndex={0} role="region" aria-label={`${props.what}s by cost`}>
+      <div
+        class="table-scroll"
+        ref={box}
+        tabIndex={0}
+        role="region"
+        aria-label={`${props.what}s by cost`}
+        onScroll={(e) => {
+          const { scrollTop, clientHeight, scrollHeight } = e.currentTarget;
+          scrolled.current = true;
+          if (scrollHeight - scrollTop < 3 * clientHeight && limit < shown.length) setLimit(limit + 200);
+        }}
+      >
         <table class={baseTotal === null ? "alone" : "compared"}>
           <colgroup>
             <col />
@@ -91,7 +111,7 @@ export function TopTable(props: TopTableProps) {
         </table>
         {shown.length === 0 && <p class="faint pad">Nothing here matches.</p>}
         {shown.length > limit && (
-          <button type="button" class="more" onClick={() => setLimit(limit + 1000)}>
+          <button type="button" class="more" onClick={() => setLimit(limit + 500)}>
             {`${limit} of ${shown.length.toLocaleString("en-US")}: show more`}
           </button>
         )}
