@@ -23,5 +23,8 @@ await build({
   },
   logLevel: "warning",
 });
-const run = spawnSync(process.execPath, [out], { stdio: "inherit", env: { ...process.env, PROFEFE_WEB: web } });
+const run = spawnSync(process.execPath, [out], {
+  stdio: "inherit",
+  env: { ...process.env, PROFEFE_WEB: web },
+});
 process.exit(run.status ?? 1);

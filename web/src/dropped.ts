@@ -16,10 +16,11 @@ function tell(): void {
   for (const f of listeners) f();
 }
 
-export async function take(file: File): Promise<void> {
+/* `compare`: dropped where something is being compared. */
+export async function take(file: File, compare: boolean): Promise<void> {
   try {
     const bytes = await inflate(new Uint8Array(await file.arrayBuffer()));
-    dropped = { name: file.name, profile: decode(bytes), compare: false };
+    dropped = { name: file.name, profile: decode(bytes), compare };
     problem = "";
   } catch (e) {
     problem = `${file.name}: ${e instanceof Error ? e.message : "this is not a pprof profile"}`;

@@ -15,6 +15,7 @@ import { fromAnswer, type Tree } from "./flame/tree";
 import { useLoad } from "./load";
 import { decode, inflate } from "./pprof/reader";
 import { sampleIndex, treeOf } from "./pprof/totree";
+import { scaled } from "./scaled";
 import { baseSelection, type State, selection } from "./state";
 import { rowsOfTree } from "./table";
 import type { SampleType, TopRow } from "./types";
@@ -33,6 +34,7 @@ export interface Source {
   loading: boolean;
   error: ApiError | null;
   again: () => void;
+  rate?: boolean; // a dropped file against what is stored: both are shown per second
 }
 
 const nothing = {
@@ -121,8 +123,12 @@ export function useDroppedSource(s: State, file: Dropped | null): Source {
       const base = file.compare && other.value ? other.value : null;
       const type = file.profile.sampleTypes[sample]!;
       const side = base && { profile: base, sample: sampleIndex(base, type.type) };
-      const tree = treeOf({ profile: file.profile, sample }, side, s, s.by, s.normalize);
-      return {
+      // One file against many profiles: per second, or, where they don't say what they cover, by their shares
+      const timed = base !== null && base.durationNanos > 0 && file.profile.durationNanos > 0;
+      const normalize = base !== null && (s.normalize || !timed);
+      const tree = treeOf({ profile: file.profile, sample }, side, s, s.by, normalize);
+      const rate = timed && !normalize;
+      const sides = {
         ...nothing,
         tree,
         rows: rowsOfTree(tree),
@@ -133,7 +139,9 @@ export function useDroppedSource(s: State, file: Dropped | null): Source {
         seconds: file.profile.durationNanos / 1e9,
         profiles: 1,
         error: null,
+        rate,
       };
+      return rate ? scaled(sides, file.profile.durationNanos / base.durationNanos) : sides;
     } catch (e) {
       return { ...nothing, error: new Problem(400, e instanceof Error ? e.message : String(e)) };
     }

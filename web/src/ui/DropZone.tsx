@@ -1,6 +1,13 @@
 // The whole page takes dropped pprof files; a button does the same for the keyboard.
 import { useEffect, useRef, useState } from "preact/hooks";
 import { take } from "../dropped";
+import { current } from "../store";
+
+/* On Compare a file is what the stored profiles of the later side are held against. */
+function compares(): boolean {
+  const s = current();
+  return s.view === "compare" && s.service !== "" && s.type !== "" && s.type !== "trace";
+}
 
 export function DropZone() {
   const [over, set] = useState(false);
@@ -19,7 +26,7 @@ export function DropZone() {
       e.preventDefault();
       set(false);
       const file = e.dataTransfer?.files[0];
-      if (file) void take(file);
+      if (file) void take(file, compares());
     };
     addEventListener("dragover", onOver);
     addEventListener("dragleave", onLeave);
@@ -30,7 +37,14 @@ export function DropZone() {
       removeEventListener("drop", onDrop);
     };
   }, []);
-  return over ? <div class="drop">Drop a pprof file to look at it. It is stored nowhere.</div> : null;
+  if (!over) return null;
+  return (
+    <div class="drop">
+      {compares()
+        ? "Drop a pprof file to compare it with what is stored. It is stored nowhere."
+        : "Drop a pprof file to look at it. It is stored nowhere."}
+    </div>
+  );
 }
 
 export function OpenFile() {
@@ -52,7 +66,7 @@ export function OpenFile() {
         aria-hidden="true"
         onChange={(e) => {
           const file = e.currentTarget.files?.[0];
-          if (file) void take(file);
+          if (file) void take(file, compares());
           e.currentTarget.value = "";
         }}
       />

@@ -1,6 +1,6 @@
 // A single profile's or a selection's ways out of here: the pprof line, download, speedscope.
 import type { ComponentChildren } from "preact";
-import { address, diffAddress, profileAddress, profilePath } from "../api";
+import { address, diffAddress, filterParams, profileAddress, profilePath } from "../api";
 import { baseSelection, fresh, type Selection, type State, selection } from "../state";
 import { update } from "../store";
 import { seconds } from "../time";
@@ -34,40 +34,66 @@ export function speedscopeAddress(s: Selection): string {
 export function TakeHome({ s }: { s: State }) {
   const here = selection(s);
   if (!here.id && (!here.service || !here.type)) return null;
-  const svg = profileAddress(here, { format: "svg", sample_type: s.sample });
-  const pgo = s.type === "cpu" ? profileAddress(here, { format: "pgo" }) : null;
+  const comparing = s.view === "compare";
   return (
     <Popover label="Take home ▾" title="Take the profile home" class="right">
       {() => (
         <div class="take">
-          <p>Open what you see with Go's own tool:</p>
+          <p>Open it with Go's own tool:</p>
           <CopyLine
-            text={s.view === "compare" ? diffLine(s) : pprofLine(here)}
-            label={s.view === "compare" ? "the pprof line of the comparison" : "the pprof line"}
+            text={comparing ? diffLine(s) : pprofLine(here)}
+            label={comparing ? "the pprof line of the comparison" : "the pprof line"}
           />
           <p class="row">
-            {s.type !== "trace" && (
-              <a href={speedscopeAddress(here)} target="_blank" rel="noreferrer">
-                Open in speedscope
+            {comparing ? (
+              <a href={diffAddress(here, baseSelection(s), {})} download="">
+                Download pprof of the difference
               </a>
-            )}
-            <a href={profileAddress(here)} download="">
-              Download pprof
-            </a>
-            {s.type !== "trace" && (
-              <a href={svg} target="_blank" rel="noreferrer">
-                SVG
-              </a>
-            )}
-            {pgo && (
-              <a href={pgo} download="default.pgo">
-                PGO file
-              </a>
+            ) : (
+              <Ways s={s} />
             )}
           </p>
         </div>
       )}
     </Popover>
+  );
+}
+
+/* What there is of a single selection. The picture is of what is shown, the rest of all of it. */
+function Ways({ s }: { s: State }) {
+  const here = selection(s);
+  const trace = s.type === "trace";
+  const shown = { format: "svg", sample_type: s.sample, granularity: s.by === "functions" ? "" : s.by };
+  return (
+    <>
+      {!trace && (
+        <a href={speedscopeAddress(here)} target="_blank" rel="noreferrer">
+          Open in speedscope
+        </a>
+      )}
+      <a href={profileAddress(here)} download="">
+        Download pprof
+      </a>
+      {!trace && (
+        <a
+          href={profileAddress(here, { ...shown, ...filterParams(s) })}
+          title="The flame graph as a picture: with the filters that are set"
+          target="_blank"
+          rel="noreferrer"
+        >
+          SVG
+        </a>
+      )}
+      {s.type === "cpu" && (
+        <a
+          href={profileAddress(here, { format: "pgo" })}
+          title="For go build -pgo, small enough to be committed"
+          download="default.pgo"
+        >
+          PGO file
+        </a>
+      )}
+    </>
   );
 }
 

@@ -2,8 +2,8 @@
 import { useMemo } from "preact/hooks";
 import { basisOf } from "../basis";
 import { type Catalog, useLineFormat } from "../catalog";
-import type { Tree } from "../flame/tree";
 import { type Preset, presets, swap, synced } from "../presets";
+import { scaled } from "../scaled";
 import { type Source, useServerSource } from "../source";
 import { baseSelection, type Selection, type State, selection } from "../state";
 import { update } from "../store";
@@ -81,23 +81,6 @@ function useScale(s: State, c: Catalog, before: Series | null, after: Series | n
       ? { base: a.seconds / b.seconds, by: a.seconds, rate: true, timed, known: true }
       : { base: a.count / b.count, by: a.count, rate: false, timed, known: true };
   }, [s.normalize, s.id, s.rate, c.cumulative, before, after]);
-}
-
-function scaled(source: Source, factor: number): Source {
-  if (factor === 1 || !source.tree?.baseTotal) return source;
-  const times = (list: Float64Array | null) => list && list.map((v) => v * factor);
-  const tree: Tree = {
-    ...source.tree,
-    baseSelf: times(source.tree.baseSelf),
-    baseTotal: times(source.tree.baseTotal),
-  };
-  const rows =
-    source.rows?.map((r) => ({
-      ...r,
-      base_flat: (r.base_flat ?? 0) * factor,
-      base_cum: (r.base_cum ?? 0) * factor,
-    })) ?? null;
-  return { ...source, tree, rows, baseTotal: (source.baseTotal ?? 0) * factor };
 }
 
 function Presets({ s, c, timed }: { s: State; c: Catalog; timed: boolean }) {

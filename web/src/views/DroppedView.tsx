@@ -13,7 +13,7 @@ export function DroppedView({ s, file }: { s: State; file: Dropped }) {
     seconds: source.seconds,
     profiles: 1,
     cumulative: true,
-    rate: false, // what go tool pprof prints of the file
+    rate: source.rate === true, // alone: what go tool pprof prints of the file
   });
   const can = s.service !== "" && s.type !== "" && s.type !== "trace";
   return (
@@ -37,6 +37,9 @@ export function DroppedView({ s, file }: { s: State; file: Dropped }) {
           <button type="button" aria-pressed={file.compare} onClick={() => compareDropped(!file.compare)}>
             Compare with {s.service} {s.type}
           </button>
+        )}
+        {file.compare && source.tree && (
+          <span class="faint">{source.rate ? "both per second" : "both scaled to one total"}</span>
         )}
         <button type="button" onClick={putAway}>
           Put it away

@@ -110,6 +110,78 @@ test("profiles of one second have each their own value; a point opens its profil
   clean(problems);
 });
 
+async function drop(page: Page, name: string, bytes: Uint8Array): Promise<void> {
+  await page.evaluate(
+    ([n, list]) => {
+      const data = new DataTransfer();
+      data.items.add(new File([Uint8Array.from(list as number[])], n as string));
+      for (const type of ["dragover", "drop"])
+        document.body.dispatchEvent(
+          new DragEvent(type, { dataTransfer: data, bubbles: true, cancelable: true }),
+        );
+    },
+    [name, Array.from(bytes)],
+  );
+}
+
+test("a file dropped on Compare is held against what is stored, per second", async () => {
+  const { page, problems } = await open(
+    browser,
+    `${server.origin}/?service=shop&type=cpu&view=compare&labels=version%3D1.9&base_labels=version%3D1.9&base_from=now-1h&base_to=now`,
+  );
+  await painted(page);
+  const samples = [{ stack: ["main.main", "shop.search"], values: [40e6] }];
+  await drop(page, "mine.pb.gz", gzipped({ samples, durationNanos: 2_000_000_000n }));
+  await page.getByText("both per second").waitFor();
+  // 10 profiles of a second, 10 ms each, against 40 ms in two seconds
+  assert.match(await row(page, "shop.search"), /10 mcores 20 mcores \+10 mcores \+100%/);
+  assert.match(await row(page, "shop.cart"), /gone/);
+  await page.getByRole("button", { name: "Compare with" }).click();
+  await page.getByText("40 ms in 2 frames").waitFor();
+  await drop(page, "none.pb.gz", gzipped({ samples, durationNanos: 0n }));
+  await page.getByText("both scaled to one total").waitFor();
+  await page.getByRole("button", { name: "Put it away" }).click();
+  await page.getByRole("heading", { name: "Before" }).waitFor();
+  clean(problems);
+});
+
+test("the pprof line and the download of a comparison are of both sides", async () => {
+  const { page } = await open(
+    browser,
+    `${server.origin}/?service=shop&type=cpu&view=compare&base_from=now-1h&base_to=now`,
+  );
+  await painted(page);
+  await page.getByRole("button", { name: "Take home" }).click();
+  const download = page.getByRole("link", { name: "Download pprof of the difference" });
+  assert.match((await download.getAttribute("href"))!, /^api\/0\/profiles\/diff\?.*base_from=/);
+  assert.equal(await page.getByRole("link", { name: "SVG" }).count(), 0);
+});
+
+test("columns keep apart, whatever the unit and the width", async () => {
+  for (const [width, view] of [
+    [1280, "compare&base_from=now-1h&base_to=now&base_labels=version%3D1.9&labels=version%3D1.10"],
+    [1280, "explore&rate=0"],
+    [400, "compare&base_from=now-1h&base_to=now&base_labels=version%3D1.9&labels=version%3D1.10"],
+    [400, "explore"],
+  ] as const) {
+    const { page } = await open(browser, `${server.origin}/?service=shop&type=cpu&view=${view}`, {
+      viewport: { width, height: 800 },
+    });
+    await painted(page);
+    const cut = await page.locator(".table tbody tr").evaluateAll((rows) =>
+      rows.flatMap((tr) => {
+        const cells = [...tr.querySelectorAll("td")];
+        const over = cells.filter((td) => td.scrollWidth > td.clientWidth).map((td) => td.innerText);
+        const right = tr.closest(".table-scroll")!.getBoundingClientRect().right;
+        const out = cells.filter((td) => td.getBoundingClientRect().right > right + 1);
+        return [...over, ...out.map((td) => `${td.innerText} sticks out`)];
+      }),
+    );
+    assert.deepEqual(cut, [], `${width} ${view}`);
+    await page.context().close();
+  }
+});
+
 test("two single profiles against each other", async () => {
   const { page, problems } = await open(browser, `${server.origin}/?service=shop&type=cpu&view=profiles`);
   await page.locator(".list").getByRole("link", { name: "compare" }).last().click();
@@ -157,24 +229,10 @@ test("a dropped file is shown, compared, put away, and never sent", async () => 
 test("a file dropped with the mouse, and one that is no profile", async () => {
   const { page, problems } = await open(browser, `${server.origin}/?service=shop&type=cpu`);
   await painted(page);
-  const drop = (name: string, bytes: number[]) =>
-    page.evaluate(
-      ([n, list]) => {
-        const data = new DataTransfer();
-        data.items.add(new File([Uint8Array.from(list as number[])], n as string));
-        document.body.dispatchEvent(
-          new DragEvent("dragover", { dataTransfer: data, bubbles: true, cancelable: true }),
-        );
-        document.body.dispatchEvent(
-          new DragEvent("drop", { dataTransfer: data, bubbles: true, cancelable: true }),
-        );
-      },
-      [name, bytes],
-    );
-  await drop("<b>notes</b>.txt", Array.from(Buffer.from("just some text")));
+  await drop(page, "<b>notes</b>.txt", Buffer.from("just some text"));
   await page.getByRole("alert").getByText("<b>notes</b>.txt").waitFor();
   await page.getByRole("alert").getByRole("button", { name: "Close" }).click();
-  await drop("good.pb.gz", Array.from(gzipped({ samples: [{ stack: ["only"], values: [7] }] })));
+  await drop(page, "good.pb.gz", gzipped({ samples: [{ stack: ["only"], values: [7] }] }));
   await page.getByText("7 ns in 1 frame").waitFor();
   clean(problems);
 });

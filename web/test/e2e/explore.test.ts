@@ -13,6 +13,9 @@ import {
   untilParameter,
 } from "../support/browser";
 import { goProfiles, Server } from "../support/server";
+import { fromAnswer } from "../../src/flame/tree";
+import { rowsOfTree } from "../../src/table";
+import type { FlameAnswer, TopAnswer, TopRow } from "../../src/types";
 
 let server: Server;
 let browser: Browser;
@@ -126,6 +129,14 @@ test("right click: focus, ignore, sandwich, and the way back", async () => {
     "Open the source",
   ])
     assert.equal(await menu.getByRole("menuitem", { name: item }).count(), 1, item);
+  const heights = await menu.getByRole("menuitem").evaluateAll((items) =>
+    items.map((item) => {
+      const box = item.getBoundingClientRect();
+      const text = item.firstElementChild!.getBoundingClientRect();
+      return Math.round(text.top + text.height / 2 - box.top - box.height / 2);
+    }),
+  );
+  assert.deepEqual([...new Set(heights)], [0]);
   await page.keyboard.press("Escape");
   await menu.waitFor({ state: "detached" });
   await page.mouse.click(cart.x, cart.y, { button: "right" });
@@ -218,4 +229,103 @@ test("the table sorts both ways; values per second, the total one click away", a
   await page.getByRole("button", { name: "per second" }).click();
   await untilParameter(page, "rate", null);
   clean(problems);
+});
+
+test("the picture to take home is of what is shown: sample type, filters, frames", async () => {
+  const { page } = await open(
+    browser,
+    `${server.origin}/?service=workload&type=heap&sample_type=alloc_space&focus=allocate&granularity=lines`,
+  );
+  await painted(page);
+  await page.getByRole("button", { name: "Take home" }).click();
+  const href = (await page.getByRole("link", { name: "SVG" }).getAttribute("href"))!;
+  const answer = await fetch(new URL(href, page.url()));
+  assert.match(answer.headers.get("content-type")!, /^image\/svg\+xml/);
+  const svg = await answer.text();
+  assert.equal(svg.split("<title>main.allocate (").length, 3); // by lines: two of them
+  assert.ok(!svg.includes("StartCPUProfile")); // filtered
+  const all = await (await fetch(new URL(href.replace(/&focus=[^&]*/, ""), page.url()))).text();
+  assert.ok(all.length > svg.length);
+  assert.match(href, /sample_type=alloc_space/);
+});
+
+test("another service keeps the type where it can, else takes one that is there", async () => {
+  await server.pushMade("threads", "", 60, { samples: [{ stack: ["main.main"], values: [7] }] }, "goroutine");
+  const { page, problems } = await open(browser, `${server.origin}/?service=workload&type=heap`);
+  await painted(page);
+  await page.getByRole("combobox", { name: "Service" }).selectOption("threads");
+  await untilParameter(page, "type", "goroutine");
+  await page.getByText("7 ns in 1 frame").waitFor();
+  await page.getByRole("combobox", { name: "Service" }).selectOption("workload");
+  await page.getByRole("button", { name: "Goroutines", pressed: true }).waitFor();
+  await page.getByRole("row", { name: /gopark/ }).waitFor();
+  assert.equal(parameter(page, "type"), "goroutine");
+  clean(problems);
+});
+
+test("what profiles don't time is shown by their mean, the total one click away", async () => {
+  const view = `${server.origin}/?service=sizes&type=heap&sample_type=alloc_space`;
+  for (const ago of [60, 120, 180, 240])
+    await server.pushMade(
+      "sizes",
+      "",
+      ago,
+      {
+        types: [["alloc_space", "bytes"]],
+        samples: [{ stack: ["main.main"], values: [2 ** 20] }],
+        durationNanos: 0n,
+      },
+      "heap",
+    );
+  const { page, problems } = await open(browser, view);
+  await page.getByText("1 MiB (4 MiB) in 1 frame").waitFor();
+  await page.getByRole("button", { name: "per profile", pressed: true }).waitFor();
+  await page.getByRole("button", { name: "total", exact: true }).click();
+  await page.getByText("4 MiB in 1 frame").waitFor();
+  clean(problems);
+});
+
+test("the divider is dragged, moved by keys and remembered", async () => {
+  const { page, problems } = await open(browser, `${server.origin}/?service=shop&type=cpu`);
+  await painted(page);
+  const width = async () => (await page.locator(".table").boundingBox())!.width;
+  const before = await width();
+  const line = (await page.locator(".divider").boundingBox())!;
+  await page.mouse.move(line.x, line.y + 100);
+  await page.mouse.down();
+  await page.mouse.move(line.x + 150, line.y + 100);
+  await page.mouse.up();
+  const dragged = await width();
+  assert.ok(Math.abs(dragged - before - 150) < 4, `${before} ${dragged}`);
+  await page.reload();
+  await painted(page);
+  assert.ok(Math.abs((await width()) - dragged) < 4);
+  await page.getByRole("separator").press("ArrowLeft");
+  assert.ok((await width()) < dragged - 10);
+  await page.getByRole("separator").dblclick();
+  assert.ok(Math.abs((await width()) - before) < 4);
+  clean(problems);
+});
+
+test("the table made of the tree is the one that the server makes", async () => {
+  const get = async <T>(service: string, type: string, by: string, format: string) => {
+    const q = new URLSearchParams({
+      service,
+      type,
+      from: "now-1d",
+      to: "now",
+      granularity: by,
+      format,
+      rows: "0",
+    });
+    q.set("max_nodes", "200000");
+    return ((await (await fetch(`${server.origin}/api/0/profiles/merge?${q}`)).json()) as { body: T }).body;
+  };
+  const text = (r: TopRow) => `${r.name} ${r.file} ${r.line} ${r.address} ${r.flat} ${r.cum}`;
+  for (const type of ["cpu", "heap", "goroutine"])
+    for (const by of ["functions", "files", "lines", "addresses"]) {
+      const tree = fromAnswer(await get<FlameAnswer>("workload", type, by, "flamegraph"));
+      const { rows } = await get<TopAnswer>("workload", type, by, "top");
+      assert.deepEqual(rowsOfTree(tree).map(text).sort(), rows.map(text).sort(), `${type} ${by}`);
+    }
 });

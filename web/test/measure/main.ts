@@ -94,7 +94,9 @@ async function firstView(browser: Browser, server: Server): Promise<void> {
     const to = i % 2 ? "small" : "usual";
     const time = await timed(page, "select.service", "change", async () => {
       await page.locator("select.service").selectOption(to);
-      await page.waitForURL((u) => u.searchParams.get("type") === "cpu" && u.searchParams.get("service") === to);
+      await page.waitForURL(
+        (u) => u.searchParams.get("type") === "cpu" && u.searchParams.get("service") === to,
+      );
       await settled(page);
     });
     return time;
