@@ -372,8 +372,10 @@ static bool get_as_before(decoding *d, uint32_t type)
     int64_t was = (int64_t)d->factor[earlier];
     int64_t *v = d->r->value + (size_t)type * d->r->nsample;
     const int64_t *w = d->r->value + (size_t)earlier * d->r->nsample;
-    for (uint32_t i = 0; i < d->r->nsample; i++)
-        v[i] = (int64_t)((uint64_t)(was == 1 ? w[i] : w[i] / was) * factor);
+    for (uint32_t i = 0; was == 1 && i < d->r->nsample; i++)
+        v[i] = (int64_t)((uint64_t)w[i] * factor);
+    for (uint32_t i = 0; was != 1 && i < d->r->nsample; i++)
+        v[i] = (int64_t)((uint64_t)(w[i] / was) * factor);
     return true;
 }
 
