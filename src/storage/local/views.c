@@ -175,7 +175,9 @@ static bool reaches(const pf_tables *t, const uint32_t next[PF_TABLES])
     return true;
 }
 
-static pf_code read_on(pf_view *view, pf_conn *conn, const pf_op *op, pf_error *err)
+/* Reads chunks until the tables reach `next`; with `all`, those behind it, too. */
+static pf_code read_on(pf_view *view, pf_conn *conn, const pf_op *op,
+                       const uint32_t next[PF_TABLES], bool all, pf_error *err)
 {
     sqlite3_stmt *st = pf_conn_stmt(conn, PF_STMT_SYMBOLS, err);
     if (!st)
@@ -184,7 +186,8 @@ static pf_code read_on(pf_view *view, pf_conn *conn, const pf_op *op, pf_error *
     sqlite3_bind_int64(st, 2, pf_symbols_number(view->service, UINT32_MAX));
     pf_code code = PF_OK;
     int rc = SQLITE_DONE;
-    while (!code && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+    while (!code && (all || !reaches(&view->tables, next)) &&
+           (rc = sqlite3_step(st)) == SQLITE_ROW) {
         int64_t number = sqlite3_column_int64(st, 0);
         pf_str chunk = pf_db_blob(st, 2);
         if (pf_symbols_checksum(number, chunk) != sqlite3_column_int64(st, 1))
@@ -197,7 +200,7 @@ static pf_code read_on(pf_view *view, pf_conn *conn, const pf_op *op, pf_error *
         if (!code)
             code = recount(view, bytes_of(view), 0, op, err);
     }
-    if (!code && rc != SQLITE_DONE)
+    if (!code && rc != SQLITE_DONE && rc != SQLITE_ROW)
         code = pf_db_fail(conn->db, err);
     sqlite3_reset(st);
     if (code) { /* half a chunk may stand in it: the next reader starts anew */
@@ -221,7 +224,7 @@ pf_code pf_view_reach(pf_view *view, pf_conn *conn, const pf_op *op, const uint3
         return PF_OK;
     pthread_rwlock_wrlock(&view->lock);
     if (!reaches(&view->tables, next))
-        code = read_on(view, conn, op, err);
+        code = read_on(view, conn, op, next, reached != NULL, err);
     if (!code && !reaches(&view->tables, next))
         code = pf_fail(err, PF_INTERNAL, "partition %s is damaged: symbols are missing",
                        conn->partition->name);

@@ -5,6 +5,7 @@
  */
 #include "storage/local/symbols/chunk.h"
 
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 #include <zstd.h>
@@ -155,50 +156,58 @@ pf_code pf_chunk_encode(const pf_tables *t, int zstd_level, pf_buf *out, pf_erro
     return zstd_level ? compress(out, from, zstd_level, err) : PF_OK;
 }
 
+/* What is left of a stream. Loops work on a copy of their own, whose address goes nowhere: it stays in
+ * registers, and reading a service's tables back is mostly these loops. */
+typedef struct cursor {
+    const uint8_t *p, *stop;
+    const uint8_t *loads; /* where eight bytes can no longer be had at once */
+    uint64_t last;
+    bool bad; /* sticky: the stream ended early */
+} cursor;
+
 typedef struct reader {
     pf_tables *t;
     uint32_t first[PF_TABLES], end[PF_TABLES]; /* the numbers that the chunk holds */
-    const uint8_t *p[STREAMS], *stop[STREAMS];
-    uint64_t last[STREAMS];
-    bool bad; /* sticky: a stream ended early, or a number refers to nothing */
+    cursor s[STREAMS];
+    bool bad; /* sticky: a number refers to nothing */
 } reader;
 
-static uint64_t get_long(reader *r, int stream)
+#define INLINE static inline __attribute__((always_inline))
+
+/* A varint. Which take one byte and which two or three can't be foretold, so up to four are read without a
+ * branch: the bytes up to the first without a top bit, and from each its seven bits. */
+INLINE uint64_t get(cursor *c)
 {
+    const uint64_t tops = UINT64_C(0x80808080);
+    if (c->p < c->loads) {
+        uint64_t w;
+        memcpy(&w, c->p, sizeof w);
+        w = le64toh(w);
+        uint64_t ends = ~w & tops;
+        if (ends) {
+            w &= ends ^ (ends - 1);
+            c->p += ((unsigned)__builtin_ctzll(ends) + 1) / 8;
+            c->bad |= c->p > c->stop;
+            return (w & 0x7f) | (w >> 1 & 0x3f80) | (w >> 2 & 0x1fc000) | (w >> 3 & 0xfe00000);
+        }
+    }
+    const uint8_t *p = c->p;
     uint64_t v = 0;
-    if (!pf_varint_get(&r->p[stream], r->stop[stream], &v))
-        r->bad = true;
+    if (p > c->stop || !pf_varint_get(&p, c->stop, &v))
+        c->bad = true;
+    c->p = p;
     return v;
 }
 
-/* Most values take one byte or two, and reading a service's tables back is mostly this. */
-static inline uint64_t get(reader *r, int stream)
+INLINE uint64_t get_delta(cursor *c)
 {
-    const uint8_t *p = r->p[stream];
-    ptrdiff_t left = r->stop[stream] - p;
-    if (left > 0 && p[0] < 0x80) {
-        r->p[stream] = p + 1;
-        return p[0];
-    }
-    if (left > 1 && p[1] < 0x80) {
-        r->p[stream] = p + 2;
-        return (uint64_t)(p[0] & 0x7f) | (uint64_t)p[1] << 7;
-    }
-    return get_long(r, stream);
-}
-
-static inline uint64_t get_delta(reader *r, int stream)
-{
-    return r->last[stream] += (uint64_t)pf_unzigzag(get(r, stream));
+    return c->last += (uint64_t)pf_unzigzag(get(c));
 }
 
 /* `v` as a number of a table that may be referred to: below `end`. */
-static inline uint32_t ref(reader *r, uint64_t v, uint32_t end)
+INLINE uint32_t ref(bool *bad, uint64_t v, uint32_t end)
 {
-    if (v >= end) {
-        r->bad = true;
-        return 0;
-    }
+    *bad |= v >= end;
     return (uint32_t)v;
 }
 
@@ -208,19 +217,36 @@ static bool is_new(const reader *r, pf_table table, uint32_t n)
     return n >= r->t->next[table];
 }
 
+/* Room for the entries of a table, each of which takes a byte of the stream at least: false, and r->bad, when
+ * there can't be so many. */
+static bool make_room(reader *r, pf_table table, const cursor *c, pf_code *code, pf_error *err)
+{
+    uint32_t n = r->end[table] - r->first[table];
+    r->bad |= n > (size_t)(c->stop - c->p);
+    *code = r->bad ? PF_OK : pf_tables_reserve(r->t, table, r->end[table], err);
+    return !r->bad && !*code;
+}
+
+/* The entries up to r->end are there. */
+static void set_end(reader *r, pf_table table)
+{
+    if (!r->bad && r->end[table] > r->t->next[table])
+        r->t->next[table] = r->end[table];
+}
+
 static pf_code get_blobs(reader *r, pf_table table, pf_error *err)
 {
-    int lengths = S_BLOBS + 2 * (int)table, bytes = lengths + 1;
+    cursor *lengths = &r->s[S_BLOBS + 2 * (int)table], *bytes = lengths + 1;
     pf_code code = PF_OK;
     for (uint32_t n = r->first[table]; n < r->end[table] && !code && !r->bad; n++) {
-        uint64_t len = get(r, lengths);
-        if (len > (uint64_t)(r->stop[bytes] - r->p[bytes])) {
+        uint64_t len = get(lengths);
+        if (lengths->bad || len > (uint64_t)(bytes->stop - bytes->p)) {
             r->bad = true;
             break;
         }
         if (is_new(r, table, n))
-            code = pf_tables_add_blob(r->t, table, (pf_str){(const char *)r->p[bytes], len}, err);
-        r->p[bytes] += len;
+            code = pf_tables_add_blob(r->t, table, (pf_str){(const char *)bytes->p, len}, err);
+        bytes->p += len;
     }
     return code;
 }
@@ -229,15 +255,17 @@ static pf_code get_mappings(reader *r, pf_error *err)
 {
     pf_code code = PF_OK;
     uint32_t strings = r->end[PF_TABLE_STRING];
+    cursor *c = &r->s[S_MAPPING];
     for (uint32_t n = r->first[PF_TABLE_MAPPING]; n < r->end[PF_TABLE_MAPPING] && !code && !r->bad;
          n++) {
         pf_sym_mapping m;
-        m.size = get(r, S_MAPPING);
-        m.offset = get(r, S_MAPPING);
-        m.file = ref(r, get(r, S_MAPPING), strings);
-        m.build_id = ref(r, get(r, S_MAPPING), strings);
-        m.flags = (uint32_t)get(r, S_MAPPING);
-        m.ordinal = (uint32_t)get(r, S_MAPPING);
+        m.size = get(c);
+        m.offset = get(c);
+        m.file = ref(&r->bad, get(c), strings);
+        m.build_id = ref(&r->bad, get(c), strings);
+        m.flags = (uint32_t)get(c);
+        m.ordinal = (uint32_t)get(c);
+        r->bad |= c->bad;
         if (!r->bad && is_new(r, PF_TABLE_MAPPING, n))
             code = pf_tables_add_mapping(r->t, &m, err);
     }
@@ -246,86 +274,130 @@ static pf_code get_mappings(reader *r, pf_error *err)
 
 static pf_code get_functions(reader *r, pf_error *err)
 {
-    pf_code code = PF_OK;
-    uint32_t strings = r->end[PF_TABLE_STRING];
-    for (uint32_t n = r->first[PF_TABLE_FUNCTION];
-         n < r->end[PF_TABLE_FUNCTION] && !code && !r->bad; n++) {
+    const pf_table k = PF_TABLE_FUNCTION;
+    cursor name = r->s[S_FUNCTION_NAME], system_name = r->s[S_FUNCTION_SYSTEM_NAME],
+           filename = r->s[S_FUNCTION_FILENAME], start_line = r->s[S_FUNCTION_START_LINE];
+    uint32_t base = r->t->base[k], have = r->t->next[k], strings = r->end[PF_TABLE_STRING];
+    bool bad = false;
+    pf_code code;
+    if (!make_room(r, k, &name, &code, err))
+        return code;
+    for (uint32_t n = r->first[k]; n < r->end[k] && !bad; n++) {
         pf_sym_function f;
-        f.name = ref(r, get_delta(r, S_FUNCTION_NAME), strings);
-        f.system_name =
-            ref(r, f.name + (uint64_t)pf_unzigzag(get(r, S_FUNCTION_SYSTEM_NAME)), strings);
-        f.filename = ref(r, get_delta(r, S_FUNCTION_FILENAME), strings);
-        f.start_line = pf_unzigzag(get(r, S_FUNCTION_START_LINE));
-        if (!r->bad && is_new(r, PF_TABLE_FUNCTION, n))
-            code = pf_tables_add_function(r->t, &f, err);
+        f.name = ref(&bad, get_delta(&name), strings);
+        f.system_name = ref(&bad, f.name + (uint64_t)pf_unzigzag(get(&system_name)), strings);
+        f.filename = ref(&bad, get_delta(&filename), strings);
+        f.start_line = pf_unzigzag(get(&start_line));
+        if (n >= have)
+            r->t->function[n - base] = f;
     }
-    return code;
+    r->s[S_FUNCTION_NAME] = name;
+    r->s[S_FUNCTION_SYSTEM_NAME] = system_name;
+    r->s[S_FUNCTION_FILENAME] = filename;
+    r->s[S_FUNCTION_START_LINE] = start_line;
+    r->bad |= bad | name.bad | system_name.bad | filename.bad | start_line.bad;
+    set_end(r, k);
+    return PF_OK;
 }
 
-/* The lines of one location into *lines, a buffer that grows. */
-static pf_code get_lines(reader *r, uint64_t n, pf_sym_line **lines, uint64_t *cap, pf_error *err)
+/* `n` lines behind those that are there, not yet counted. */
+static pf_code get_lines(reader *r, uint64_t n, pf_error *err)
 {
-    if (n > (uint64_t)(r->stop[S_LINE_FUNCTION] - r->p[S_LINE_FUNCTION])) {
+    cursor *function = &r->s[S_LINE_FUNCTION], *number = &r->s[S_LINE_NUMBER],
+           *column = &r->s[S_LINE_COLUMN];
+    if (n > (uint64_t)(function->stop - function->p)) {
         r->bad = true;
         return PF_OK;
     }
-    if (n > *cap) {
-        void *p = realloc(*lines, n * sizeof **lines);
-        if (!p)
-            return pf_fail_nomem(err, "symbols");
-        *lines = p;
-        *cap = n;
+    pf_code code = pf_tables_reserve_lines(r->t, n, err);
+    if (code)
+        return code;
+    pf_sym_line *line = r->t->line + r->t->nline;
+    for (uint64_t i = 0; i < n; i++) {
+        line[i].function = ref(&r->bad, get_delta(function), r->end[PF_TABLE_FUNCTION]);
+        line[i].line = (int64_t)get_delta(number);
+        line[i].column = pf_unzigzag(get(column));
     }
-    for (uint64_t i = 0; i < n; i++)
-        (*lines)[i] = (pf_sym_line){
-            .function = ref(r, get_delta(r, S_LINE_FUNCTION), r->end[PF_TABLE_FUNCTION]),
-            .line = (int64_t)get_delta(r, S_LINE_NUMBER),
-            .column = pf_unzigzag(get(r, S_LINE_COLUMN)),
-        };
+    r->bad |= function->bad | number->bad | column->bad;
     return PF_OK;
 }
 
 static pf_code get_locations(reader *r, pf_error *err)
 {
-    pf_code code = PF_OK;
-    pf_sym_line *lines = NULL;
-    uint64_t cap = 0;
-    for (uint32_t n = r->first[PF_TABLE_LOCATION];
-         n < r->end[PF_TABLE_LOCATION] && !code && !r->bad; n++) {
-        pf_sym_location l = {0};
-        l.mapping = ref(r, get_delta(r, S_LOCATION_MAPPING), r->end[PF_TABLE_MAPPING]);
-        l.address = get_delta(r, S_LOCATION_ADDRESS);
-        uint64_t count = get(r, S_LOCATION_LINES);
+    const pf_table k = PF_TABLE_LOCATION;
+    cursor mapping = r->s[S_LOCATION_MAPPING], address = r->s[S_LOCATION_ADDRESS],
+           lines = r->s[S_LOCATION_LINES];
+    uint32_t base = r->t->base[k], have = r->t->next[k];
+    pf_code code;
+    if (!make_room(r, k, &mapping, &code, err))
+        return code;
+    for (uint32_t n = r->first[k]; n < r->end[k] && !code && !r->bad; n++) {
+        pf_sym_location l = {.line_off = r->t->nline};
+        l.mapping = ref(&r->bad, get_delta(&mapping), r->end[PF_TABLE_MAPPING]);
+        l.address = get_delta(&address);
+        uint64_t count = get(&lines);
         l.folded = count & 1;
-        code = get_lines(r, count >> 1, &lines, &cap, err);
         l.line_n = (uint32_t)(count >> 1);
-        if (!code && !r->bad && is_new(r, PF_TABLE_LOCATION, n))
-            code = pf_tables_add_location(r->t, &l, lines, err);
+        code = get_lines(r, count >> 1, err);
+        r->bad |= mapping.bad | address.bad | lines.bad;
+        if (code || r->bad || n < have)
+            continue;
+        r->t->location[n - base] = l;
+        r->t->nline += l.line_n;
     }
-    free(lines);
+    r->s[S_LOCATION_MAPPING] = mapping;
+    r->s[S_LOCATION_ADDRESS] = address;
+    r->s[S_LOCATION_LINES] = lines;
+    if (!code)
+        set_end(r, k);
     return code;
+}
+
+static pf_code get_nodes(reader *r, pf_error *err)
+{
+    const pf_table k = PF_TABLE_NODE;
+    cursor parent = r->s[S_NODE_PARENT], location = r->s[S_NODE_LOCATION];
+    uint32_t base = r->t->base[k], have = r->t->next[k], locations = r->end[PF_TABLE_LOCATION];
+    bool bad = false;
+    pf_code code;
+    if (!make_room(r, k, &parent, &code, err))
+        return code;
+    pf_sym_node *node = r->t->node;
+    for (uint32_t n = r->first[k]; n < r->end[k] && !bad; n++) {
+        uint64_t back = get(&parent);
+        pf_sym_node to = {.parent = (uint32_t)(n - back),
+                          .location = ref(&bad, get_delta(&location), locations)};
+        bad |=
+            !back || back > n; /* the parent stands before its child, so no walk up can go round */
+        if (n >= have)
+            node[n - base] = to;
+    }
+    r->s[S_NODE_PARENT] = parent;
+    r->s[S_NODE_LOCATION] = location;
+    r->bad |= bad | parent.bad | location.bad;
+    set_end(r, k);
+    return PF_OK;
 }
 
 static pf_code get_stacks(reader *r, pf_error *err)
 {
-    pf_code code = PF_OK;
-    for (uint32_t n = r->first[PF_TABLE_NODE]; n < r->end[PF_TABLE_NODE] && !code && !r->bad; n++) {
-        uint64_t back = get(r, S_NODE_PARENT);
-        pf_sym_node node = {.location =
-                                ref(r, get_delta(r, S_NODE_LOCATION), r->end[PF_TABLE_LOCATION])};
-        if (!back || back > n) /* the parent stands before its child, so no walk up can go round */
-            r->bad = true;
-        node.parent = (uint32_t)(n - back);
-        if (!r->bad && is_new(r, PF_TABLE_NODE, n))
-            code = pf_tables_add_node(r->t, node, err);
+    const pf_table k = PF_TABLE_STACK;
+    cursor leaf = r->s[S_STACK];
+    uint32_t base = r->t->base[k], have = r->t->next[k], nodes = r->end[PF_TABLE_NODE];
+    bool bad = false;
+    pf_code code;
+    if (!make_room(r, k, &leaf, &code, err))
+        return code;
+    uint32_t *stack = r->t->stack;
+    for (uint32_t n = r->first[k]; n < r->end[k] && !bad; n++) {
+        uint32_t to = ref(&bad, get_delta(&leaf), nodes);
+        if (n >= have)
+            stack[n - base] = to;
     }
-    for (uint32_t n = r->first[PF_TABLE_STACK]; n < r->end[PF_TABLE_STACK] && !code && !r->bad;
-         n++) {
-        uint32_t node = ref(r, get_delta(r, S_STACK), r->end[PF_TABLE_NODE]);
-        if (!r->bad && is_new(r, PF_TABLE_STACK, n))
-            code = pf_tables_add_stack(r->t, node, err);
-    }
-    return code;
+    r->s[S_STACK] = leaf;
+    r->bad |= bad | leaf.bad;
+    set_end(r, k);
+    return PF_OK;
 }
 
 /* First numbers, counts and the borders of the streams. */
@@ -350,8 +422,8 @@ static bool open_chunk(reader *r, pf_str body)
         uint64_t n;
         if (!pf_varint_get(&p, end, &n) || n > (uint64_t)(end - p))
             return false;
-        r->p[i] = p;
-        r->stop[i] = p += n;
+        r->s[i] = (cursor){.p = p, .stop = p + n, .loads = body.n < 8 ? p : end - 7};
+        p += n;
     }
     return p == end;
 }
@@ -365,10 +437,11 @@ static pf_code decode_body(pf_tables *t, pf_str body, pf_error *err)
     for (int i = 0; i < PF_BLOB_TABLES && !code; i++)
         code = get_blobs(&r, (pf_table)i, err);
     if (code || (code = get_mappings(&r, err)) || (code = get_functions(&r, err)) ||
-        (code = get_locations(&r, err)) || (code = get_stacks(&r, err)))
+        (code = get_locations(&r, err)) || (code = get_nodes(&r, err)) ||
+        (code = get_stacks(&r, err)))
         return code;
     for (int i = 0; i < STREAMS; i++)
-        r.bad |= r.p[i] != r.stop[i];
+        r.bad |= r.s[i].p != r.s[i].stop;
     if (r.bad)
         return pf_fail(err, PF_INTERNAL, "damaged symbols: an entry can't be read");
     return PF_OK;

@@ -178,7 +178,7 @@ static void begin(pf_resolving *w, uint32_t header, const uint32_t *maps, size_t
 {
     const pf_str empty = PF_STR("");
     memset(out, 0, sizeof *out);
-    if (!pf_resolver_begin(w->r, w->t)) {
+    if (!pf_resolver_begin(w->r, w->t, !w->join)) {
         pf_resolving_nomem(w);
         return;
     }

@@ -22,8 +22,8 @@ typedef struct pf_run {
 } pf_run;
 
 /* resolver.c */
-bool pf_resolver_begin(pf_resolver *r,
-                       const pf_tables *t); /* forgets the last profile; false when out of memory */
+/* Forgets the last profile; `tree`: nodes will have places, too. False when out of memory. */
+bool pf_resolver_begin(pf_resolver *r, const pf_tables *t, bool tree);
 size_t pf_resolver_bytes(pf_resolver *r);
 bool pf_resolver_failed(pf_resolver *r); /* one of its buffers has run out of memory */
 

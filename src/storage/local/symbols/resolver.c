@@ -88,7 +88,7 @@ size_t pf_resolver_bytes(pf_resolver *r)
     return n;
 }
 
-bool pf_resolver_begin(pf_resolver *r, const pf_tables *t)
+bool pf_resolver_begin(pf_resolver *r, const pf_tables *t, bool tree)
 {
     static const pf_table tables[PLACES] = {PF_TABLE_STRING,   PF_TABLE_LABELS,   PF_TABLE_MAPPING,
                                             PF_TABLE_FUNCTION, PF_TABLE_LOCATION, PF_TABLE_NODE};
@@ -106,7 +106,7 @@ bool pf_resolver_begin(pf_resolver *r, const pf_tables *t)
     for (int i = 0; i < MAPS; i++)
         clear_map(maps[i]);
     bool ok = true;
-    for (int i = 0; i < PLACES; i++)
+    for (int i = 0; i < (tree ? PLACES : PLACES - 1); i++) /* nodes are the last */
         ok &= pf_places_begin(places[i], t->base[tables[i]], t->next[tables[i]]);
     return ok;
 }

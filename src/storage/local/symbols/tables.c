@@ -121,9 +121,8 @@ pf_code pf_tables_add_location(pf_tables *t, const pf_sym_location *l, const pf_
 {
     pf_table k = PF_TABLE_LOCATION;
     pf_code code = reserve_record(t, k, (void **)&t->location, sizeof *l, err);
-    if (!code && l->line_n)
-        code = reserve((void **)&t->line, &t->cap_line, (uint64_t)t->nline + l->line_n - 1,
-                       sizeof *lines, err);
+    if (!code)
+        code = pf_tables_reserve_lines(t, l->line_n, err);
     if (code)
         return code;
     pf_sym_location *to = &t->location[t->next[k]++ - t->base[k]];
@@ -135,11 +134,33 @@ pf_code pf_tables_add_location(pf_tables *t, const pf_sym_location *l, const pf_
     return PF_OK;
 }
 
+pf_code pf_tables_reserve(pf_tables *t, pf_table table, uint32_t next, pf_error *err)
+{
+    const struct {
+        void **array;
+        size_t size;
+    } of[PF_TABLES] = {[PF_TABLE_MAPPING] = {(void **)&t->mapping, sizeof *t->mapping},
+                       [PF_TABLE_FUNCTION] = {(void **)&t->function, sizeof *t->function},
+                       [PF_TABLE_LOCATION] = {(void **)&t->location, sizeof *t->location},
+                       [PF_TABLE_NODE] = {(void **)&t->node, sizeof *t->node},
+                       [PF_TABLE_STACK] = {(void **)&t->stack, sizeof *t->stack}};
+    uint32_t base = t->base[table];
+    if (next <= base)
+        return PF_OK;
+    return reserve(of[table].array, &t->cap[table], next - base - 1, of[table].size, err);
+}
+
 pf_code pf_tables_grow(pf_tables *t, pf_table table, pf_error *err)
 {
-    return table == PF_TABLE_NODE
-               ? reserve_record(t, table, (void **)&t->node, sizeof *t->node, err)
-               : reserve_record(t, table, (void **)&t->stack, sizeof *t->stack, err);
+    if (t->next[table] == UINT32_MAX)
+        return pf_fail(err, PF_TOO_LARGE, "a symbol table has no numbers left");
+    return pf_tables_reserve(t, table, t->next[table] + 1, err);
+}
+
+pf_code pf_tables_reserve_lines(pf_tables *t, uint64_t n, pf_error *err)
+{
+    return n ? reserve((void **)&t->line, &t->cap_line, t->nline + n - 1, sizeof *t->line, err)
+             : PF_OK;
 }
 
 pf_str pf_tables_blob(const pf_tables *t, pf_table table, uint32_t number)

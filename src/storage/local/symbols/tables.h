@@ -103,6 +103,11 @@ pf_code pf_tables_add_location(pf_tables *t, const pf_sym_location *l, const pf_
 static inline pf_code pf_tables_add_node(pf_tables *t, pf_sym_node n, pf_error *err);
 static inline pf_code pf_tables_add_stack(pf_tables *t, uint32_t node, pf_error *err);
 
+/* Room for the entries below number `next` of a table of records, or for n more lines, to be written in place by
+ * who then sets t->next or t->nline (chunk.c). Errors as above. */
+pf_code pf_tables_reserve(pf_tables *t, pf_table table, uint32_t next, pf_error *err);
+pf_code pf_tables_reserve_lines(pf_tables *t, uint64_t n, pf_error *err);
+
 /* The entry of a number that is held; number 0 gives the empty string. Borrowed until the next add.
  */
 pf_str pf_tables_blob(const pf_tables *t, pf_table table, uint32_t number);
