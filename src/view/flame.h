@@ -6,6 +6,14 @@
  *
  * Node 0 is the root. Parents stand before their children; the children of a node stand side by side, by
  * total descending, then name, "(other)" last. A node's total is its self and its children's totals.
+ * Stacks may also be laid from the leaf to the root, and around one function:
+ *
+ *     down             root --> main --> f --> x          callees of f   f --> x
+ *     up               root --> x --> f --> main          callers of f   f --> main
+ *
+ * Around a function only stacks that have it count, each from its outermost occurrence, so that recursion counts
+ * once: node 0 is the function, and its total what `top` calls cum.
+ *
  * The tree is cut to `max_nodes` by keeping those of the largest totals; what is left out of a parent's
  * children is one node more, "(other)", with their exact total, so that sums hold everywhere.
  */
@@ -19,7 +27,8 @@
 
 typedef struct pf_flame_node {
     uint32_t parent; /* index; the root's is 0 */
-    uint32_t frame;  /* in the view, or one of the two above */
+    uint32_t
+        frame; /* in the view, or one of the two above; of node 0 around a function: its first */
     int64_t self, total, base_self, base_total;
     uint32_t folded; /* of "(other)": nodes that it stands for; else 0 */
     bool inlined;    /* into its caller, wherever it stands here */
@@ -27,8 +36,10 @@ typedef struct pf_flame_node {
 
 typedef struct pf_flame_options {
     uint32_t max_nodes; /* 0: all */
+    bool up;
+    pf_str function; /* as a root path's element, but not escaped (rootpath.h); empty: none */
     pf_str
-        root; /* names from the root on, each URL-escaped, joined by ';': the tree begins there; empty: all */
+        root; /* names from the root on, each URL-escaped, joined by ';': the tree begins there, below the function; empty: all */
 } pf_flame_options;
 
 typedef struct pf_flame {
@@ -38,7 +49,7 @@ typedef struct pf_flame {
     int64_t left_out_value;
 } pf_flame;
 
-/* In the view's arena. PF_INVALID: `root` can't be read; PF_NOT_FOUND: no stack begins so; PF_QUERY_LIMIT. */
+/* In the view's arena. PF_NOT_FOUND: no stack has the function, or begins with `root`; PF_QUERY_LIMIT. */
 pf_code pf_flame_make(pf_flame *f, const pf_view *v, const pf_flame_options *o, pf_error *err);
 
 /* "root", "(other)", or the frame's name. */

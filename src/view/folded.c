@@ -19,6 +19,8 @@ static void put_stack(const pf_flame *f, const pf_view *v, uint32_t node, uint32
     uint32_t depth = 0;
     for (uint32_t at = node; at; at = f->node[at].parent)
         way[depth++] = at;
+    if (f->node[0].frame != PF_FLAME_ROOT)
+        way[depth++] = 0;
     if (!depth)
         pf_buf_puts(out, "(no stack)");
     while (depth-- > 0 && !out->failed) {
@@ -30,7 +32,7 @@ static void put_stack(const pf_flame *f, const pf_view *v, uint32_t node, uint32
 
 pf_code pf_folded_write(const pf_flame *f, const pf_view *v, pf_buf *out, pf_error *err)
 {
-    uint32_t *way = pf_arena_array(v->arena, f->n, sizeof *way);
+    uint32_t *way = pf_arena_array(v->arena, (size_t)f->n + 1, sizeof *way);
     if (!way)
         return pf_view_nomem(v->arena, err);
     for (uint32_t i = 0; i < f->n && !out->failed; i++) {

@@ -63,6 +63,27 @@ static void mark(pf_root_path *r, uint32_t element, pf_str wanted, const pf_fram
             r->has[element * r->row + i / 8] |= (uint8_t)(1 << i % 8);
 }
 
+static bool make_rows(pf_root_path *r, size_t n, const pf_frames *frames, pf_arena *a)
+{
+    r->row = ((size_t)frames->n + 7) / 8;
+    r->has = n <= UINT32_MAX && n * r->row / n == r->row ? pf_arena_zalloc(a, n * r->row) : NULL;
+    return r->has != NULL;
+}
+
+pf_code pf_root_path_make_one(pf_root_path *r, pf_str name, const pf_frames *frames, pf_arena *a,
+                              pf_error *err)
+{
+    *r = (pf_root_path){0};
+    if (!name.n)
+        return PF_OK;
+    if (!make_rows(r, 1, frames, a))
+        return pf_view_nomem(a, err);
+    pf_buf scratch = PF_BUF_INIT;
+    mark(r, r->n++, name, frames, &scratch);
+    pf_buf_free(&scratch);
+    return PF_OK;
+}
+
 pf_code pf_root_path_make(pf_root_path *r, pf_str text, const pf_frames *frames, pf_arena *a,
                           pf_error *err)
 {
@@ -72,9 +93,7 @@ pf_code pf_root_path_make(pf_root_path *r, pf_str text, const pf_frames *frames,
     size_t n = 1;
     for (size_t i = 0; i < text.n; i++)
         n += text.p[i] == ';';
-    r->row = ((size_t)frames->n + 7) / 8;
-    r->has = n <= UINT32_MAX && n * r->row / n == r->row ? pf_arena_zalloc(a, n * r->row) : NULL;
-    if (!r->has)
+    if (!make_rows(r, n, frames, a))
         return pf_view_nomem(a, err);
     pf_buf scratch = PF_BUF_INIT;
     for (r->n = 0; r->n < n; r->n++) {

@@ -19,6 +19,10 @@ typedef struct pf_root_path {
 pf_code pf_root_path_make(pf_root_path *r, pf_str text, const pf_frames *frames, pf_arena *a,
                           pf_error *err);
 
+/* A path of one element that is not escaped. */
+pf_code pf_root_path_make_one(pf_root_path *r, pf_str name, const pf_frames *frames, pf_arena *a,
+                              pf_error *err);
+
 static inline bool pf_root_path_has(const pf_root_path *r, uint32_t element, uint32_t frame)
 {
     return r->has[element * r->row + frame / 8] >> frame % 8 & 1;

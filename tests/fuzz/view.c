@@ -68,6 +68,30 @@ static void write_all(const pf_view *v, const pf_flame *f)
     pf_buf_free(&b);
 }
 
+/* Both ways of the same stacks come to the same, whole or around a function. */
+static void look_both_ways(const pf_view *v, uint8_t choice, pf_arena *a)
+{
+    pf_error err;
+    pf_flame way[2];
+    pf_flame_options o = {.max_nodes = choice >> 3};
+    if (choice & 1 && v->frames.n)
+        o.function = v->frames.frame[choice % v->frames.n].name;
+    pf_code code[2];
+    for (int up = 0; up < 2; up++) {
+        o.up = up;
+        code[up] = pf_flame_make(&way[up], v, &o, &err);
+        if (code[up])
+            continue;
+        check_tree(&way[up], a);
+        write_all(v, &way[up]);
+    }
+    check(code[0] == code[1] || code[0] == PF_QUERY_LIMIT || code[1] == PF_QUERY_LIMIT);
+    if (code[0] || code[1])
+        return;
+    check(way[0].node[0].total == way[1].node[0].total);
+    check(way[0].node[0].base_total == way[1].node[0].base_total);
+}
+
 static void look_at(const pf_profile *p, const uint8_t *choice, pf_arena *a)
 {
     static const pf_stop never;
@@ -86,6 +110,7 @@ static void look_at(const pf_profile *p, const uint8_t *choice, pf_arena *a)
         pf_flame_make(&flame, &v, &cut, &err) == PF_OK) {
         write_all(&v, &flame);
         check_tree(&flame, a);
+        look_both_ways(&v, choice[2], a);
     }
     if (pf_pgo_make(p, &never, a, &edges, &err) == PF_OK)
         pf_test_check_references(&edges);

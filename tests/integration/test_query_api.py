@@ -1,6 +1,5 @@
 """The query API for people: views held against `go tool pprof`, and what keeps them safe."""
 
-import itertools
 import re
 import shutil
 import subprocess
@@ -15,97 +14,12 @@ from conftest import CORPUS
 from pprof_tool import difference, our_rows, tool_rows
 from pprof_wire import Function, Label, Line, Location, Mapping, Sample, ValueType, encode, parse
 from server import FROM, TO, query
-
-services = (f"query-{n}" for n in itertools.count())
+from views import FAMILIES, Tree, family, flame, push_all, services, top, view
 
 
 @pytest.fixture(scope="session")
 def tool_home(tmp_path_factory):
     return tmp_path_factory.mktemp("pprof-tool")
-
-
-def push_all(server, bodies, **parameters):
-    service = next(services)
-    return service, [server.push(body, service=service, **parameters) for body in bodies]
-
-
-def view(server, service, format, type="cpu", **parameters):
-    return server.merge(service=service, type=type, format=format, **parameters)
-
-
-def top(server, service, rows=0, **parameters):
-    return view(server, service, "top", rows=rows, **parameters).result
-
-
-def flame(server, service, **parameters):
-    return view(server, service, "flamegraph", **parameters).result
-
-
-class Tree:
-    """A flame graph's columns as paths: {("main.main", "main.work"): (self, total)}."""
-
-    def __init__(self, body):
-        self.body = body
-        nodes = body["nodes"]
-        lengths = {len(column) for column in nodes.values()}
-        assert len(lengths) == 1, "all columns are of one length"
-        self.n = lengths.pop()
-        self.nodes = nodes
-        self.names = [body["names"][at] for at in nodes["name"]]
-        self.children = [[] for _ in range(self.n)]
-        for node in range(1, self.n):
-            assert nodes["parent"][node] < node, "parents stand before their children"
-            self.children[nodes["parent"][node]].append(node)
-
-    def check_sums(self, prefix=""):
-        own, total = self.nodes[prefix + "self"], self.nodes[prefix + "total"]
-        for node in range(self.n):
-            assert total[node] == own[node] + sum(total[child] for child in self.children[node])
-
-    def check_order(self):
-        for list in self.children:
-            plain = [one for one in list if not self.nodes["folded"][one]]
-            keys = [(-self.nodes["total"][one], self.names[one].encode()) for one in plain]
-            assert keys == sorted(keys)
-            assert list[: len(plain)] == plain, "(other) stands last"
-            assert len(list) - len(plain) <= 1
-
-    def path(self, node):
-        way = []
-        while node:
-            way.append(self.names[node])
-            node = self.nodes["parent"][node]
-        return tuple(reversed(way))
-
-    def stacks(self):
-        """{path: self} of what is not zero."""
-        found = {}
-        for node in range(self.n):
-            if self.nodes["self"][node]:
-                path = self.path(node)
-                found[path] = found.get(path, 0) + self.nodes["self"][node]
-        return found
-
-
-FAMILIES = {
-    "cpu": ("collector-service/cpu.*", 60, "cpu", "ns", "cpu"),
-    "cpu samples": ("collector-service/cpu.*", 7, "cpu", "count", "samples"),
-    "heap": ("collector-service/heap.*", 15, "heap", "B", "alloc_space"),
-    "heap in use": ("collector-service/heap.*", 1, "heap", "count", "inuse_objects"),
-    "goroutine": ("collector-service/goroutine.*", 5, "goroutine", "count", "goroutine"),
-    "compiler": ("go-compiler/cpu.*", 30, "cpu", "ns", "cpu"),
-    "compiler heap without functions": ("go-compiler/mem.*", 3, "heap", "B", "alloc_space"),
-}
-
-_pushed = {}
-
-
-def family(server, name):
-    pattern, count, kind, unit, index = FAMILIES[name]
-    files = sorted(CORPUS.glob(pattern))[:count]
-    if name not in _pushed:
-        _pushed[name] = push_all(server, [path.read_bytes() for path in files], type=kind)[0]
-    return _pushed[name], files, kind, unit, index
 
 
 FILTERS = {

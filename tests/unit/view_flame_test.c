@@ -115,6 +115,129 @@ static void a_root_may_be_named_with_its_line(void **state)
     pf_arena_free(&a);
 }
 
+static pf_flame around(pf_view *v, const char *function, bool up, const char *root)
+{
+    pf_flame f;
+    pf_error err;
+    pf_flame_options o = {.function = pf_str_c(function), .up = up, .root = pf_str_c(root)};
+    assert_int_equal(pf_flame_make(&f, v, &o, &err), PF_OK);
+    return f;
+}
+
+static void stacks_are_laid_from_the_leaf_up(void **state)
+{
+    (void)state;
+    pf_arena a;
+    pf_arena_init(&a, NULL, 0);
+    pf_view v = vf_view(&a, vf_profile(&a, "a;b;c 3\na;c 2\na 1\n 4\n"), PF_BY_FUNCTION);
+    pf_flame f = around(&v, "", true, "");
+    assert_tree(&f, &v, "0:root 4/10, 0:c 0/5, 0:a 1/1, 1:b 0/3, 1:a 2/2, 3:a 3/3");
+    f = around(&v, "", true, "c;b");
+    assert_tree(&f, &v, "0:root 0/3, 0:a 3/3");
+    pf_arena_free(&a);
+}
+
+static void callers_and_callees_count_recursion_once(void **state)
+{
+    (void)state;
+    pf_arena a;
+    pf_arena_init(&a, NULL, 0);
+    pf_view v = vf_view(&a, vf_profile(&a, "m;f;g;f;x 4\nm;h;f 2\nm;x 1\n 8\n"), PF_BY_FUNCTION);
+    pf_flame f = around(&v, "f", false, "");
+    assert_tree(&f, &v, "0:f 2/6, 0:g 0/4, 1:f 0/4, 2:x 4/4");
+    f = around(&v, "f", true, "");
+    assert_tree(&f, &v, "0:f 0/6, 0:m 4/4, 0:h 0/2, 2:m 2/2");
+    assert_int_equal(v.total, 15);
+    f = around(&v, "f", false, "g;f");
+    assert_tree(&f, &v, "0:root 0/4, 0:x 4/4");
+    f = around(&v, "m", true, "");
+    assert_tree(&f, &v, "0:m 7/7");
+    f = around(&v, "x", false, "");
+    assert_tree(&f, &v, "0:x 5/5");
+    pf_arena_free(&a);
+}
+
+static void what_is_around_a_function_is_cut_and_opens(void **state)
+{
+    (void)state;
+    pf_arena a;
+    pf_error err;
+    pf_flame f;
+    pf_arena_init(&a, NULL, 0);
+    pf_view v = vf_view(&a, vf_profile(&a, stacks), PF_BY_FUNCTION);
+    pf_flame_options o = {.function = PF_STR("work"), .max_nodes = 2};
+    assert_int_equal(pf_flame_make(&f, &v, &o, &err), PF_OK);
+    assert_tree(&f, &v, "0:work 5/47, 0:parse 30/30, 0:(other) 12/12 (1)");
+    o.function = PF_STR("zero"); /* stands in samples of no value only */
+    assert_int_equal(pf_flame_make(&f, &v, &o, &err), PF_NOT_FOUND);
+    assert_non_null(strstr(err.msg, "\"function\""));
+    o = (pf_flame_options){.function = PF_STR("work"), .root = PF_STR("idle")};
+    assert_int_equal(pf_flame_make(&f, &v, &o, &err), PF_NOT_FOUND);
+    assert_non_null(strstr(err.msg, "\"root\""));
+    pf_arena_free(&a);
+}
+
+static void a_function_is_all_its_lines_or_the_one_that_is_named(void **state)
+{
+    (void)state;
+    pf_arena a;
+    pf_arena_init(&a, NULL, 0);
+    pf_profile *p = vf_profile(&a, "m;f;x 1\nm;n;f;y 2\n");
+    uint32_t other = p->nlocation++; /* f at a second place */
+    p->location[other] = p->location[1];
+    p->location[other].line_off = p->nline;
+    p->line[p->nline++] =
+        (pf_line){.line = 99, .function = p->line[p->location[1].line_off].function};
+    assert_int_equal(p->sample_location[4], 1);
+    p->sample_location[4] = other;
+    pf_view v = vf_view(&a, p, PF_BY_LINE);
+    pf_flame f = around(&v, "f", false, "");
+    assert_int_equal(f.node[0].total, 3);
+    f = around(&v, "f /src/f.go:12", false, "");
+    assert_tree(&f, &v, "0:f 0/1, 0:x 1/1");
+    f = around(&v, "f /src/f.go:99", true, "");
+    assert_tree(&f, &v, "0:f 0/2, 0:n 0/2, 1:m 2/2");
+    pf_arena_free(&a);
+}
+
+static void both_sides_of_a_comparison(void **state)
+{
+    (void)state;
+    pf_arena a;
+    pf_arena_init(&a, NULL, 0);
+    pf_view v = vf_view(&a, vf_profile(&a, "m;f 5\nm;g;f -3\nm -1\n"), PF_BY_FUNCTION);
+    static const bool is_base[] = {false, true, true};
+    v.is_diff = true;
+    v.is_base = is_base;
+    pf_flame f = around(&v, "f", true, "");
+    assert_tree(&f, &v, "0:f 0/5, 0:m 5/5, 0:g 0/0, 2:m 0/0");
+    assert_int_equal(f.node[0].base_total, 3);
+    assert_int_equal(f.node[3].base_self, 3);
+    f = around(&v, "", true, "");
+    assert_int_equal(f.node[0].base_total, 4);
+    pf_arena_free(&a);
+}
+
+static void a_hundred_thousand_frames_deep(void **state)
+{
+    (void)state;
+    enum { DEPTH = 90000 };
+    pf_arena a;
+    pf_arena_init(&a, NULL, 0);
+    pf_profile *p = vf_profile(&a, "m;f 1\n");
+    for (uint32_t i = 0; i < DEPTH; i++)
+        p->sample_location[i] = i % 2;
+    p->sample[0].loc_n = p->nsample_location = DEPTH;
+    pf_view v = vf_view(&a, p, PF_BY_FUNCTION);
+    pf_flame f = around(&v, "", true, "");
+    assert_int_equal(f.n, DEPTH + 1);
+    f = around(&v, "m", false, "");
+    assert_int_equal(f.n, DEPTH); /* it is the outermost */
+    f = around(&v, "f", true, "");
+    assert_int_equal(f.n, 2);
+    pf_arena_free(&a);
+}
+
 static void negative_values_keep_their_place(void **state)
 {
     (void)state;
@@ -200,11 +323,19 @@ static void a_small_arena_is_an_error(void **state)
     pf_error err;
     pf_flame f;
     pf_arena_init(&big, NULL, 0);
-    pf_arena_init(&tiny, NULL, 40000);
     pf_view v = vf_view(&big, vf_profile(&big, stacks), PF_BY_FUNCTION);
-    v.arena = &tiny;
-    assert_int_equal(pf_flame_make(&f, &v, &(pf_flame_options){0}, &err), PF_QUERY_LIMIT);
-    pf_arena_free(&tiny);
+    pf_flame_options o = {.up = true, .function = PF_STR("work"), .root = PF_STR("main")};
+    unsigned refused = 0, made = 0;
+    for (size_t limit = 100; limit < 40000; limit += 331) {
+        pf_arena_init(&tiny, NULL, limit);
+        v.arena = &tiny;
+        pf_code code = pf_flame_make(&f, &v, &o, &err);
+        assert_true(code == PF_QUERY_LIMIT || (!code && refused));
+        refused += code == PF_QUERY_LIMIT;
+        made += !code;
+        pf_arena_free(&tiny);
+    }
+    assert_true(refused > 5 && made > 5);
     pf_arena_free(&big);
 }
 
@@ -235,6 +366,12 @@ int main(void)
         cmocka_unit_test(equal_totals_are_in_order_of_names),
         cmocka_unit_test(a_root_opens_what_is_below_it),
         cmocka_unit_test(a_root_may_be_named_with_its_line),
+        cmocka_unit_test(stacks_are_laid_from_the_leaf_up),
+        cmocka_unit_test(callers_and_callees_count_recursion_once),
+        cmocka_unit_test(what_is_around_a_function_is_cut_and_opens),
+        cmocka_unit_test(a_function_is_all_its_lines_or_the_one_that_is_named),
+        cmocka_unit_test(both_sides_of_a_comparison),
+        cmocka_unit_test(a_hundred_thousand_frames_deep),
         cmocka_unit_test(negative_values_keep_their_place),
         cmocka_unit_test(inlined_means_wherever_it_stands),
         cmocka_unit_test(no_samples_are_a_root),

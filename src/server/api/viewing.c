@@ -68,6 +68,23 @@ static pf_code read_filter(pf_req *req, pf_filter *f, pf_error *err)
     return code ? code : read_pattern(req, "show_from", &f->show_from, err);
 }
 
+/* What makes the tree of a flame graph, in whichever format. */
+static pf_code read_flame(pf_req *req, pf_flame_options *o, pf_error *err)
+{
+    pf_str direction;
+    pf_code code = pf_params_text(req, "root", &o->root, err);
+    if (!code)
+        code = pf_params_text(req, "function", &o->function, err);
+    if (!code)
+        code = pf_params_text(req, "direction", &direction, err);
+    if (code)
+        return code;
+    o->up = pf_str_eq(direction, PF_STR("up"));
+    if (!o->up && direction.n && !pf_str_eq(direction, PF_STR("down")))
+        return pf_params_bad("direction", direction, "there are down, up", err);
+    return PF_OK;
+}
+
 pf_code pf_viewing_read(pf_api *api, pf_req *req, pf_viewing *w, pf_error *err)
 {
     pf_str granularity;
@@ -86,7 +103,7 @@ pf_code pf_viewing_read(pf_api *api, pf_req *req, pf_viewing *w, pf_error *err)
         code = pf_params_bad("granularity", granularity,
                              "there are functions, files, lines, addresses", err);
     if (!code)
-        code = pf_params_text(req, "root", &w->flame.root, err);
+        code = read_flame(req, &w->flame, err);
     if (!code)
         code = pf_params_number(req, "max_nodes", 1, NODES_MAX,
                                 w->format == PF_FORMAT_DOT ? NODES_DOT : NODES, &nodes, err);
