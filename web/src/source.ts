@@ -131,7 +131,7 @@ export function useDroppedSource(s: State, file: Dropped | null): Source {
       const sides = {
         ...nothing,
         tree,
-        rows: rowsOfTree(tree),
+        rows: rowsOfTree(tree, true),
         total: tree.total[0]!,
         baseTotal: tree.baseTotal ? tree.baseTotal[0]! : null,
         sample: type,

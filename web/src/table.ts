@@ -5,10 +5,26 @@ import type { TopRow } from "./types";
 
 export type Column = "flat" | "cum" | "name" | "change" | "base";
 
-/* Which frames are the same one, wherever they stand: a number for each node, counted up from 0. */
-function frameNumbers(t: Tree): { of: Int32Array; first: number[] } {
+interface Numbers {
+  of: Int32Array; // by node
+  first: number[]; // node that shows a frame first
+}
+
+function nameNumbers(t: Tree): Numbers {
   const of = new Int32Array(t.n);
-  const first: number[] = []; // node that shows a frame first
+  const first: number[] = [];
+  const numbers = new Int32Array(t.names.length).fill(-1);
+  for (let i = 1; i < t.n; i++) {
+    if (numbers[t.name[i]!]! < 0) numbers[t.name[i]!] = first.push(i) - 1;
+    of[i] = numbers[t.name[i]!]!;
+  }
+  return { of, first };
+}
+
+/* Which frames are the same one, wherever they stand: all that the server says of them is equal. */
+function frameNumbers(t: Tree): Numbers {
+  const of = new Int32Array(t.n);
+  const first: number[] = [];
   const pairs = new Map<number, number>();
   const pair = (a: number, b: number) => {
     const key = a * 2 ** 32 + b;
@@ -34,10 +50,11 @@ function frameNumbers(t: Tree): { of: Int32Array; first: number[] } {
   return { of, first };
 }
 
-/* Flat and cum per frame as pprof counts them: recursion counts once in cum. */
-export function rowsOfTree(t: Tree): TopRow[] {
-  const { of, first } = frameNumbers(t);
-  const rows = first.map((i) => rowOf(t, i));
+/* Flat and cum per frame as pprof counts them: recursion counts once in cum. In a tree of a dropped file equal names
+ * are equal frames (`byName`). */
+export function rowsOfTree(t: Tree, byName = false): TopRow[] {
+  const { of, first } = byName ? nameNumbers(t) : frameNumbers(t);
+  const rows = first.map((i) => ({ ...rowOf(t, i), ...(byName ? { line: 0 } : {}) }));
   const open = new Int32Array(rows.length); // how often a frame stands above where we are
   const kids = new Int32Array(t.n).fill(-1);
   const next = new Int32Array(t.n).fill(-1);

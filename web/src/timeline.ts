@@ -29,7 +29,8 @@ export function valueAt(g: SeriesGroup, i: number, basis: Basis, what: What = "a
   return g.duration[i] ? sum / g.duration[i] : null;
 }
 
-/* Profiles come at some pace: a gap is where more than three of them are missing, not where a step is empty. */
+/* Profiles come at some pace, the usual one or that of what is beside: a gap is where more than three of them are
+ * missing, not where a step is empty. */
 export function bridge(values: (number | null)[]): (number | null | undefined)[] {
   const filled: number[] = [];
   for (let i = 0; i < values.length; i++) if (values[i] !== null) filled.push(i);
@@ -37,7 +38,7 @@ export function bridge(values: (number | null)[]): (number | null | undefined)[]
   const usual = gaps.length ? [...gaps].sort((a, b) => a - b)[gaps.length >> 1]! : 1;
   const out: (number | null | undefined)[] = [...values];
   for (let k = 1; k < filled.length; k++) {
-    if (gaps[k - 1]! > usual * 3) continue;
+    if (gaps[k - 1]! > 3 * Math.max(usual, gaps[k - 2] ?? 0, gaps[k] ?? 0)) continue;
     for (let i = filled[k - 1]! + 1; i < filled[k]!; i++) out[i] = undefined;
   }
   return out;

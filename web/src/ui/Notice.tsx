@@ -9,7 +9,10 @@ export function ErrorNotice({ error, again }: { error: ApiError; again: () => vo
       <strong>
         {error.status === 0 || error.status >= 500 ? "That didn't work." : "The server refused this."}
       </strong>
-      <bdi class="notice-text">{error.message}</bdi>
+      <span class="notice-text">
+        <bdi>{error.message}</bdi>
+        {error.status === 422 && <div class="faint">A shorter range or a label filter needs less.</div>}
+      </span>
       {error.requestId && <span class="faint">request {error.requestId}</span>}
       <button type="button" onClick={again}>
         Try again

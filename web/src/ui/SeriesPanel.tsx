@@ -115,11 +115,13 @@ function describe(s: State, lines: Lines, format: (v: number) => string): string
   return `${s.type} of ${s.service} over time, from ${format(Math.min(...all))} to ${format(Math.max(...all))}. Choose the range above, or drag over it.`;
 }
 
+const named = 22; // lines that the legend names
+
 function LineLegend({ s, lines }: { s: State; lines: Lines }) {
   const { dark } = useTheme();
   return (
     <div class="legend">
-      {lines.lines.slice(0, 24).map((line, i) => (
+      {lines.lines.slice(0, named).map((line, i) => (
         <button
           key={line.name}
           type="button"
@@ -131,6 +133,11 @@ function LineLegend({ s, lines }: { s: State; lines: Lines }) {
           <bdi>{line.name.slice(0, 60) || "(empty)"}</bdi>
         </button>
       ))}
+      {lines.lines.length > named && (
+        <button type="button" title="All of them, each by itself" onClick={() => update({ grid: true })}>
+          {`and ${lines.lines.length - named} more`}
+        </button>
+      )}
     </div>
   );
 }

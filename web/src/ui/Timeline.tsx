@@ -13,6 +13,7 @@ export interface TimelineProps {
   onRange?: (from: number, to: number) => void;
   bare?: boolean; // no axes: for a small one in a grid
   sync?: string; // charts of one name share their cursor
+  top?: number; // the axis reaches at least this far: charts beside each other have one scale
 }
 
 const lightLines = ["#0b6aa8", "#c4540a", "#1c7d5a", "#9a4a8f", "#8a6d00", "#5b53b5", "#b03045", "#3f6b75"];
@@ -76,7 +77,12 @@ function options(
     },
     scales: {
       x: { time: true },
-      y: { range: (_, min, max) => [Math.min(0, min ?? 0), max > 0 ? max * 1.08 : 1] },
+      y: {
+        range: (_, min, max) => {
+          const most = Math.max(max ?? 0, props.top ?? 0);
+          return [Math.min(0, min ?? 0), most > 0 ? most * 1.08 : 1];
+        },
+      },
     },
     axes: bare ? [{ show: false }, { show: false }] : axes(dark, format),
     series: [
@@ -86,7 +92,7 @@ function options(
         stroke: line.other ? (dark ? "#6c7684" : "#8d96a3") : lineColor(i, dark),
         width: 1.5,
         fill: lines.lines.length === 1 ? `${lineColor(i, dark)}22` : undefined,
-        points: { size: 4, filter: lonely(line.values) },
+        points: { size: 6, fill: lineColor(i, dark), filter: lonely(line.values) },
       })),
     ] as uPlot.Series[],
     hooks: {
@@ -157,7 +163,7 @@ export function Timeline(props: TimelineProps) {
     const data = [lines.times, ...lines.lines.map((line) => line.values)] as uPlot.AlignedData;
     plot.current = new uPlot(options(props, element.clientWidth || 300, dark, say), data, element);
     return () => plot.current?.destroy();
-  }, [lines, dark, props.format, props.height]);
+  }, [lines, dark, props.format, props.height, props.top]);
   useEffect(() => {
     const observer = new ResizeObserver(() =>
       plot.current?.setSize({ width: box.current!.clientWidth, height: props.height }),

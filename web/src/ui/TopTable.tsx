@@ -250,14 +250,15 @@ function Bar({ share, class: color }: { share: number; class: string }) {
   return width >= 0.5 ? <i class={`bar ${color}`} style={{ width: `${width.toFixed(1)}%` }} /> : null;
 }
 
-/* Package and function; where both have no room, the beginning of the package's path goes first. */
+/* Path and function. They stand from right to left in a box of one line that wraps: a path that has no room beside
+ * its function is on the second line, out of sight. */
 function Name({ label, title, onPick }: { label: string; title: string; onPick: () => void }) {
   const name = shortName(label);
   const path = label.slice(0, label.length - name.length);
   return (
     <button type="button" title={title} aria-label={label.slice(0, 300)} onClick={onPick}>
-      {path && <bdi class="path">{path.slice(0, 300)}</bdi>}
       <bdi>{name.slice(0, 300)}</bdi>
+      {path && <bdi class="path">{path.slice(0, 300)}</bdi>}
     </button>
   );
 }

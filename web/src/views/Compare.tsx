@@ -12,7 +12,7 @@ import type { Series } from "../types";
 import { formatPercent, formatRate, formatValue } from "../units";
 import { BasisChoice } from "../ui/BasisChoice";
 import { LabelBar } from "../ui/LabelBar";
-import { ErrorNotice, Progress } from "../ui/Notice";
+import { ErrorNotice, Progress, Skeleton } from "../ui/Notice";
 import { Picture } from "../ui/Picture";
 import { QueryBar } from "../ui/QueryBar";
 import { RangePicker } from "../ui/RangePicker";
@@ -37,14 +37,18 @@ export function Compare({ s, c, round, onRefresh }: ViewProps) {
     () => (v: number) => (scale.rate ? formatRate(v / scale.by, unit) : formatValue(v / scale.by, unit)),
     [unit, scale.by, scale.rate],
   );
+  const top = useMemo(
+    () => Math.max(largest(before.value, s.rate), largest(after.value, s.rate)),
+    [before.value, after.value, s.rate],
+  );
   return (
     <>
       <QueryBar s={s} c={c} range={false} onRefresh={onRefresh}>
         <Presets s={s} c={c} timed={scale.timed} />
       </QueryBar>
       <div class="sides">
-        <Side s={s} c={c} side="base" title="Before" here={baseSelection(s)} series={before} />
-        <Side s={s} c={c} side="here" title="After" here={selection(s)} series={after} />
+        <Side s={s} c={c} side="base" title="Before" here={baseSelection(s)} series={before} top={top} />
+        <Side s={s} c={c} side="here" title="After" here={selection(s)} series={after} top={top} />
       </div>
       <Summary source={source} format={format} />
       <Picture
@@ -56,6 +60,12 @@ export function Compare({ s, c, round, onRefresh }: ViewProps) {
       />
     </>
   );
+}
+
+/* The highest value of a time line. */
+function largest(a: Series | null, rate: boolean): number {
+  const values = a ? linesOf(a, false, rate).lines.flatMap((l) => l.values) : [];
+  return values.reduce<number>((most, v) => Math.max(most, v ?? 0), 0);
 }
 
 interface Scaling {
@@ -116,9 +126,10 @@ interface SideProps {
   title: string;
   here: Selection;
   series: ReturnType<typeof useSeries>;
+  top: number;
 }
 
-function Side({ s, c, side, title, here, series }: SideProps) {
+function Side({ s, c, side, title, here, series, top }: SideProps) {
   const a = series.value;
   const lines = useMemo(() => (a ? linesOf(a, false, s.rate) : null), [a, s.rate]);
   const format = useLineFormat(a?.sample_type.unit ?? "", lines?.basis ?? "second");
@@ -141,11 +152,13 @@ function Side({ s, c, side, title, here, series }: SideProps) {
       {here.id && <p class="faint pad">One profile: {here.id}</p>}
       {series.error && !series.error.isNothing && <ErrorNotice error={series.error} again={series.again} />}
       {series.error?.isNothing && <div class="series-empty faint">No profiles in this range.</div>}
+      {!series.error && !lines && <Skeleton rows={3} label="Loading the time line" />}
       {lines && (
         <Timeline
           lines={lines}
           format={format}
           height={96}
+          top={top}
           label={`${title}: ${a ? totals(a).count : 0} profiles`}
           onRange={(from, to) => range(String(from), String(to))}
         />

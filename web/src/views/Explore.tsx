@@ -5,7 +5,7 @@ import { useServerSource } from "../source";
 import { profileAddress } from "../api";
 import { type State, selection } from "../state";
 import { update } from "../store";
-import { describeRange } from "../time";
+import { clock, describeRange } from "../time";
 import { BasisChoice } from "../ui/BasisChoice";
 import { Picture } from "../ui/Picture";
 import { QueryBar } from "../ui/QueryBar";
@@ -63,6 +63,11 @@ function Nothing({ s, c }: { s: State; c: Catalog }) {
   const type = c.types.value?.find((t) => t.type === s.type);
   return (
     <>
+      {!type && c.types.error?.isNothing && (
+        <p>
+          Nothing of <bdi>{s.service.slice(0, 100)}</bdi> is stored.
+        </p>
+      )}
       {type && (
         <button
           type="button"
@@ -74,7 +79,7 @@ function Nothing({ s, c }: { s: State; c: Catalog }) {
             })
           }
         >
-          Go to the newest profile ({new Date(type.last).toLocaleString()})
+          Go to the newest profile ({clock(Date.parse(type.last) / 1000)})
         </button>
       )}
       {s.labels && (

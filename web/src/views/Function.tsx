@@ -145,8 +145,12 @@ function LineList({ rows, fn, total, format }: LineListProps) {
         <thead>
           <tr>
             <th scope="col">Line</th>
-            <th scope="col">Self</th>
-            <th scope="col">Total</th>
+            <th scope="col" colSpan={2}>
+              Self
+            </th>
+            <th scope="col" colSpan={2}>
+              Total
+            </th>
           </tr>
         </thead>
         <tbody>
@@ -164,12 +168,10 @@ function LineList({ rows, fn, total, format }: LineListProps) {
                     <bdi>{text}</bdi>
                   )}
                 </th>
-                <td>
-                  {format(r.flat)} <small>{formatPercent(r.flat, total)}</small>
-                </td>
-                <td>
-                  {format(r.cum)} <small>{formatPercent(r.cum, total)}</small>
-                </td>
+                <td title={format.whole?.(r.flat)}>{format(r.flat)}</td>
+                <td class="share">{formatPercent(r.flat, total)}</td>
+                <td title={format.whole?.(r.cum)}>{format(r.cum)}</td>
+                <td class="share">{formatPercent(r.cum, total)}</td>
               </tr>
             );
           })}

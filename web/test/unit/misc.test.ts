@@ -52,6 +52,8 @@ test("a gap is where profiles are missing, not where a step is empty", () => {
   const b = bridge(v);
   assert.equal(b[1], undefined);
   assert.equal(b[6], null);
+  const slowThenFast = [1, null, null, null, null, 1, null, null, null, null, 1, 1, 1, 1, 1, 1];
+  assert.ok(!bridge(slowThenFast).includes(null));
 });
 
 test("a profile's value is its total of the sample type", () => {

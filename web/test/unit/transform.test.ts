@@ -28,7 +28,7 @@ test("direct recursion and chains collapse, totals stay", () => {
 });
 
 test("rows: flat adds up to the total, cum counts recursion once", () => {
-  const rows = rowsOfTree(tree("m;f;g;f;x 4", "m;h;f 2", "m;x 1"));
+  const rows = rowsOfTree(tree("m;f;g;f;x 4", "m;h;f 2", "m;x 1"), true);
   const by = Object.fromEntries(rows.map((r) => [r.name, [r.flat, r.cum]]));
   assert.deepEqual(by, { x: [5, 5], f: [2, 6], m: [0, 7], g: [0, 4], h: [0, 2] });
   assert.equal(
@@ -45,4 +45,14 @@ test("a single chain of 10,000 frames is walked without recursion", () => {
   assert.equal(collapseChains(t).n, 3);
   assert.equal(rowsOfTree(t).length, 10_000);
   assert.equal(callers(t, t.names.indexOf("f9999")).n, 10_000);
+});
+
+test("rows of a dropped file are by name, the server's by all that it says of a frame", () => {
+  const t = tree("m;f 1", "n;f 2");
+  for (let i = 1; i < t.n; i++) t.line[i] = i;
+  const flat = (byName: boolean) =>
+    rowsOfTree(t, byName)
+      .filter((r) => r.name === "f")
+      .map((r) => r.flat);
+  assert.deepEqual([flat(true), flat(false)], [[3], [2, 1]]);
 });
