@@ -21,9 +21,12 @@ typedef struct written_id {
 typedef struct encoder {
     const pf_profile *p;
     pf_buf *out;
-    written_id *id; /* by location */
-    char *stack;    /* room for the ids of any sample, and one more */
-    bool over_max;  /* the first thing that did not fit was over out->max */
+    const pf_tree *tree; /* the samples, where the profile has none itself */
+    written_id *id;      /* by location */
+    char *stack;         /* the ids of a sample, and room for one more */
+    size_t stack_cap;
+    bool no_memory;
+    bool over_max; /* the first thing that did not fit was over out->max */
 } encoder;
 
 /* Room for exactly `n` more bytes, or NULL. */
@@ -112,31 +115,75 @@ static void put_value_type(encoder *e, unsigned field, pf_value_type t)
 static bool write_ids(encoder *e)
 {
     const pf_profile *p = e->p;
-    size_t longest = 0;
-    for (uint32_t i = 0; i < p->nsample; i++)
-        longest = p->sample[i].loc_n > longest ? p->sample[i].loc_n : longest;
     e->id = calloc((size_t)p->nlocation + 1, sizeof *e->id);
-    e->stack = malloc((longest + 1) * sizeof *e->id);
-    if (!e->id || !e->stack)
-        return false;
-    for (uint32_t i = 0; i < p->nlocation; i++)
+    e->no_memory = !e->id;
+    for (uint32_t i = 0; e->id && i < p->nlocation; i++)
         e->id[i].n = (uint8_t)(put_varint(e->id[i].bytes, p->location[i].id) - e->id[i].bytes);
+    return e->id;
+}
+
+/* The ids of a stack as they stand in e->stack. */
+typedef struct written_stack {
+    size_t bytes, first; /* of all, of the first */
+    uint32_t n;
+} written_stack;
+
+static bool grow_stack(encoder *e)
+{
+    size_t cap = e->stack_cap ? e->stack_cap * 2 : 4096;
+    char *bigger = realloc(e->stack, cap);
+    e->no_memory |= !bigger;
+    if (!bigger)
+        return false;
+    e->stack = bigger;
+    e->stack_cap = cap;
     return true;
 }
 
-/* The ids of a stack into e->stack, each behind a tag where they are not packed; how many bytes. */
-static size_t write_stack(encoder *e, const pf_sample *s)
+static inline bool write_id(encoder *e, written_stack *w, uint32_t location)
 {
-    const uint32_t *location = e->p->sample_location + s->loc_off;
-    char *at = e->stack;
-    for (uint32_t i = 0; i < s->loc_n; i++) {
-        const written_id *id = &e->id[location[i]];
-        if (s->loc_n <= 2)
-            *at++ = 1 << 3;
-        memcpy(at, id, sizeof *id);
-        at += id->n;
+    const written_id *id = &e->id[location];
+    if (e->stack_cap - w->bytes < sizeof *id && !grow_stack(e))
+        return false;
+    memcpy(e->stack + w->bytes, id, sizeof *id);
+    w->bytes += id->n;
+    if (!w->n++)
+        w->first = id->n;
+    return true;
+}
+
+static written_stack write_stack(encoder *e, const pf_sample *s)
+{
+    const uint32_t *location = e->p->sample_location;
+    written_stack w = {0};
+    for (uint32_t i = 0; i < s->loc_n && write_id(e, &w, location[s->loc_off + i]); i++)
+        continue;
+    return w;
+}
+
+static written_stack write_leaf(encoder *e, uint32_t leaf)
+{
+    const pf_tree_node *node = e->tree->node;
+    written_stack w = {0};
+    while (leaf && write_id(e, &w, node[leaf].location))
+        leaf = node[leaf].parent;
+    return w;
+}
+
+/* Packed, or each behind a tag: two at most. */
+static char *put_stack(const encoder *e, char *at, const written_stack *w)
+{
+    if (w->n > 2) {
+        at = put_length(at, 1, w->bytes);
+        memcpy(at, e->stack, w->bytes);
+        return at + w->bytes;
     }
-    return (size_t)(at - e->stack);
+    for (size_t from = 0, to = w->first; from < w->bytes; from = to, to = w->bytes) {
+        *at++ = 1 << 3;
+        memcpy(at, e->stack + from, to - from);
+        at += to - from;
+    }
+    return at;
 }
 
 /* A repeated number takes a tag and a length when packed, a tag for each when not. */
@@ -151,53 +198,72 @@ static size_t label_fields(const pf_label *l, uint64_t v[4])
     return scalars_size(v, 4);
 }
 
-typedef struct sample_sizes {
-    size_t locations, values; /* payloads */
-    size_t all;
-} sample_sizes;
+/* A sample, its stack in e->stack. */
+typedef struct coming {
+    written_stack stack;
+    const int64_t *value;
+    const pf_label *label;
+    uint32_t label_n;
+} coming;
 
-static sample_sizes measure_sample(encoder *e, const pf_sample *s, const int64_t *value)
+static size_t measure_sample(const pf_profile *p, const coming *c, size_t *values)
 {
-    const pf_profile *p = e->p;
-    sample_sizes z = {.locations = write_stack(e, s)};
+    *values = 0;
     for (uint32_t i = 0; i < p->nsample_type; i++)
-        z.values += varint_size((uint64_t)value[i]);
-    z.all = s->loc_n > 2 ? field_size(z.locations) : z.locations;
-    z.all += repeated_size(z.values, p->nsample_type);
-    for (uint32_t i = 0; i < s->label_n; i++) {
+        *values += varint_size((uint64_t)c->value[i]);
+    size_t size =
+        repeated_size(c->stack.bytes, c->stack.n) + repeated_size(*values, p->nsample_type);
+    for (uint32_t i = 0; i < c->label_n; i++) {
         uint64_t v[4];
-        size_t size = label_fields(&p->label[s->label_off + i], v);
-        z.all += field_size(size);
+        size_t label = label_fields(&c->label[i], v);
+        size += field_size(label);
     }
-    return z;
+    return size;
 }
 
-static void put_sample(encoder *e, const pf_sample *s, const int64_t *value)
+static void put_sample(encoder *e, const coming *c)
 {
     const pf_profile *p = e->p;
-    sample_sizes z = measure_sample(e, s, value);
-    char *at = room(e, field_size(z.all));
+    size_t values, size = measure_sample(p, c, &values);
+    char *at = e->no_memory ? NULL : room(e, field_size(size));
     if (!at)
         return;
-    at = put_length(at, 2, z.all);
-    if (s->loc_n > 2)
-        at = put_length(at, 1, z.locations);
-    memcpy(at, e->stack, z.locations);
-    at += z.locations;
+    at = put_stack(e, put_length(at, 2, size), &c->stack);
     bool packed = p->nsample_type > 2;
     if (packed)
-        at = put_length(at, 2, z.values);
+        at = put_length(at, 2, values);
     for (uint32_t i = 0; i < p->nsample_type; i++) {
         if (!packed)
             *at++ = 2 << 3;
-        at = put_varint(at, (uint64_t)value[i]);
+        at = put_varint(at, (uint64_t)c->value[i]);
     }
-    for (uint32_t i = 0; i < s->label_n; i++) {
+    for (uint32_t i = 0; i < c->label_n; i++) {
         uint64_t v[4];
-        size_t size = label_fields(&p->label[s->label_off + i], v);
-        at = put_scalars(put_length(at, 3, size), v, 4);
+        size_t label = label_fields(&c->label[i], v);
+        at = put_scalars(put_length(at, 3, label), v, 4);
     }
-    e->out->len += field_size(z.all);
+    e->out->len += field_size(size);
+}
+
+static const pf_label *labels_at(const pf_profile *p, uint32_t off, uint32_t n)
+{
+    return n ? &p->label[off] : NULL;
+}
+
+static void put_samples(encoder *e)
+{
+    const pf_profile *p = e->p;
+    for (uint32_t i = 0; i < p->nsample && !e->out->failed; i++) {
+        const pf_sample *s = &p->sample[i];
+        put_sample(e, &(coming){write_stack(e, s), p->value + (size_t)i * p->nsample_type,
+                                labels_at(p, s->label_off, s->label_n), s->label_n});
+    }
+    const pf_tree *tree = e->tree;
+    for (uint32_t i = 0; tree && i < tree->nsample && !e->out->failed; i++) {
+        const pf_tree_sample *s = &tree->sample[i];
+        put_sample(e, &(coming){write_leaf(e, s->leaf), tree->value + (size_t)i * p->nsample_type,
+                                labels_at(p, s->label_off, s->label_n), s->label_n});
+    }
 }
 
 /* ---- symbols ---- */
@@ -315,8 +381,7 @@ static void put_profile(encoder *e)
     const pf_buf *out = e->out;
     for (uint32_t i = 0; i < p->nsample_type; i++)
         put_value_type(e, 1, p->sample_type[i]);
-    for (uint32_t i = 0; i < p->nsample && !out->failed; i++)
-        put_sample(e, &p->sample[i], p->value + (size_t)i * p->nsample_type);
+    put_samples(e);
     for (uint32_t i = 0; i < p->nmapping && !out->failed; i++)
         put_mapping(e, &p->mapping[i]);
     for (uint32_t i = 0; i < p->nlocation && !out->failed; i++)
@@ -328,16 +393,20 @@ static void put_profile(encoder *e)
     put_header(e);
 }
 
-pf_code pf_profile_encode(const pf_profile *p, pf_buf *out, pf_error *err)
+pf_code pf_profile_encode_tree(const pf_profile *p, const pf_tree *tree, pf_buf *out, pf_error *err)
 {
-    encoder e = {.p = p, .out = out};
-    bool ready = write_ids(&e);
-    if (ready)
+    encoder e = {.p = p, .tree = tree, .out = out};
+    if (write_ids(&e))
         put_profile(&e);
     free(e.id);
     free(e.stack);
     if (e.over_max)
         return pf_fail(err, PF_TOO_LARGE, "the encoded profile is over the limit of %zu bytes",
                        out->max);
-    return !ready || out->failed ? pf_fail_nomem(err, "the encoded profile") : PF_OK;
+    return e.no_memory || out->failed ? pf_fail_nomem(err, "the encoded profile") : PF_OK;
+}
+
+pf_code pf_profile_encode(const pf_profile *p, pf_buf *out, pf_error *err)
+{
+    return pf_profile_encode_tree(p, NULL, out, err);
 }

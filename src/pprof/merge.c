@@ -26,12 +26,10 @@ static pf_code own_value_type(pf_merge *m, const pf_profile *p, pf_value_type t,
 
 static pf_code begin(pf_merge *m, const pf_profile *p, pf_error *err)
 {
-    uint32_t empty, root, at;
-    pf_code code = pf_merge_append(m, &m->node, 1, &root, err);
-    if (code)
-        return code;
-    *PF_ROW(&m->node, pf_merge_node, root) = (pf_merge_node){.sample = PF_NO_INDEX};
-    code = pf_merge_string(m, pf_hash_bytes(&m->key, NULL, 0), (pf_str){0}, &empty, err);
+    uint32_t empty, at;
+    pf_code code = pf_merge_nodes_begin(m, err);
+    if (!code)
+        code = pf_merge_string(m, pf_hash_bytes(&m->key, NULL, 0), (pf_str){0}, &empty, err);
     if (!code)
         code = own_value_type(m, p, p->period_type, &m->period_type, err);
     if (!code)
@@ -183,18 +181,18 @@ static pf_code new_sample(pf_merge *m, uint32_t leaf, uint32_t label_set, const 
     uint32_t values, nvalue = m->sample_type.n;
     pf_code code = pf_merge_append(m, &m->value, nvalue, &values, err);
     if (!code)
-        code = pf_merge_append(m, &m->sample, 1, out, err);
+        code = pf_merge_append(m, &m->leaf, 1, out, err);
     if (code)
         return code;
     memcpy(PF_ROW(&m->value, int64_t, values), value, nvalue * sizeof *value);
-    *PF_ROW(&m->sample, pf_sample, *out) = (pf_sample){.loc_off = leaf, .label_off = label_set};
+    *PF_ROW(&m->leaf, pf_tree_sample, *out) = (pf_tree_sample){leaf, label_set, 0};
     return PF_OK;
 }
 
 static pf_code add_sample(pf_merge *m, uint32_t leaf, uint32_t label_set, const int64_t *value,
                           pf_error *err)
 {
-    uint32_t *sample = &PF_ROW(&m->node, pf_merge_node, leaf)->sample;
+    uint32_t *sample = PF_ROW(&m->unlabelled, uint32_t, leaf);
     pf_code code = PF_OK;
     if (label_set != PF_NO_INDEX)
         code = pf_merge_pair(m, &m->labelled, leaf, label_set, &sample, err);
@@ -202,23 +200,6 @@ static pf_code add_sample(pf_merge *m, uint32_t leaf, uint32_t label_set, const 
         return code;
     return *sample == PF_NO_INDEX ? new_sample(m, leaf, label_set, value, sample, err)
                                   : add_values(m, *sample, value, err);
-}
-
-/* The node of a location that was called from `parent`; both are the merge's numbers. */
-static pf_code find_node(pf_merge *m, uint32_t parent, uint32_t location, uint32_t *out,
-                         pf_error *err)
-{
-    uint32_t *slot;
-    pf_code code = pf_merge_pair(m, &m->nodes, parent, location, &slot, err);
-    if (code || (*out = *slot) != PF_REMAP_NONE)
-        return code;
-    code = pf_merge_append(m, &m->node, 1, out, err);
-    if (code)
-        return code;
-    uint32_t depth = PF_ROW(&m->node, pf_merge_node, parent)->depth + 1;
-    *PF_ROW(&m->node, pf_merge_node, *out) = (pf_merge_node){parent, location, depth, PF_NO_INDEX};
-    *slot = *out;
-    return PF_OK;
 }
 
 /* The leaf of a sample's stack. Samples often share the way from the root with the one before. Locations get
@@ -237,7 +218,7 @@ static pf_code find_leaf(pf_merge *m, pf_merge_view *v, const pf_sample *s, uint
     *leaf = d ? v->path[d - 1].node : 0;
     for (; d < s->loc_n && !code; d++) {
         uint32_t l = frame[end - 1 - d];
-        code = find_node(m, *leaf, v->location[l], leaf, err);
+        code = pf_merge_node(m, *leaf, v->location[l], leaf, err);
         v->path[d] = (pf_merge_step){l, *leaf};
     }
     v->depth = s->loc_n;
@@ -270,7 +251,7 @@ static pf_code add_tree(pf_merge *m, pf_merge_view *v, pf_error *err)
     pf_code code = pf_merge_memory(m, &m->scratch, tree->nnode, sizeof(uint32_t), &got, err);
     if (code)
         return code;
-    if (!m->sample.n)
+    if (!m->leaf.n)
         pf_merge_reserve(m, v->p, tree);
     uint32_t *node = got; /* in the merge, by node of the tree */
     node[0] = 0;
@@ -278,7 +259,7 @@ static pf_code add_tree(pf_merge *m, pf_merge_view *v, pf_error *err)
         code = pf_merge_location(m, v, i, err);
     for (uint32_t i = 1; i < tree->nnode && !code; i++) {
         const pf_tree_node *n = &tree->node[i];
-        code = find_node(m, node[n->parent], v->location[n->location], &node[i], err);
+        code = pf_merge_node(m, node[n->parent], v->location[n->location], &node[i], err);
     }
     const int64_t *value = tree->value;
     uint32_t nvalue = m->sample_type.n;

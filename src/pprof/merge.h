@@ -38,28 +38,6 @@ pf_code pf_merge_add_header(pf_merge *m, const pf_profile *p, pf_error *err);
 void pf_merge_add_times(pf_merge *m, int64_t time_nanos, int64_t duration_nanos);
 pf_code pf_merge_add_samples(pf_merge *m, const pf_profile *p, pf_error *err);
 
-/* Samples whose stacks share what they have in common, as somebody holds them who adds up by numbers.
- *
- *     sample[i] --leaf--> node[] --parent--> node[] ... --> node[0], the root: an empty stack
- *                              \--location--> location[] of a profile
- *
- * A parent stands before its children; node[0] is there and not looked at. */
-typedef struct pf_tree_node {
-    uint32_t parent, location;
-} pf_tree_node;
-
-typedef struct pf_tree_sample {
-    uint32_t leaf;               /* node */
-    uint32_t label_off, label_n; /* as in pf_sample */
-} pf_tree_sample;
-
-typedef struct pf_tree {
-    const pf_tree_node *node;
-    const pf_tree_sample *sample;
-    const int64_t *value; /* sample by sample, as in pf_profile */
-    uint32_t nnode, nsample;
-} pf_tree;
-
 /* pf_merge_add_samples, the samples being those of `tree`; p->sample and p->sample_location are not looked at.
  * There must be neither nodes nor locations that no sample with a value leads to. Costs what there are of nodes, where
  * samples of a profile cost their frames. */
@@ -69,6 +47,10 @@ pf_code pf_merge_add_tree(pf_merge *m, const pf_profile *p, const pf_tree *tree,
  * the order in which their stacks appeared first, ids are 1, 2, 3, ..., labels are sorted: texts, then
  * numbers, by key. Samples with the same labels share their range of label[]. */
 pf_code pf_merge_finish(pf_merge *m, pf_profile *result, pf_error *err);
+
+/* The same with the samples as a tree, whose values `result` has, but not the samples: half the memory, where
+ * all that is wanted is pf_profile_encode_tree. */
+pf_code pf_merge_finish_tree(pf_merge *m, pf_profile *result, pf_tree *tree, pf_error *err);
 
 void pf_merge_free(pf_merge *m);
 

@@ -68,7 +68,7 @@ static bool all_zero(const int64_t *value, uint32_t n)
 /* True when there were any. */
 static bool drop_zero_samples(pf_merge *m)
 {
-    uint32_t nvalue = m->sample_type.n, n = m->sample.n, kept = 0;
+    uint32_t nvalue = m->sample_type.n, n = m->leaf.n, kept = 0;
     int64_t *value = m->value.rows;
     for (uint32_t i = 0; i < n; i++) {
         const int64_t *from = value + (size_t)i * nvalue;
@@ -76,11 +76,11 @@ static bool drop_zero_samples(pf_merge *m)
             continue;
         if (kept < i) {
             memcpy(value + (size_t)kept * nvalue, from, nvalue * sizeof *value);
-            *PF_ROW(&m->sample, pf_sample, kept) = *PF_ROW(&m->sample, pf_sample, i);
+            *PF_ROW(&m->leaf, pf_tree_sample, kept) = *PF_ROW(&m->leaf, pf_tree_sample, i);
         }
         kept++;
     }
-    m->sample.n = kept;
+    m->leaf.n = kept;
     m->value.n = kept * nvalue;
     return kept < n;
 }
@@ -90,10 +90,10 @@ static bool drop_zero_samples(pf_merge *m)
 /* Nodes stay where they are; those that no sample leads to any more are without a location. */
 static void close_samples(pf_merge *m, remap *r)
 {
-    pf_merge_node *node = m->node.rows;
-    for (uint32_t i = 0; i < m->sample.n; i++) {
-        const pf_sample *s = PF_ROW(&m->sample, pf_sample, i);
-        for (uint32_t at = s->loc_off; at && r->node[at] == PF_NO_INDEX; at = node[at].parent) {
+    const pf_tree_node *node = m->node.rows;
+    for (uint32_t i = 0; i < m->leaf.n; i++) {
+        const pf_tree_sample *s = PF_ROW(&m->leaf, pf_tree_sample, i);
+        for (uint32_t at = s->leaf; at && r->node[at] == PF_NO_INDEX; at = node[at].parent) {
             r->node[at] = USED;
             r->location[node[at].location] = USED;
         }
@@ -229,11 +229,11 @@ static void renumber_samples(pf_merge *m, const remap *r)
         row->unit = r->string[row->unit];
     }
     for (uint32_t i = 1; i < m->node.n; i++) {
-        pf_merge_node *row = PF_ROW(&m->node, pf_merge_node, i);
+        pf_tree_node *row = PF_ROW(&m->node, pf_tree_node, i);
         row->location = r->location[row->location];
     }
-    for (uint32_t i = 0; i < m->sample.n; i++) {
-        pf_sample *row = PF_ROW(&m->sample, pf_sample, i);
+    for (uint32_t i = 0; i < m->leaf.n; i++) {
+        pf_tree_sample *row = PF_ROW(&m->leaf, pf_tree_sample, i);
         if (row->label_off != PF_NO_INDEX)
             row->label_off = r->label_set[row->label_off];
     }
@@ -291,27 +291,56 @@ static void set_ids(pf_merge *m)
     }
 }
 
-/* Writes the frames of all samples, leaf first, and gives the samples their labels. */
+/* From the sets' numbers to where they stand. */
+static void give_labels(pf_merge *m)
+{
+    const pf_label_set *set = m->label_set.rows;
+    for (uint32_t i = 0; i < m->leaf.n; i++) {
+        pf_tree_sample *s = PF_ROW(&m->leaf, pf_tree_sample, i);
+        bool none = s->label_off == PF_NO_INDEX;
+        s->label_n = none ? 0 : set[s->label_off].n;
+        s->label_off = none ? 0 : set[s->label_off].off;
+    }
+}
+
+/* How many frames the samples have together. */
+static pf_code count_frames(pf_merge *m, size_t *frames, pf_error *err)
+{
+    const pf_tree_node *node = m->node.rows;
+    void *got;
+    pf_code code = pf_merge_memory(m, &m->scratch, m->node.n, sizeof(uint32_t), &got, err);
+    if (code)
+        return code;
+    uint32_t *depth = got;
+    depth[0] = 0;
+    for (uint32_t i = 1; i < m->node.n; i++)
+        depth[i] = depth[node[i].parent] + 1;
+    *frames = 0;
+    for (uint32_t i = 0; i < m->leaf.n; i++)
+        *frames += depth[PF_ROW(&m->leaf, pf_tree_sample, i)->leaf];
+    return PF_OK;
+}
+
+/* Writes the frames of all samples, leaf first. */
 static pf_code spread_samples(pf_merge *m, pf_error *err)
 {
-    const pf_merge_node *node = m->node.rows;
-    size_t frames = 0;
-    uint32_t at;
-    for (uint32_t i = 0; i < m->sample.n; i++)
-        frames += node[PF_ROW(&m->sample, pf_sample, i)->loc_off].depth;
-    pf_code code = pf_merge_append(m, &m->sample_location, frames, &at, err);
+    const pf_tree_node *node = m->node.rows;
+    size_t frames;
+    uint32_t at, first;
+    pf_code code = count_frames(m, &frames, err);
+    if (!code)
+        code = pf_merge_append(m, &m->sample_location, frames, &at, err);
+    if (!code)
+        code = pf_merge_append(m, &m->sample, m->leaf.n, &first, err);
     if (code)
         return code;
     uint32_t *location = m->sample_location.rows;
-    for (uint32_t i = 0; i < m->sample.n; i++) {
-        pf_sample *s = PF_ROW(&m->sample, pf_sample, i);
+    for (uint32_t i = 0; i < m->leaf.n; i++) {
+        const pf_tree_sample *s = PF_ROW(&m->leaf, pf_tree_sample, i);
         uint32_t from = at;
-        for (uint32_t n = s->loc_off; n; n = node[n].parent)
+        for (uint32_t n = s->leaf; n; n = node[n].parent)
             location[at++] = node[n].location;
-        const pf_label_set none = {0};
-        const pf_label_set *set =
-            s->label_off == PF_NO_INDEX ? &none : PF_ROW(&m->label_set, pf_label_set, s->label_off);
-        *s = (pf_sample){from, at - from, set->off, set->n};
+        *PF_ROW(&m->sample, pf_sample, i) = (pf_sample){from, at - from, s->label_off, s->label_n};
     }
     return PF_OK;
 }
@@ -441,7 +470,7 @@ static void show_result(const pf_merge *m, pf_profile *p)
     };
 }
 
-pf_code pf_merge_finish(pf_merge *m, pf_profile *result, pf_error *err)
+static pf_code finish(pf_merge *m, pf_error *err)
 {
     if (!m->begun)
         return pf_fail(err, PF_INVALID, "no profiles to merge");
@@ -450,18 +479,41 @@ pf_code pf_merge_finish(pf_merge *m, pf_profile *result, pf_error *err)
         return code;
     for (size_t i = 0; i < sizeof m->map / sizeof *m->map; i++)
         pf_map_free(&m->map[i]); /* nothing is looked up any more */
-    for (size_t i = 0; i < sizeof m->pair / sizeof *m->pair; i++)
-        pf_remap_free(&m->pair[i]);
+    pf_merge_nodes_free(m);
+    pf_remap_free(&m->labelled);
     if (drop_zero_samples(m))
         code = close_up(m, err);
     if (!code)
-        code = spread_samples(m, err);
-    if (!code)
         code = sort_labels(m, err);
+    if (code)
+        return code;
+    give_labels(m);
+    set_ids(m);
+    return PF_OK;
+}
+
+pf_code pf_merge_finish_tree(pf_merge *m, pf_profile *result, pf_tree *tree, pf_error *err)
+{
+    pf_code code = finish(m, err);
     pf_arena_free(&m->scratch);
     if (code)
         return code;
-    set_ids(m);
     show_result(m, result);
+    *tree = (pf_tree){.node = m->node.rows,
+                      .sample = m->leaf.rows,
+                      .value = m->value.rows,
+                      .nnode = m->node.n,
+                      .nsample = m->leaf.n};
     return PF_OK;
+}
+
+pf_code pf_merge_finish(pf_merge *m, pf_profile *result, pf_error *err)
+{
+    pf_code code = finish(m, err);
+    if (!code)
+        code = spread_samples(m, err);
+    pf_arena_free(&m->scratch);
+    if (!code)
+        show_result(m, result);
+    return code;
 }

@@ -9,12 +9,10 @@ static size_t held(const pf_merge *m)
     size_t bytes = m->table_bytes + m->texts.held + m->scratch.held;
     for (size_t i = 0; i < sizeof m->map / sizeof *m->map; i++)
         bytes += pf_map_bytes(&m->map[i]);
-    for (size_t i = 0; i < sizeof m->pair / sizeof *m->pair; i++)
-        bytes += pf_remap_bytes(&m->pair[i]);
-    return bytes;
+    return bytes + pf_merge_nodes_bytes(&m->nodes) + pf_remap_bytes(&m->labelled);
 }
 
-static pf_code over_limit(const pf_merge *m, pf_error *err)
+pf_code pf_merge_over_limit(const pf_merge *m, pf_error *err)
 {
     if (!m->limit)
         return pf_fail(err, PF_QUERY_LIMIT, "merging needs more memory than there is for requests");
@@ -22,13 +20,12 @@ static pf_code over_limit(const pf_merge *m, pf_error *err)
                    m->limit);
 }
 
-static pf_code over_budget(pf_error *err)
+pf_code pf_merge_over_budget(pf_error *err)
 {
     return pf_fail(err, PF_UNAVAILABLE, "the memory for requests in flight is used up (merging)");
 }
 
-/* May the merge hold `more` bytes? */
-static bool fits(const pf_merge *m, size_t more)
+bool pf_merge_fits(const pf_merge *m, size_t more)
 {
     size_t now = held(m);
     return !m->limit || (now <= m->limit && more <= m->limit - now);
@@ -45,17 +42,17 @@ pf_code pf_merge_memory(pf_merge *m, pf_arena *a, size_t count, size_t size, voi
     if (*out)
         return PF_OK;
     if (a->over_limit)
-        return over_limit(m, err);
-    return a->over_budget ? over_budget(err) : pf_fail_nomem(err, "merging");
+        return pf_merge_over_limit(m, err);
+    return a->over_budget ? pf_merge_over_budget(err) : pf_fail_nomem(err, "merging");
 }
 
 static pf_code resize(pf_merge *m, pf_rows *t, size_t cap, pf_error *err)
 {
     size_t more = (cap - t->cap) * t->size;
-    if (!fits(m, more))
-        return over_limit(m, err);
+    if (!pf_merge_fits(m, more))
+        return pf_merge_over_limit(m, err);
     if (m->budget && !pf_budget_take(m->budget, more))
-        return over_budget(err);
+        return pf_merge_over_budget(err);
     void *rows = realloc(t->rows, cap * t->size);
     if (!rows) {
         if (m->budget)
@@ -71,7 +68,7 @@ static pf_code resize(pf_merge *m, pf_rows *t, size_t cap, pf_error *err)
 static pf_code grow(pf_merge *m, pf_rows *t, size_t need, pf_error *err)
 {
     size_t cap = t->cap ? t->cap + t->cap / 2 : 64;
-    if (cap < need || !fits(m, (cap - t->cap) * t->size))
+    if (cap < need || !pf_merge_fits(m, (cap - t->cap) * t->size))
         cap = need;
     return resize(m, t, cap, err);
 }
@@ -94,7 +91,7 @@ pf_code pf_merge_append(pf_merge *m, pf_rows *t, size_t more, uint32_t *at, pf_e
 /* A hash table that is going to grow is there twice for a while. */
 static bool may_grow(const pf_merge *m, size_t bytes, size_t len, size_t cap, size_t slot)
 {
-    return len * 4 < cap * 3 || fits(m, cap ? 2 * bytes : 64 * slot);
+    return len * 4 < cap * 3 || pf_merge_fits(m, cap ? 2 * bytes : 64 * slot);
 }
 
 void pf_merge_reserve(pf_merge *m, const pf_profile *p, const pf_tree *tree)
@@ -103,13 +100,10 @@ void pf_merge_reserve(pf_merge *m, const pf_profile *p, const pf_tree *tree)
         pf_rows *rows;
         size_t n;
     } tables[] = {
-        {&m->string, p->nstring},
-        {&m->function, p->nfunction},
-        {&m->line, p->nline},
-        {&m->location, p->nlocation},
-        {&m->node, tree->nnode},
-        {&m->sample, tree->nsample},
-        {&m->value, (size_t)tree->nsample * m->sample_type.n},
+        {&m->string, p->nstring},  {&m->function, p->nfunction},
+        {&m->line, p->nline},      {&m->location, p->nlocation},
+        {&m->node, tree->nnode},   {&m->unlabelled, tree->nnode},
+        {&m->leaf, tree->nsample}, {&m->value, (size_t)tree->nsample * m->sample_type.n},
     };
     const struct {
         pf_map *map;
@@ -121,21 +115,20 @@ void pf_merge_reserve(pf_merge *m, const pf_profile *p, const pf_tree *tree)
         if (tables[i].n > tables[i].rows->cap)
             resize(m, tables[i].rows, tables[i].n, &unused);
     for (size_t i = 0; i < sizeof maps / sizeof *maps; i++)
-        if (fits(m, 3 * maps[i].n * sizeof(pf_map_slot)))
+        if (pf_merge_fits(m, 3 * maps[i].n * sizeof(pf_map_slot)))
             pf_map_reserve(maps[i].map, maps[i].n);
-    if (fits(m, 3 * (size_t)tree->nnode * sizeof(pf_remap_slot)))
-        pf_remap_reserve(&m->nodes, tree->nnode);
+    pf_merge_nodes_reserve(m, tree->nnode);
 }
 
 static pf_code no_slot(const pf_merge *m, pf_error *err)
 {
-    return m->budget ? over_budget(err) : pf_fail_nomem(err, "merging");
+    return m->budget ? pf_merge_over_budget(err) : pf_fail_nomem(err, "merging");
 }
 
 pf_code pf_merge_slot(pf_merge *m, pf_map *map, pf_hash key, uint32_t **slot, pf_error *err)
 {
     if (!may_grow(m, pf_map_bytes(map), map->len, map->cap, sizeof *map->slots))
-        return over_limit(m, err);
+        return pf_merge_over_limit(m, err);
     *slot = pf_map_at(map, key);
     return *slot ? PF_OK : no_slot(m, err);
 }
@@ -144,7 +137,7 @@ pf_code pf_merge_pair(pf_merge *m, pf_remap *map, uint32_t a, uint32_t b, uint32
                       pf_error *err)
 {
     if (!may_grow(m, pf_remap_bytes(map), map->len, map->cap, sizeof *map->slots))
-        return over_limit(m, err);
+        return pf_merge_over_limit(m, err);
     *slot = pf_remap_at(map, (uint64_t)a << 32 | b);
     return *slot ? PF_OK : no_slot(m, err);
 }
@@ -152,10 +145,10 @@ pf_code pf_merge_pair(pf_merge *m, pf_remap *map, uint32_t a, uint32_t b, uint32
 pf_merge *pf_merge_new(pf_budget *budget, size_t limit)
 {
     static const uint32_t sizes[PF_MERGE_TABLES] = {
-        sizeof(pf_str),      sizeof(pf_mapping),   sizeof(pf_function),  sizeof(pf_line),
-        sizeof(pf_location), sizeof(pf_label),     sizeof(pf_label_set), sizeof(pf_merge_node),
-        sizeof(pf_sample),   sizeof(uint32_t),     sizeof(int64_t),      sizeof(int64_t),
-        sizeof(uint32_t),    sizeof(pf_value_type)};
+        sizeof(pf_str),      sizeof(pf_mapping),     sizeof(pf_function),  sizeof(pf_line),
+        sizeof(pf_location), sizeof(pf_label),       sizeof(pf_label_set), sizeof(pf_tree_node),
+        sizeof(uint32_t),    sizeof(pf_tree_sample), sizeof(pf_sample),    sizeof(uint32_t),
+        sizeof(int64_t),     sizeof(int64_t),        sizeof(uint32_t),     sizeof(pf_value_type)};
     pf_merge *m = calloc(1, sizeof *m);
     if (!m)
         return NULL;
@@ -168,10 +161,9 @@ pf_merge *pf_merge_new(pf_budget *budget, size_t limit)
         m->table[i].size = sizes[i];
     for (size_t i = 0; i < sizeof m->map / sizeof *m->map; i++)
         pf_map_init(&m->map[i], budget);
-    for (size_t i = 0; i < sizeof m->pair / sizeof *m->pair; i++) {
-        m->pair[i].budget = budget;
-        memcpy(&m->pair[i].seed, m->key.secret, sizeof m->pair[i].seed);
-    }
+    m->labelled.budget = budget;
+    memcpy(&m->nodes.factor, m->key.secret, sizeof m->nodes.factor);
+    m->labelled.seed = m->nodes.factor |= 1;
     return m;
 }
 
@@ -185,8 +177,8 @@ void pf_merge_free(pf_merge *m)
         pf_budget_give(m->budget, m->table_bytes);
     for (size_t i = 0; i < sizeof m->map / sizeof *m->map; i++)
         pf_map_free(&m->map[i]);
-    for (size_t i = 0; i < sizeof m->pair / sizeof *m->pair; i++)
-        pf_remap_free(&m->pair[i]);
+    pf_merge_nodes_free(m);
+    pf_remap_free(&m->labelled);
     pf_arena_free(&m->texts);
     pf_arena_free(&m->scratch);
     free(m);

@@ -40,14 +40,16 @@ typedef struct pf_label_set {
     uint32_t ntext;  /* the first so many have texts, the others numbers */
 } pf_label_set;
 
-typedef struct pf_merge_node {
-    uint32_t parent; /* before it; of node 0, the root, itself */
-    uint32_t location;
-    uint32_t depth;
-    uint32_t sample; /* without labels; PF_NO_INDEX for none */
-} pf_merge_node;
+/* (parent, location) -> node: the numbers of nodes in open addressing, at most half full, 0 for none. What they
+ * are compared by stands in the nodes themselves. */
+typedef struct pf_merge_nodes {
+    uint32_t *slots;
+    size_t cap; /* 0 or a power of two */
+    unsigned shift;
+    uint64_t factor; /* random: who sends profiles has a say in the pairs */
+} pf_merge_nodes;
 
-enum { PF_MERGE_TABLES = 14 };
+enum { PF_MERGE_TABLES = 16 };
 
 struct pf_merge {
     pf_budget *budget;
@@ -66,10 +68,11 @@ struct pf_merge {
             pf_rows location;
             pf_rows label;
             pf_rows label_set;
-            pf_rows node;   /* pf_merge_node */
-            pf_rows sample; /* loc_off and label_off are its leaf and its label set until the end */
-            pf_rows sample_location; /* filled at the end */
-            pf_rows value;           /* int64_t, modulo 2^64 */
+            pf_rows node;       /* pf_tree_node; 0 is the root */
+            pf_rows unlabelled; /* by node: the sample without labels, PF_NO_INDEX for none */
+            pf_rows leaf;       /* pf_tree_sample; label_off is its label set until the end */
+            pf_rows sample, sample_location; /* made at the end, where they are wanted */
+            pf_rows value;                   /* int64_t, modulo 2^64 */
             pf_rows carry;   /* int64_t: how often the sum beside it left int64; may be shorter */
             pf_rows comment; /* string numbers */
             pf_rows sample_type;
@@ -83,13 +86,8 @@ struct pf_merge {
         };
         pf_map map[6];
     };
-    union {
-        struct {
-            pf_remap nodes;    /* parent << 32 | location */
-            pf_remap labelled; /* node << 32 | label set: samples */
-        };
-        pf_remap pair[2];
-    };
+    pf_merge_nodes nodes;
+    pf_remap labelled; /* node << 32 | label set: samples */
 
     __int128 duration;
     int64_t time_nanos, period;
@@ -148,6 +146,22 @@ static inline void pf_merge_prefetch(const pf_map *map, pf_hash key)
 pf_code pf_merge_slot(pf_merge *m, pf_map *map, pf_hash key, uint32_t **slot, pf_error *err);
 pf_code pf_merge_pair(pf_merge *m, pf_remap *map, uint32_t a, uint32_t b, uint32_t **slot,
                       pf_error *err);
+
+/* The node of a location that was called from `parent`; both are the merge's numbers. */
+pf_code pf_merge_node(pf_merge *m, uint32_t parent, uint32_t location, uint32_t *out,
+                      pf_error *err);
+pf_code pf_merge_nodes_begin(pf_merge *m, pf_error *err); /* the root */
+void pf_merge_nodes_reserve(pf_merge *m, size_t n);
+static inline size_t pf_merge_nodes_bytes(const pf_merge_nodes *n)
+{
+    return n->cap * sizeof *n->slots;
+}
+void pf_merge_nodes_free(pf_merge *m);
+
+/* May the merge hold `more` bytes? And the errors when it may not, or there are none. */
+bool pf_merge_fits(const pf_merge *m, size_t more);
+pf_code pf_merge_over_limit(const pf_merge *m, pf_error *err);
+pf_code pf_merge_over_budget(pf_error *err);
 
 /* Numbers of the profile's rows in the merge, which gets them where it has them not; that of a location goes
  * into v->location. */

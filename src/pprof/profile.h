@@ -98,6 +98,28 @@ typedef struct pf_profile {
     bool has_unknown_fields;
 } pf_profile;
 
+/* Samples beside a profile that has none itself, whose stacks share what they have in common.
+ *
+ *     sample[i] --leaf--> node[] --parent--> node[] ... --> node[0], the root: an empty stack
+ *                              \--location--> location[] of the profile
+ *
+ * A parent stands before its children; node[0] is there and not looked at. */
+typedef struct pf_tree_node {
+    uint32_t parent, location;
+} pf_tree_node;
+
+typedef struct pf_tree_sample {
+    uint32_t leaf;               /* node */
+    uint32_t label_off, label_n; /* as in pf_sample */
+} pf_tree_sample;
+
+typedef struct pf_tree {
+    const pf_tree_node *node;
+    const pf_tree_sample *sample;
+    const int64_t *value; /* sample by sample, as in pf_profile */
+    uint32_t nnode, nsample;
+} pf_tree;
+
 /* Decodes `bytes` (bare protobuf, see gzip.h for the rest) into `a` and checks it by the rules of
  * google/pprof's CheckValid. One counting pass sizes the arrays before anything is allocated, one
  * pass fills them.
@@ -110,5 +132,9 @@ pf_code pf_profile_decode(pf_profile *p, pf_arena *a, pf_str bytes, pf_error *er
 /* Appends the bare protobuf, laid out as google/pprof writes it. PF_TOO_LARGE when out->max is
  * reached, PF_INTERNAL out of memory. */
 pf_code pf_profile_encode(const pf_profile *p, pf_buf *out, pf_error *err);
+
+/* The same with the samples of `tree`. */
+pf_code pf_profile_encode_tree(const pf_profile *p, const pf_tree *tree, pf_buf *out,
+                               pf_error *err);
 
 #endif

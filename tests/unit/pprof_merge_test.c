@@ -242,6 +242,50 @@ static void test_trees_merge_with_profiles(void **state)
     }
 }
 
+static void check_encodings(pf_merge *flat, pf_merge *nested, const pf_profile *expect)
+{
+    pf_profile p, bare;
+    pf_tree tree;
+    pf_buf a = PF_BUF_INIT, b = PF_BUF_INIT;
+    pf_error err;
+    assert_int_equal(pf_merge_add(flat, expect, &err), PF_OK);
+    assert_int_equal(pf_merge_add(nested, expect, &err), PF_OK);
+    assert_int_equal(pf_merge_finish(flat, &p, &err), PF_OK);
+    assert_int_equal(pf_merge_finish_tree(nested, &bare, &tree, &err), PF_OK);
+    assert_int_equal(bare.nsample, 0);
+    assert_int_equal(tree.nsample, p.nsample);
+    assert_int_equal(pf_profile_encode(&p, &a, &err), PF_OK);
+    assert_int_equal(pf_profile_encode_tree(&bare, &tree, &b, &err), PF_OK);
+    assert_int_equal(a.len, b.len);
+    assert_memory_equal(a.data, b.data, a.len);
+    pf_buf_free(&a);
+    pf_buf_free(&b);
+}
+
+/* Stacks of no, one, two, three and many frames, with labels and without. */
+static void test_a_result_encodes_alike_as_a_tree(void **state)
+{
+    (void)state;
+    made a;
+    make(&a);
+    uint32_t l[ROWS / 2];
+    for (uint32_t i = 0; i < 20; i++)
+        l[i] = location(&a, PF_NO_INDEX, i);
+    a.location[3].id = UINT64_MAX;
+    const uint32_t depth[] = {0, 1, 2, 3, 20};
+    for (uint32_t i = 0; i < 5; i++) {
+        sample(&a, i + 1, depth[i], l + (i == 4 ? 0 : i));
+        sample(&a, i ? -(int64_t)i : 9, depth[i], l);
+        label(&a, "k", i % 2 ? "v" : NULL, 7, NULL);
+    }
+    sample(&a, 3, 1, l + 5); /* goes: adds up to 0 */
+    sample(&a, -3, 1, l + 5);
+    pf_merge *flat = pf_merge_new(NULL, 0), *nested = pf_merge_new(NULL, 0);
+    check_encodings(flat, nested, &a.p);
+    pf_merge_free(flat);
+    pf_merge_free(nested);
+}
+
 static void test_zero_samples_go_with_what_they_refer_to(void **state)
 {
     (void)state;
@@ -874,6 +918,7 @@ int main(void)
         cmocka_unit_test(test_same_stacks_add_up_in_order_of_appearance),
         cmocka_unit_test(test_stacks_differ_by_order_and_length),
         cmocka_unit_test(test_trees_merge_with_profiles),
+        cmocka_unit_test(test_a_result_encodes_alike_as_a_tree),
         cmocka_unit_test(test_zero_samples_go_with_what_they_refer_to),
         cmocka_unit_test(test_first_mapping_of_the_first_profile_that_has_one),
         cmocka_unit_test(test_mapping_identity),

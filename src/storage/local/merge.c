@@ -349,7 +349,7 @@ static pf_code add_sum(merging *m, group *g, pf_error *err)
     return code;
 }
 
-static pf_code finish(merging *m, pf_profile *result, pf_error *err)
+static pf_code add_sums(merging *m, pf_error *err)
 {
     pf_code code = count_memory(m, err);
     for (size_t i = 0; i < m->ngroups && !code; i++) {
@@ -357,16 +357,19 @@ static pf_code finish(merging *m, pf_profile *result, pf_error *err)
         if (!code && m->groups[i]->begun)
             code = add_sum(m, m->groups[i], err);
     }
-    return code ? code : pf_merge_finish(m->merge, result, err);
+    return code;
 }
 
 static pf_code finish_blob(merging *m, pf_type type, pf_blob *out, pf_error *err)
 {
     pf_profile result;
+    pf_tree tree;
     pf_buf bare = PF_BUF_INIT;
-    pf_code code = finish(m, &result, err);
+    pf_code code = add_sums(m, err);
     if (!code)
-        code = pf_profile_encode(&result, &bare, err);
+        code = pf_merge_finish_tree(m->merge, &result, &tree, err);
+    if (!code)
+        code = pf_profile_encode_tree(&result, &tree, &bare, err);
     if (!code)
         code = pf_gzip(pf_buf_str(&bare), GZIP_LEVEL, &out->bytes, err);
     pf_buf_free(&bare);
@@ -427,7 +430,9 @@ pf_code pf_local_merge_profile(pf_store *s, const pf_selection *sel, const pf_op
         code = sel->query ? add_query(&m, sel->query, NULL, err)
                           : add_ids(&m, sel->ids, sel->nids, err);
     if (!code)
-        code = finish(&m, &result, err);
+        code = add_sums(&m, err);
+    if (!code)
+        code = pf_merge_finish(m.merge, &result, err);
     if (!code) {
         pf_merged merged = {&result, m.type, m.rows, m.first, m.last};
         code = fn(ctx, &merged, err);
