@@ -3,9 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* The cache of numbers is larger than the processor's: look-ups are started so many samples ahead.
+/* The cache of numbers is larger than the processor's, and a look-up that waits for memory costs as much as
+ * reading a whole stack: they are started some samples ahead. Of a stack that is new, a few nodes and locations
+ * at its leaf are new as a rule; the callers above them are not looked at.
  */
-enum { AHEAD = 8 };
+enum { AHEAD = 8, AHEAD_NEW = 4, NEAR_LEAF = 4 };
 
 void pf_numbering_init(pf_numbering *s, const uint32_t *next)
 {
@@ -30,7 +32,9 @@ typedef struct interning {
     pf_error *err;
     uint32_t *location, *function, *mapping; /* numbers by index, 0 where not asked for yet */
     pf_sym_line *lines;                      /* scratch: as many as the longest location has */
-    pf_hash *chain;                          /* scratch: as many as the deepest stack has */
+    uint32_t deepest;                        /* frames of a stack */
+    pf_hash *chain;                          /* scratch: AHEAD_NEW times as many */
+    uint32_t *unknown;                       /* scratch: samples whose stack is new */
     pf_buf blob;                             /* scratch */
     pf_code code;                            /* sticky */
 } interning;
@@ -124,22 +128,42 @@ static uint32_t location_number(interning *w, uint32_t i)
     return w->location[i];
 }
 
-/* The node of a stack that is not known: up from the leaf to the first caller that is, then down
- * again. */
-static uint32_t new_stack(interning *w, uint32_t sample)
+static pf_hash *chain_of(const interning *w, uint32_t turn)
+{
+    return w->chain + (size_t)(turn % AHEAD_NEW) * w->deepest;
+}
+
+/* Hashes the nodes of a new stack, and begins to look up those at its leaf. */
+static void begin_stack(interning *w, uint32_t sample, pf_hash *chain)
 {
     const pf_sample *s = &w->p->sample[sample];
     const uint32_t *frame = w->p->sample_location + s->loc_off; /* leaf first */
     pf_hash caller = {0, 0};
     for (uint32_t i = s->loc_n; i-- > 0;)
-        caller = w->chain[i] = pf_content_chain(w->key, caller, w->c->location[frame[i]]);
+        caller = chain[i] = pf_content_chain(w->key, caller, w->c->location[frame[i]]);
+    for (uint32_t i = 0; i < s->loc_n && i < NEAR_LEAF; i++) {
+        pf_numbers_prefetch(w->known, key_of(w->s, PF_TABLE_NODE, chain[i]));
+        if (!w->location[frame[i]])
+            pf_numbers_prefetch(w->known,
+                                key_of(w->s, PF_TABLE_LOCATION, w->c->location[frame[i]]));
+    }
+}
+
+/* The node of a stack that is not known: up from the leaf to the first caller that is, then down
+ * again. */
+static uint32_t new_stack(interning *w, uint32_t sample, const pf_hash *chain)
+{
+    const pf_sample *s = &w->p->sample[sample];
+    const uint32_t *frame = w->p->sample_location + s->loc_off;
     uint32_t node = 0, i = 0;
-    while (i < s->loc_n && !find(w, PF_TABLE_NODE, w->chain[i], &node))
+    if (find(w, PF_TABLE_STACK, w->c->stack[sample], &node))
+        return node; /* a sample before this one brought it */
+    while (i < s->loc_n && !find(w, PF_TABLE_NODE, chain[i], &node))
         i++;
     while (i-- > 0 && !w->code) {
         pf_sym_node entry = {.parent = node, .location = location_number(w, frame[i])};
         if (!w->code)
-            node = made(w, PF_TABLE_NODE, w->chain[i], pf_tables_add_node(w->fresh, entry, w->err));
+            node = made(w, PF_TABLE_NODE, chain[i], pf_tables_add_node(w->fresh, entry, w->err));
     }
     if (w->code)
         return 0;
@@ -147,12 +171,26 @@ static uint32_t new_stack(interning *w, uint32_t sample)
                 pf_tables_add_stack(w->fresh, node, w->err));
 }
 
-static uint32_t stack_number(interning *w, uint32_t sample)
+/* Those that are known first, then the others. */
+static void number_stacks(interning *w, uint64_t *number)
 {
+    const pf_profile *p = w->p;
     uint32_t n = 0;
-    if (w->p->sample[sample].loc_n && !find(w, PF_TABLE_STACK, w->c->stack[sample], &n))
-        n = new_stack(w, sample);
-    return n;
+    for (uint32_t i = 0; i < p->nsample; i++) {
+        if (i + AHEAD < p->nsample)
+            pf_numbers_prefetch(w->known, key_of(w->s, PF_TABLE_STACK, w->c->stack[i + AHEAD]));
+        uint32_t known = 0;
+        if (p->sample[i].loc_n && !find(w, PF_TABLE_STACK, w->c->stack[i], &known))
+            w->unknown[n++] = i;
+        number[i] = known;
+    }
+    for (uint32_t i = 0; i < n && i < AHEAD_NEW - 1; i++)
+        begin_stack(w, w->unknown[i], chain_of(w, i));
+    for (uint32_t i = 0; i < n && !w->code; i++) {
+        if (i + AHEAD_NEW - 1 < n)
+            begin_stack(w, w->unknown[i + AHEAD_NEW - 1], chain_of(w, i + AHEAD_NEW - 1));
+        number[w->unknown[i]] = new_stack(w, w->unknown[i], chain_of(w, i));
+    }
 }
 
 static uint32_t add_blob(interning *w, pf_table table, pf_hash content)
@@ -227,25 +265,26 @@ static bool allocate(interning *w, pf_symrow *row)
 {
     const pf_profile *p = w->p;
     pf_arena *a = w->a;
-    uint32_t lines = 0, depth = 0;
+    uint32_t lines = 0;
     for (uint32_t i = 0; i < p->nlocation; i++)
         lines = p->location[i].line_n > lines ? p->location[i].line_n : lines;
     for (uint32_t i = 0; i < p->nsample; i++)
-        depth = p->sample[i].loc_n > depth ? p->sample[i].loc_n : depth;
+        w->deepest = p->sample[i].loc_n > w->deepest ? p->sample[i].loc_n : w->deepest;
     w->location = pf_arena_zalloc(a, p->nlocation * sizeof *w->location);
     w->function = pf_arena_zalloc(a, p->nfunction * sizeof *w->function);
     w->mapping = pf_arena_zalloc(a, p->nmapping * sizeof *w->mapping);
     w->lines = pf_arena_array(a, lines, sizeof *w->lines);
-    w->chain = pf_arena_array(a, depth, sizeof *w->chain);
+    w->chain = pf_arena_array(a, w->deepest, AHEAD_NEW * sizeof *w->chain);
+    w->unknown = pf_arena_array(a, p->nsample, sizeof *w->unknown);
     row->stack = pf_arena_array(a, p->nsample, sizeof *row->stack);
     row->labels = p->nlabel ? pf_arena_array(a, p->nsample, sizeof *row->labels) : NULL;
     row->size = p->nlabel ? pf_arena_array(a, p->nsample, sizeof *row->size) : NULL;
     row->value = pf_arena_array(a, (size_t)p->nsample * p->nsample_type, sizeof *row->value);
     row->lone_location = pf_arena_array(a, w->c->nlone_location, sizeof *row->lone_location);
     row->lone_function = pf_arena_array(a, w->c->nlone_function, sizeof *row->lone_function);
-    return w->location && w->function && w->mapping && w->lines && w->chain && row->stack &&
-           row->value && row->lone_location && row->lone_function && (row->labels || !p->nlabel) &&
-           (row->size || !p->nlabel);
+    return w->location && w->function && w->mapping && w->lines && w->chain && w->unknown &&
+           row->stack && row->value && row->lone_location && row->lone_function &&
+           (row->labels || !p->nlabel) && (row->size || !p->nlabel);
 }
 
 /* What a heap profile of Go says of a sample: its one label is the size of its allocations. */
@@ -260,10 +299,8 @@ static void fill_row(interning *w, pf_symrow *row)
     const pf_profile *p = w->p;
     row->header = header_number(w);
     row->maps = maps_number(w);
+    number_stacks(w, row->stack);
     for (uint32_t i = 0; i < p->nsample && !w->code; i++) {
-        if (i + AHEAD < p->nsample)
-            pf_numbers_prefetch(w->known, key_of(w->s, PF_TABLE_STACK, w->c->stack[i + AHEAD]));
-        row->stack[i] = stack_number(w, i);
         if (row->labels)
             row->labels[i] = labels_number(w, i);
         if (row->size)

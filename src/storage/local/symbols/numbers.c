@@ -126,6 +126,8 @@ void pf_numbers_prefetch(const pf_numbers *n, pf_hash key)
 {
     if (n->young.cap)
         __builtin_prefetch(&n->young.slots[key.lo & (n->young.cap - 1)]);
+    if (n->old.cap)
+        __builtin_prefetch(&n->old.slots[key.lo & (n->old.cap - 1)]);
 }
 
 void pf_numbers_put(pf_numbers *n, pf_hash key, uint32_t number)
