@@ -51,10 +51,10 @@ __attribute__((cold)) pf_code pf_decoder_type_failed(pf_decoder *d, uint64_t num
 /* ---- pass 1: count ---- */
 
 /* How many numbers a repeated scalar's field adds. */
-PF_WIRE_INLINE bool count_numbers(pf_field f, uint64_t *n)
+PF_WIRE_INLINE bool count_numbers(const pf_decoder *d, pf_field f, uint64_t *n)
 {
     if (f.type == PF_WIRE_BYTES)
-        *n += pf_wire_count_varints(f.body);
+        *n += pf_wire_count_varints(f.body, d->bytes.end);
     else if (f.type == PF_WIRE_VARINT)
         *n += 1;
     else
@@ -72,9 +72,9 @@ static pf_code count_sample(pf_decoder *d, pf_wire w)
             return bad_wire(d, code, f, "sample");
         bool typed = true;
         if (f.number == 1)
-            typed = count_numbers(f, &d->nsample_location);
+            typed = count_numbers(d, f, &d->nsample_location);
         else if (f.number == 2)
-            typed = count_numbers(f, &values);
+            typed = count_numbers(d, f, &values);
         else if (f.number == 3)
             d->nlabel++, typed = f.type == PF_WIRE_BYTES;
         if (!typed)
@@ -112,7 +112,7 @@ PF_WIRE_INLINE pf_code count_field(pf_decoder *d, pf_field f)
 {
     switch (f.number) {
     case F_COMMENT:
-        return count_numbers(f, &d->count[F_COMMENT]) ? PF_OK : bad_type(d, f, "profile");
+        return count_numbers(d, f, &d->count[F_COMMENT]) ? PF_OK : bad_type(d, f, "profile");
     case F_DROP_FRAMES:
     case F_KEEP_FRAMES:
     case F_TIME_NANOS:

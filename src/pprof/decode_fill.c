@@ -18,6 +18,13 @@ static inline bool in_table(const pf_decoder *d, uint64_t string)
     return string < d->p->nstring;
 }
 
+static inline pf_code check_strings(pf_decoder *d, uint64_t a, uint64_t b, const char *where)
+{
+    if (in_table(d, a) && in_table(d, b))
+        return PF_OK;
+    return bad_string(d, in_table(d, a) ? b : a, where);
+}
+
 static pf_code fill_string(pf_decoder *d, pf_wire body)
 {
     d->p->string[d->at[F_STRING]++] = (pf_str){(const char *)body.p, (size_t)(body.end - body.p)};
@@ -28,10 +35,10 @@ static pf_code fill_sample_type(pf_decoder *d, pf_wire body)
 {
     uint64_t v[3];
     pf_code code = pf_decoder_scalars(d, body, v, 2, "sample type");
+    if (!code)
+        code = check_strings(d, v[1], v[2], "sample type");
     if (code)
         return code;
-    if (!in_table(d, v[1]) || !in_table(d, v[2]))
-        return bad_string(d, in_table(d, v[1]) ? v[2] : v[1], "sample type");
     d->p->sample_type[d->at[F_SAMPLE_TYPE]++] = (pf_value_type){(uint32_t)v[1], (uint32_t)v[2]};
     return PF_OK;
 }
@@ -71,10 +78,10 @@ static pf_code fill_mapping(pf_decoder *d, pf_wire body)
 {
     uint64_t v[11];
     pf_code code = pf_decoder_scalars(d, body, v, 10, "mapping");
+    if (!code)
+        code = check_strings(d, v[5], v[6], "mapping");
     if (code)
         return code;
-    if (!in_table(d, v[5]) || !in_table(d, v[6]))
-        return bad_string(d, in_table(d, v[5]) ? v[6] : v[5], "mapping");
     d->p->mapping[d->at[F_MAPPING]++] = (pf_mapping){
         .id = v[1],
         .start = v[2],
@@ -157,11 +164,17 @@ static pf_code fill_location(pf_decoder *d, pf_wire w)
     uint32_t line_off = d->at_line;
     while (w.p < w.end) {
         pf_field f;
+        pf_wire line;
         const uint8_t *at = w.p;
         bool good = pf_wire_take(&w, 1, &id) && pf_wire_take(&w, 2, &mapping) &&
                     pf_wire_take(&w, 3, &address);
         if (!good)
             return bad_wire(d, PF_WIRE_BAD_VARINT, ((pf_field){0}), "location");
+        while (pf_wire_take_bytes(&w, 4, &line)) {
+            pf_code code = fill_line(d, line);
+            if (code)
+                return code;
+        }
         if (w.p != at)
             continue;
         pf_wire_code bad = pf_wire_next(&w, &f);
@@ -173,11 +186,9 @@ static pf_code fill_location(pf_decoder *d, pf_wire w)
         }
         if (f.type != (f.number == 4 ? PF_WIRE_BYTES : PF_WIRE_VARINT))
             return bad_type(d, f, "location");
-        if (f.number == 4) {
-            pf_code code = fill_line(d, f.body);
-            if (code)
-                return code;
-        }
+        pf_code code = f.number == 4 ? fill_line(d, f.body) : PF_OK; /* its tag is two bytes */
+        if (code)
+            return code;
         id = f.number == 1 ? f.num : id;
         mapping = f.number == 2 ? f.num : mapping;
         address = f.number == 3 ? f.num : address;
@@ -237,10 +248,10 @@ static pf_code fill_label(pf_decoder *d, pf_wire w)
 {
     uint64_t v[5];
     pf_code code = pf_decoder_scalars(d, w, v, 4, "label");
+    if (!code)
+        code = check_strings(d, v[1], v[2], "label");
     if (code)
         return code;
-    if (!in_table(d, v[1]) || !in_table(d, v[2]))
-        return bad_string(d, in_table(d, v[1]) ? v[2] : v[1], "label");
     if (!in_table(d, v[4])) {
         if (!v[2])
             return bad_string(d, v[4], "label");

@@ -364,6 +364,23 @@ static void test_many_lines(void **state)
     pf_buf_free(&b);
 }
 
+/* Around the id, and with a tag that is written in two bytes where one would do. */
+static void test_lines_anywhere_in_a_location(void **state)
+{
+    (void)state;
+    pf_arena a;
+    pf_profile p = must_decode(
+        PF_STR(SYMBOLS "\x22\x0f\x22\x02\x08\x01\x08\x02\xa2\x00\x04\x08\x01\x10\x07\x18\x09"), &a);
+    assert_int_equal(p.nlocation, 2);
+    assert_int_equal(p.location[1].id, 2);
+    assert_int_equal(p.location[1].address, 9);
+    assert_int_equal(p.location[1].line_n, 2);
+    assert_int_equal(p.line[1].line, 0);
+    assert_int_equal(p.line[2].line, 7);
+    assert_int_equal(p.line[2].function, 0);
+    pf_arena_free(&a);
+}
+
 /* Ids in order, out of order late, small with gaps, anywhere in 64 bits: the same profile. */
 static void test_ids_of_every_kind(void **state)
 {
@@ -654,6 +671,7 @@ int main(void)
         cmocka_unit_test(test_all_fields),
         cmocka_unit_test(test_last_value_wins_and_packed_or_not),
         cmocka_unit_test(test_many_lines),
+        cmocka_unit_test(test_lines_anywhere_in_a_location),
         cmocka_unit_test(test_ids_of_every_kind),
         cmocka_unit_test(test_samples_without_end_allocate_nothing),
         cmocka_unit_test(test_every_arena_limit),
