@@ -261,10 +261,10 @@ static pf_code add_tree(pf_merge *m, pf_merge_view *v, pf_error *err)
         const pf_tree_node *n = &tree->node[i];
         code = pf_merge_node(m, node[n->parent], v->location[n->location], &node[i], err);
     }
-    const int64_t *value = tree->value;
     uint32_t nvalue = m->sample_type.n;
-    for (uint32_t i = 0; i < tree->nsample && !code; i++, value += nvalue) {
+    for (uint32_t i = 0; i < tree->nsample && nvalue && !code; i++) {
         const pf_tree_sample *s = &tree->sample[i];
+        const int64_t *value = &tree->value[(size_t)i * nvalue];
         uint32_t label_set;
         if (all_zero(value, nvalue))
             continue;

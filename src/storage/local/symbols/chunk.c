@@ -312,11 +312,11 @@ static pf_code get_lines(reader *r, uint64_t n, pf_error *err)
     pf_code code = pf_tables_reserve_lines(r->t, n, err);
     if (code)
         return code;
-    pf_sym_line *line = r->t->line + r->t->nline;
     for (uint64_t i = 0; i < n; i++) {
-        line[i].function = ref(&r->bad, get_delta(function), r->end[PF_TABLE_FUNCTION]);
-        line[i].line = (int64_t)get_delta(number);
-        line[i].column = pf_unzigzag(get(column));
+        pf_sym_line *line = &r->t->line[r->t->nline + i];
+        line->function = ref(&r->bad, get_delta(function), r->end[PF_TABLE_FUNCTION]);
+        line->line = (int64_t)get_delta(number);
+        line->column = pf_unzigzag(get(column));
     }
     r->bad |= function->bad | number->bad | column->bad;
     return PF_OK;

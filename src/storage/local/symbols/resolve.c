@@ -127,7 +127,8 @@ static void put_tree(pf_resolving *w, const pf_sum *sum, pf_tree *tree)
     w->r->leaf.len = n * sizeof *sample;
     for (uint32_t i = 0; i < n && !w->code; i++) {
         sample[i] = (pf_tree_sample){0};
-        if (all_zero(tree->value + (size_t)i * sum->nsample_type, sum->nsample_type))
+        uint32_t types = sum->nsample_type;
+        if (!types || all_zero(&tree->value[(size_t)i * types], types))
             continue; /* a merge leaves it out, and what only it refers to */
         if (pf_resolving_has(w, PF_TABLE_STACK, stack[i], "stack"))
             sample[i].leaf = put_nodes(w, stack[i]);
