@@ -16,19 +16,45 @@ export function linkTo(change: Partial<State>): string {
   return q ? `?${q}` : "./";
 }
 
+const pause = 200; // milliseconds without typing before the address is written
+let waiting: ReturnType<typeof setTimeout> | undefined;
+
+function addressOf(query: string): string {
+  return query ? `?${query}` : location.pathname;
+}
+
+/* Writing the address with every letter makes browsers look for the icon again, and some refuse it after a while. */
+function writeSoon(): void {
+  clearTimeout(waiting);
+  waiting = setTimeout(writeNow, pause);
+}
+
+function writeNow(): void {
+  if (waiting === undefined) return;
+  clearTimeout(waiting);
+  waiting = undefined;
+  history.replaceState(null, "", addressOf(toQuery(state)));
+}
+
+addEventListener("pagehide", writeNow);
+
 export function update(change: Partial<State>, how: "push" | "replace" = "push"): void {
   const next = { ...state, ...change };
   const before = toQuery(state);
   const after = toQuery(next);
-  state = next;
   if (before === after) return;
-  const url = after ? `?${after}` : location.pathname;
-  if (how === "push") history.pushState(null, "", url);
-  else history.replaceState(null, "", url);
+  if (how === "push") {
+    writeNow();
+    history.pushState(null, "", addressOf(after));
+  }
+  state = next;
+  if (how === "replace") writeSoon();
   for (const f of listeners) f();
 }
 
 addEventListener("popstate", () => {
+  clearTimeout(waiting);
+  waiting = undefined;
   state = fromQuery(location.search);
   for (const f of listeners) f();
 });

@@ -103,7 +103,7 @@ test("search marks, totals and walks", async () => {
   await page.keyboard.press("Enter");
   await page.locator(".details-name", { hasText: "shop." }).waitFor();
   await page.locator("[role=treeitem][aria-selected=true]").waitFor({ state: "attached" });
-  assert.equal(parameter(page, "q"), "shop.");
+  await untilParameter(page, "q", "shop.");
   await page.locator("input[type=search]").fill("/(/");
   await page.getByText("not a regular expression").waitFor();
   clean(problems);
