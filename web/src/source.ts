@@ -13,6 +13,7 @@ import {
 import type { Dropped } from "./dropped";
 import { fromAnswer, type Tree } from "./flame/tree";
 import { useLoad } from "./load";
+import { noParts, nothingLeftOut, type Parts, useLocalParts, useServerParts } from "./parts";
 import { decode, inflate } from "./pprof/reader";
 import { sampleIndex, treeOf } from "./pprof/totree";
 import { scaled } from "./scaled";
@@ -20,8 +21,8 @@ import { baseSelection, type State, selection } from "./state";
 import { rowsOfTree } from "./table";
 import type { SampleType, TopRow } from "./types";
 
-export interface Source {
-  tree: Tree | null;
+export interface Source extends Parts {
+  tree: Tree | null; // from the root down, whatever is shown
   rows: TopRow[] | null;
   total: number;
   baseTotal: number | null;
@@ -38,6 +39,7 @@ export interface Source {
 }
 
 const nothing = {
+  ...noParts,
   tree: null,
   rows: null,
   total: 0,
@@ -46,7 +48,7 @@ const nothing = {
   sampleTypes: [],
   seconds: 0,
   profiles: 0,
-  truncated: { nodes: 0, value: 0 },
+  truncated: nothingLeftOut,
   missing: { rows: 0, flat: 0 },
 };
 
@@ -68,14 +70,20 @@ export function useServerSource(s: State, want: Wanted): Source {
       ? diffAddress(here, baseSelection(s), { format, normalize: s.normalize, ...view, ...more })
       : profileAddress(here, { format, ...view, ...more });
   const ready = here.id || (here.service && here.type && here.type !== "trace");
+  const nodes = (more: boolean) => (more ? moreNodes : nodesWanted);
+  const down = s.mode === "flame"; // what was opened belongs to the picture that is shown
   const flameUrl =
     ready && want.tree
-      ? address("flamegraph", { max_nodes: s.more ? moreNodes : nodesWanted, root: s.root })
+      ? address("flamegraph", { max_nodes: nodes(down && s.more), root: down ? s.root : "" })
       : null;
   const flame = useLoad(flameUrl, (signal) => api.flame(flameUrl!, signal));
+  const { all, ...parts } = useServerParts(
+    s,
+    ready ? (params) => address("flamegraph", { max_nodes: nodes(s.more), ...params }) : null,
+  );
   const answer = flame.value;
   // A tree that is whole has the table in it; only of one that was cut the server is asked for the rows
-  const whole = answer !== null && !flame.loading && !s.root && answer.truncated.nodes === 0;
+  const whole = answer !== null && !flame.loading && !(down && s.root) && answer.truncated.nodes === 0;
   const asked = want.rows && !(want.tree && (flame.loading || whole || flame.error));
   const topUrl = ready && asked ? address("top", { rows: 1000 }) : null;
   const top = useLoad(topUrl, (signal) => api.top(topUrl!, signal));
@@ -84,27 +92,30 @@ export function useServerSource(s: State, want: Wanted): Source {
   const fresh = own ? { rows: own, missing: nothing.missing } : top.value;
   const shown = useRef(fresh); // the old table stays until the new one is there
   shown.current = fresh ?? (tree ? shown.current : null);
+  const facts = answer ?? all.find((one) => one.value)?.value;
   return {
     ...nothing,
-    ...(answer
+    ...(facts
       ? {
-          total: answer.total,
-          baseTotal: tree?.baseTotal ? (answer.base_total_sum ?? tree.baseTotal[0]!) : null,
-          sample: answer.sample_type,
-          sampleTypes: answer.sample_types,
-          seconds: answer.duration_nanos / 1e9,
-          profiles: answer.profiles,
-          truncated: answer.truncated,
+          total: facts.total,
+          baseTotal: facts.base_total_sum ?? null,
+          sample: facts.sample_type,
+          sampleTypes: facts.sample_types,
+          seconds: facts.duration_nanos / 1e9,
+          profiles: facts.profiles,
         }
       : {}),
+    ...parts,
+    truncated: answer?.truncated ?? nothingLeftOut,
     tree,
     rows: shown.current?.rows ?? null,
     missing: shown.current?.missing ?? nothing.missing,
-    loading: flame.loading || top.loading,
+    loading: flame.loading || top.loading || all.some((one) => one.loading),
     error: flame.error ?? top.error,
     again: () => {
       flame.again();
       top.again();
+      for (const one of all) one.again();
     },
   };
 }
@@ -146,5 +157,6 @@ export function useDroppedSource(s: State, file: Dropped | null): Source {
       return { ...nothing, error: new Problem(400, e instanceof Error ? e.message : String(e)) };
     }
   }, [file, waiting, other.value, s.sample, s.by, s.normalize, filters]);
-  return { ...made, loading: other.loading, error: other.error ?? made.error, again: other.again };
+  const parts = useLocalParts(s, made.tree);
+  return { ...made, ...parts, loading: other.loading, error: other.error ?? made.error, again: other.again };
 }

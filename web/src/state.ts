@@ -42,6 +42,7 @@ export interface State extends FilterSet {
   search: string;
   zoom: string; // hash of the zoomed frame's path
   root: string; // path of names under which "(other)" was opened
+  rootUp: string; // the same among callers
   more: boolean; // ten times as many frames, where "(other)" lies right under the root
   by: Granularity;
   color: ColorBy;
@@ -74,6 +75,7 @@ export const defaults: State = {
   search: "",
   zoom: "",
   root: "",
+  rootUp: "",
   more: false,
   focus: "",
   ignore: "",
@@ -99,6 +101,7 @@ const names: Partial<Record<keyof State, string>> = {
   search: "q",
   by: "granularity",
   showFrom: "show_from",
+  rootUp: "root_up",
   baseFrom: "base_from",
   baseTo: "base_to",
   baseLabels: "base_labels",
@@ -155,5 +158,6 @@ export function baseSelection(s: State): Selection {
 }
 
 /* What belongs to one picture and means nothing in another. */
-export const fresh: Partial<State> = { zoom: "", root: "", more: false };
+export const closed: Partial<State> = { root: "", rootUp: "" };
+export const fresh: Partial<State> = { zoom: "", ...closed, more: false };
 export const unfiltered: FilterSet = { focus: "", ignore: "", hide: "", show: "", showFrom: "" };

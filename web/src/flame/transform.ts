@@ -92,15 +92,15 @@ export function callers(t: Tree, name: number): Tree {
   return b.finish();
 }
 
-/* A function that calls itself at once becomes one frame. */
-export function collapseRecursion(t: Tree): Tree {
+/* A function that calls itself at once becomes one frame. `around`: the root is a function, too. */
+export function collapseRecursion(t: Tree, around = false): Tree {
   const b = builderFor(t);
   const to = new Int32Array(t.n);
   b.total(0, t.total[0]!, t.baseTotal?.[0] ?? 0);
   b.self(0, t.self[0]!, t.baseSelf?.[0] ?? 0);
   for (let i = 1; i < t.n; i++) {
     const parent = t.parent[i]!;
-    if (parent > 0 && t.name[parent] === t.name[i]) {
+    if ((parent > 0 || around) && t.name[parent] === t.name[i]) {
       to[i] = to[parent]!;
     } else {
       to[i] = b.child(to[parent]!, t.name[i]!, () => frameOf(t, i));

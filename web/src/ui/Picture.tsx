@@ -6,9 +6,10 @@ import { groupColors, legend as legendOf, palette } from "../flame/colors";
 import type { Format } from "../flame/details";
 import { FlameGraph } from "../flame/FlameGraph";
 import { search as searchTree } from "../flame/search";
-import { callees, callers, collapseChains, collapseRecursion, leafUp } from "../flame/transform";
+import { collapseChains, collapseRecursion } from "../flame/transform";
 import { path, type Tree } from "../flame/tree";
 import { menuOfNode, menuOfRow } from "../frameMenu";
+import type { Part } from "../parts";
 import type { Source } from "../source";
 import { fresh, type Mode, type State, unfiltered } from "../state";
 import { update } from "../store";
@@ -58,7 +59,7 @@ export function Picture({ s, source, format, label, nothing }: PictureProps) {
       flip={flip}
       zoom={zoomable ? s.zoom : ""}
       onMenu={(i, x, y) => setMenu({ x, y, title: t.names[t.name[i]!]!, items: menuOfNode(t, i, s, link) })}
-      onOpen={(i) => openOther(t, i, s)}
+      onOpen={(i) => openOther(t, i, s, flip ? "rootUp" : "root")}
     />
   );
   const showFlame = s.layout !== "table";
@@ -92,7 +93,7 @@ export function Picture({ s, source, format, label, nothing }: PictureProps) {
             missing={source.missing}
             selected={s.mode === "sandwich" ? s.fn : ""}
             onSort={(sort) => update({ sort }, "replace")}
-            onPick={(r) => update({ mode: "sandwich", fn: r.name, zoom: "" })}
+            onPick={(r) => update({ mode: "sandwich", fn: r.name, ...fresh })}
             onMenu={(r, x, y) => setMenu({ x, y, title: r.name, items: menuOfRow(r, s, link) })}
           />
         )}
@@ -106,8 +107,7 @@ export function Picture({ s, source, format, label, nothing }: PictureProps) {
         )}
         {showFlame && (
           <section class="graph" aria-label="Flame graph">
-            <Crumbs s={s} source={source} format={format} />
-            <Shape s={s} tree={base} flameOf={flameOf} />
+            <Shape s={s} source={source} tree={base} format={format} flameOf={flameOf} />
             {!tree.baseTotal && <Legend tree={base} s={s} format={format} />}
             {tree.baseTotal && <DiffLegend />}
           </section>
@@ -125,7 +125,7 @@ export function Picture({ s, source, format, label, nothing }: PictureProps) {
               type="button"
               title={title}
               aria-pressed={s.mode === mode}
-              onClick={() => update({ mode, zoom: "" })}
+              onClick={() => update({ mode, ...fresh })}
             >
               {text}
             </button>
@@ -142,59 +142,117 @@ export function Picture({ s, source, format, label, nothing }: PictureProps) {
   );
 }
 
-function reshape(tree: Tree | null, recursion: boolean, chains: boolean): Tree | null {
+function reshape(tree: Tree | null, recursion: boolean, chains: boolean, around = false): Tree | null {
   let t = tree;
-  if (t && recursion) t = collapseRecursion(t);
+  if (t && recursion) t = collapseRecursion(t, around);
   if (t && chains) t = collapseChains(t);
   return t;
 }
 
-/* Asks the server for what an "(other)" holds: its caller becomes the root; where that is the root already,
- * more frames are asked for. */
-function openOther(t: Tree, i: number, s: State): void {
-  if (s.mode !== "flame") return;
+type RootKey = "root" | "rootUp";
+
+/* Asks the server for what an "(other)" holds: its caller becomes the root; where that is the root already, or
+ * where frames are left out and so the way to it is not known, more frames are asked for. */
+export function openOther(t: Tree, i: number, s: State, key: RootKey): void {
   const above = path(t, t.parent[i]!).map(encodeURIComponent).join(";");
-  if (above) update({ root: s.root ? `${s.root};${above}` : above, zoom: "" });
-  else update({ more: true, zoom: "" });
+  if (!above || s.recursion || s.chains) update({ more: true, zoom: "" });
+  else update({ [key]: s[key] ? `${s[key]};${above}` : above, zoom: "" });
 }
 
 type FlameOf = (t: Tree, name: string, zoomable: boolean, flip: boolean) => preact.JSX.Element;
 
-function Shape({ s, tree, flameOf }: { s: State; tree: Tree; flameOf: FlameOf }) {
-  const leaf = useMemo(() => (s.mode === "leaf" ? leafUp(tree) : null), [tree, s.mode]);
-  if (leaf) return flameOf(leaf, "Leaf up", true, false);
-  if (s.mode === "sandwich") return <Sandwich fn={s.fn} tree={tree} flameOf={flameOf} />;
-  return flameOf(tree, "Flame graph", true, false);
+interface ShapeProps {
+  s: State;
+  source: Source;
+  tree: Tree;
+  format: Format;
+  flameOf: FlameOf;
 }
 
-export function Sandwich({ fn, tree, flameOf }: { fn: string; tree: Tree; flameOf: FlameOf }) {
-  const name = tree.names.indexOf(fn);
-  const up = useMemo(() => (name >= 0 ? callers(tree, name) : null), [tree, name]);
-  const down = useMemo(() => (name >= 0 ? callees(tree, name) : null), [tree, name]);
-  if (!fn) return <Empty title="Choose a function: a row of the table, or a frame's menu." />;
-  if (!up || !down || up.n < 1) return <Empty title="This function is not in the profile." />;
+function Shape({ s, source, tree, format, flameOf }: ShapeProps) {
+  if (s.mode === "sandwich") return <Sandwich s={s} source={source} format={format} flameOf={flameOf} />;
+  if (s.mode === "leaf")
+    return (
+      <PartOf s={s} part={source.leaf} rootKey="root" format={format} again={source.again}>
+        {(t) => flameOf(t, "Leaf up", true, false)}
+      </PartOf>
+    );
+  return (
+    <>
+      <Crumbs s={s} rootKey="root" truncated={source.truncated} format={format} />
+      {flameOf(tree, "Flame graph", true, false)}
+    </>
+  );
+}
+
+type SandwichProps = Omit<ShapeProps, "tree">;
+
+export function Sandwich({ s, source, format, flameOf }: SandwichProps) {
+  if (!s.fn) return <Empty title="Choose a function: a row of the table, or a frame's menu." />;
+  const shared = { s, format, again: source.again };
+  const isAbsent = (part: Part | null, root: string) => !root && part?.error?.isNothing;
+  if (isAbsent(source.callers, s.rootUp) || isAbsent(source.callees, s.root))
+    return <Empty title="This function is not in the profile." />;
   return (
     <div class="sandwich">
       <h3>
-        Callers of <bdi class="name">{fn.slice(0, 300)}</bdi>
+        Callers of <bdi class="name">{s.fn.slice(0, 300)}</bdi>
       </h3>
-      {flameOf(up, "Callers", false, true)}
+      <PartOf {...shared} part={source.callers} rootKey="rootUp">
+        {(t) => flameOf(t, "Callers", false, true)}
+      </PartOf>
       <h3>What it calls</h3>
-      {flameOf(down, "Callees", true, false)}
+      <PartOf {...shared} part={source.callees} rootKey="root">
+        {(t) => flameOf(t, "Callees", true, false)}
+      </PartOf>
     </div>
   );
 }
 
-function Crumbs({ s, source, format }: { s: State; source: Source; format: Format }) {
-  const { nodes, value } = source.truncated;
+interface PartProps {
+  s: State;
+  part: Part | null;
+  rootKey: RootKey;
+  format: Format;
+  again: () => void;
+  children: (tree: Tree) => preact.JSX.Element;
+}
+
+function PartOf({ s, part, rootKey, format, again, children }: PartProps) {
+  const around = s.mode === "sandwich" && !s[rootKey];
+  const tree = useMemo(
+    () => reshape(part?.tree ?? null, s.recursion, s.chains, around),
+    [part?.tree, s.recursion, s.chains, around],
+  );
   return (
     <>
-      {s.root && (
+      <Crumbs s={s} rootKey={rootKey} truncated={part?.truncated} format={format} />
+      {part?.error && !part.error.isNothing && <ErrorNotice error={part.error} again={again} />}
+      {part?.error?.isNothing && <Empty title="What was opened is not in this profile." />}
+      {!tree && !part?.error && <Skeleton rows={5} label="Loading the stacks" />}
+      {tree && children(tree)}
+    </>
+  );
+}
+
+interface CrumbsProps {
+  s: State;
+  rootKey: RootKey;
+  truncated: Part["truncated"] | undefined;
+  format: Format;
+}
+
+function Crumbs({ s, rootKey, truncated, format }: CrumbsProps) {
+  const { nodes, value } = truncated ?? { nodes: 0, value: 0 };
+  const root = s[rootKey];
+  return (
+    <>
+      {root && (
         <div class="crumbs">
           <span>
-            Opened under <bdi>{lastName(s.root)}</bdi>
+            Opened under <bdi>{lastName(root)}</bdi>
           </span>
-          <button type="button" onClick={() => update({ ...fresh })}>
+          <button type="button" onClick={() => update({ [rootKey]: "", zoom: "", more: false })}>
             Back to the whole
           </button>
         </div>

@@ -2,6 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { address, diffAddress, filterParams, profileAddress, profilePath } from "../api";
 import { baseSelection, fresh, type Selection, type State, selection } from "../state";
+import { shownParts } from "../parts";
 import { update } from "../store";
 import { seconds } from "../time";
 import { CopyLine } from "./Copy";
@@ -74,16 +75,18 @@ function Ways({ s }: { s: State }) {
       <a href={profileAddress(here)} download="">
         Download pprof
       </a>
-      {!trace && (
-        <a
-          href={profileAddress(here, { ...shown, ...filterParams(s) })}
-          title="The flame graph as a picture: with the filters that are set"
-          target="_blank"
-          rel="noreferrer"
-        >
-          SVG
-        </a>
-      )}
+      {!trace &&
+        shownParts(s.view === "function" ? { ...s, mode: "sandwich" } : s).map(([name, part]) => (
+          <a
+            key={name}
+            href={profileAddress(here, { ...shown, ...filterParams(s), ...part })}
+            title="The flame graph as a picture: as it is shown, with the filters that are set"
+            target="_blank"
+            rel="noreferrer"
+          >
+            {name === "callers" || name === "callees" ? `SVG of ${name}` : "SVG"}
+          </a>
+        ))}
       {s.type === "cpu" && (
         <a
           href={profileAddress(here, { format: "pgo" })}

@@ -1,7 +1,7 @@
 // The selection: service, type, sample type in words, labels, time.
 import type { ComponentChildren } from "preact";
 import { type Catalog, chooseService } from "../catalog";
-import { fresh, type State } from "../state";
+import { closed, fresh, type State } from "../state";
 import { update } from "../store";
 import { explain, typeTitle } from "../units";
 import { LabelBar } from "./LabelBar";
@@ -42,7 +42,7 @@ export function QueryBar({ s, c, range = true, onRefresh, children }: QueryBarPr
           <RangePicker
             from={s.from}
             to={s.to}
-            onChange={(from, to) => update({ from, to, id: "", root: "" })}
+            onChange={(from, to) => update({ from, to, id: "", ...closed })}
           />
         </>
       )}

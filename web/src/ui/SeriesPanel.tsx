@@ -4,7 +4,7 @@ import { api } from "../api";
 import { type Basis, basisOfSeries } from "../basis";
 import { type Catalog, useLineFormat } from "../catalog";
 import { type Loaded, useLoad } from "../load";
-import { type Selection, type State, selection } from "../state";
+import { closed, type Selection, type State, selection } from "../state";
 import { update } from "../store";
 import { withLabel } from "../labels";
 import { useTheme } from "../theme";
@@ -49,7 +49,7 @@ export function SeriesPanel({ s, c, round }: SeriesPanelProps) {
   const format = useLineFormat(a?.sample_type.unit ?? "", basis);
   const count = a ? totals(a).count : 0;
   const onRange = (from: number, to: number) =>
-    update({ from: String(from), to: String(to), id: "", root: "" });
+    update({ from: String(from), to: String(to), id: "", ...closed });
   return (
     <section class="series" aria-label="Over time">
       <div class="series-head">

@@ -5,7 +5,7 @@ import { type Catalog, useLineFormat } from "../catalog";
 import { type Preset, presets, swap, synced } from "../presets";
 import { scaled } from "../scaled";
 import { type Source, useServerSource } from "../source";
-import { baseSelection, type Selection, type State, selection } from "../state";
+import { closed, baseSelection, type Selection, type State, selection } from "../state";
 import { update } from "../store";
 import { linesOf, totals } from "../timeline";
 import type { Series } from "../types";
@@ -30,7 +30,17 @@ export function Compare({ s, c, round, onRefresh }: ViewProps) {
   const waiting = !scale.known && !s.id && (before.loading || after.loading);
   const source = useMemo(
     () => (waiting ? { ...asked, tree: null, rows: null, loading: true } : scaled(asked, scale.base)),
-    [asked.tree, asked.rows, asked.loading, asked.error, scale.base, waiting],
+    [
+      asked.tree,
+      asked.leaf,
+      asked.callers,
+      asked.callees,
+      asked.rows,
+      asked.loading,
+      asked.error,
+      scale.base,
+      waiting,
+    ],
   );
   const unit = asked.sample.unit;
   const format = useMemo(
@@ -101,7 +111,7 @@ function Presets({ s, c, timed }: { s: State; c: Catalog; timed: boolean }) {
           <button
             key={p.text}
             type="button"
-            onClick={() => update({ ...p.change, id: "", baseId: "", root: "" })}
+            onClick={() => update({ ...p.change, id: "", baseId: "", ...closed })}
           >
             {p.text}
           </button>
@@ -134,7 +144,7 @@ function Side({ s, c, side, title, here, series, top }: SideProps) {
   const lines = useMemo(() => (a ? linesOf(a, false, s.rate) : null), [a, s.rate]);
   const format = useLineFormat(a?.sample_type.unit ?? "", lines?.basis ?? "second");
   const range = (from: string, to: string) =>
-    update({ ...synced(s, side, from, to), root: "", [side === "base" ? "baseId" : "id"]: "" });
+    update({ ...synced(s, side, from, to), ...closed, [side === "base" ? "baseId" : "id"]: "" });
   return (
     <section class={`side ${side}`} aria-label={title}>
       <div class="side-head">
@@ -143,7 +153,7 @@ function Side({ s, c, side, title, here, series, top }: SideProps) {
           name={title}
           text={here.labels}
           known={c.labels}
-          onChange={(labels) => update({ [side === "base" ? "baseLabels" : "labels"]: labels, root: "" })}
+          onChange={(labels) => update({ [side === "base" ? "baseLabels" : "labels"]: labels, ...closed })}
         />
         <span class="grow" />
         <RangePicker name={title} from={here.from} to={here.to} onChange={range} />

@@ -8,13 +8,13 @@ import { FlameGraph } from "../flame/FlameGraph";
 import { exactly, menuOfNode } from "../frameMenu";
 import { useLoad } from "../load";
 import { useServerSource } from "../source";
-import { type State, selection } from "../state";
+import { fresh, type State, selection } from "../state";
 import { update } from "../store";
 import type { TopRow } from "../types";
 import { formatPercent } from "../units";
 import { Menu, type MenuProps } from "../ui/Menu";
 import { Empty, ErrorNotice, Progress, Skeleton } from "../ui/Notice";
-import { Sandwich } from "../ui/Picture";
+import { openOther, Sandwich } from "../ui/Picture";
 import { QueryBar } from "../ui/QueryBar";
 import { functionLines, useSeries } from "../ui/SeriesPanel";
 import { useTheme } from "../theme";
@@ -23,7 +23,8 @@ import type { ViewProps } from "./Explore";
 
 export function FunctionView({ s, c, round, onRefresh }: ViewProps) {
   const focused: State = { ...s, focus: exactly(s.fn), by: "functions", mode: "sandwich" };
-  const source = useServerSource(focused, { compare: false, tree: s.fn !== "", rows: false });
+  const around: State = { ...focused, focus: "" };
+  const source = useServerSource(around, { compare: false, tree: false, rows: false });
   const series = useSeries({ ...selection(s), id: "" }, s.sample, "", s.fn, round);
   const linesUrl = s.fn
     ? profileAddress(selection(s), {
@@ -49,7 +50,6 @@ export function FunctionView({ s, c, round, onRefresh }: ViewProps) {
   const lineFormat = useLineFormat(series.value?.sample_type.unit ?? "", lines?.basis ?? "second");
   const [menu, setMenu] = useState<Omit<MenuProps, "onClose"> | null>(null);
   const link = useSourceLink();
-  const { tree } = source;
   return (
     <>
       <QueryBar s={s} c={c} onRefresh={onRefresh} />
@@ -57,7 +57,7 @@ export function FunctionView({ s, c, round, onRefresh }: ViewProps) {
         <h2>
           <bdi class="name">{s.fn.slice(0, 600) || "No function chosen"}</bdi>
         </h2>
-        <button type="button" onClick={() => update({ view: "explore", fn: "", mode: "flame" })}>
+        <button type="button" onClick={() => update({ view: "explore", fn: "", mode: "flame", ...fresh })}>
           Back to the whole profile
         </button>
       </div>
@@ -83,30 +83,27 @@ export function FunctionView({ s, c, round, onRefresh }: ViewProps) {
               total={rows.value?.total ?? 0}
               format={format}
             />
-            {source.error && <ErrorNotice error={source.error} again={source.again} />}
-            {!tree && source.loading && <Skeleton rows={6} label="Loading callers and callees" />}
-            {tree && (
-              <Sandwich
-                fn={s.fn}
-                tree={tree}
-                flameOf={(t, name, zoomable, flip) => (
-                  <FlameGraph
-                    tree={t}
-                    label={name}
-                    format={format}
-                    color={s.color}
-                    search={s.search}
-                    flip={flip}
-                    zoom={zoomable ? s.zoom : ""}
-                    onZoom={(zoom) => update({ zoom })}
-                    onOpen={() => {}}
-                    onMenu={(i, x, y) =>
-                      setMenu({ x, y, title: t.names[t.name[i]!]!, items: menuOfNode(t, i, s, link) })
-                    }
-                  />
-                )}
-              />
-            )}
+            <Sandwich
+              s={around}
+              source={source}
+              format={format}
+              flameOf={(t, name, zoomable, flip) => (
+                <FlameGraph
+                  tree={t}
+                  label={name}
+                  format={format}
+                  color={s.color}
+                  search={s.search}
+                  flip={flip}
+                  zoom={zoomable ? s.zoom : ""}
+                  onZoom={(zoom) => update({ zoom })}
+                  onOpen={(i) => openOther(t, i, s, flip ? "rootUp" : "root")}
+                  onMenu={(i, x, y) =>
+                    setMenu({ x, y, title: t.names[t.name[i]!]!, items: menuOfNode(t, i, s, link) })
+                  }
+                />
+              )}
+            />
           </div>
         </>
       )}
