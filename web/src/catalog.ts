@@ -8,7 +8,7 @@ import { type Loaded, useLoad } from "./load";
 import { defaults, fresh, type State, selection, unfiltered } from "./state";
 import { update } from "./store";
 import { seconds } from "./time";
-import type { LabelInfo, SampleTypeInfo, TypeInfo } from "./types";
+import type { LabelInfo, SampleType, SampleTypeInfo, TypeInfo } from "./types";
 import { formatRate, formatValue } from "./units";
 
 export interface Catalog {
@@ -90,7 +90,7 @@ function wholeRange(s: State): { from: string; to: string } {
 }
 
 export interface Scale {
-  unit: string;
+  sample: SampleType;
   seconds: number;
   profiles: number;
   cumulative: boolean;
@@ -98,21 +98,24 @@ export interface Scale {
 }
 
 /* How the values of a merged profile are shown (basis.ts), with the total beside it where that says more. */
-export function useFormat({ unit, seconds, profiles, cumulative, rate }: Scale): Format {
+export function useFormat({ sample, seconds, profiles, cumulative, rate }: Scale): Format {
+  const { type, unit } = sample;
   return useMemo(() => {
     const whole = (v: number) => formatValue(v, unit);
     const basis = basisOf({ cumulative, rate }, seconds);
-    if (basis === "second") return Object.assign((v: number) => formatRate(v / seconds, unit), { whole });
+    if (basis === "second")
+      return Object.assign((v: number) => formatRate(v / seconds, { type, unit }), { whole });
     if (basis === "total" || profiles < 2) return whole;
     const mean = (v: number) => formatValue(v / profiles, unit);
     return cumulative ? Object.assign(mean, { whole }) : mean;
-  }, [unit, seconds, profiles, cumulative, rate]);
+  }, [type, unit, seconds, profiles, cumulative, rate]);
 }
 
 /* The same for values that are already divided: the time line's. */
-export function useLineFormat(unit: string, basis: Basis): (value: number) => string {
+export function useLineFormat(sample: SampleType | undefined, basis: Basis): (value: number) => string {
+  const { type, unit } = sample ?? { type: "", unit: "" };
   return useMemo(
-    () => (v: number) => (basis === "second" ? formatRate(v, unit) : formatValue(v, unit)),
-    [unit, basis],
+    () => (v: number) => (basis === "second" ? formatRate(v, { type, unit }) : formatValue(v, unit)),
+    [type, unit, basis],
   );
 }

@@ -111,10 +111,11 @@ function formatCores(cores: number): string {
   return Math.abs(cores) < 9999.5 ? digits(cores) : scaled(cores, counts, "");
 }
 
-/* `value` is already per second. Time per second of time is a number of busy processors. */
-export function formatRate(value: number, unit: string): string {
+/* `value` is already per second. Processor time per second is a number of busy processors; other time (waiting for
+ * locks) is only so much a second. */
+export function formatRate(value: number, { type, unit }: { type: string; unit: string }): string {
   const u = unit.toLowerCase();
-  if (u in toNanos) {
+  if (u in toNanos && /cpu/i.test(type)) {
     const cores = (value * toNanos[u]!) / 1e9;
     if (cores !== 0 && Math.abs(cores) < 0.09995) return plural(small(cores * 1000), "mcore");
     return plural(formatCores(cores), "core");

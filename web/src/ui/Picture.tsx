@@ -16,7 +16,7 @@ import { update } from "../store";
 import { useTheme } from "../theme";
 import { formatPercent } from "../units";
 import { Divider } from "./Divider";
-import { Menu, type MenuProps } from "./Menu";
+import { Menu, type MenuItem, type MenuProps } from "./Menu";
 import { Empty, ErrorNotice, Progress, Skeleton } from "./Notice";
 import { Options } from "./Options";
 import { TopTable } from "./TopTable";
@@ -50,6 +50,9 @@ export function Picture({ s, source, format, label, nothing }: PictureProps) {
     onZoom: (zoom: string) => update({ zoom }),
     walk,
   };
+  const open = (t: Tree, i: number, flip: boolean) => openOther(t, i, s, flip ? "rootUp" : "root");
+  const itemsOf = (t: Tree, i: number, run: () => void): MenuItem[] =>
+    t.folded[i] ? [{ label: "Open it", hint: `${t.folded[i]} frames`, run }] : menuOfNode(t, i, s, link);
   const flameOf = (t: Tree, name: string, zoomable: boolean, flip: boolean) => (
     <FlameGraph
       {...shared}
@@ -58,8 +61,10 @@ export function Picture({ s, source, format, label, nothing }: PictureProps) {
       fill={s.mode !== "sandwich"}
       flip={flip}
       zoom={zoomable ? s.zoom : ""}
-      onMenu={(i, x, y) => setMenu({ x, y, title: t.names[t.name[i]!]!, items: menuOfNode(t, i, s, link) })}
-      onOpen={(i) => openOther(t, i, s, flip ? "rootUp" : "root")}
+      onMenu={(i, x, y) =>
+        setMenu({ x, y, title: t.names[t.name[i]!]!, items: itemsOf(t, i, () => open(t, i, flip)) })
+      }
+      onOpen={(i) => open(t, i, flip)}
     />
   );
   const showFlame = s.layout !== "table";

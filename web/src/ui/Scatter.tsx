@@ -5,7 +5,7 @@ import uPlot from "uplot";
 import type { Point } from "../points";
 import { useTheme } from "../theme";
 import { clock } from "../time";
-import { axes, lineColor } from "./Timeline";
+import { axes, lineColor, timeRange } from "./Timeline";
 
 export interface ScatterProps {
   points: Point[];
@@ -32,7 +32,7 @@ export function Scatter({ points, format, onOpen, onRange }: ScatterProps) {
         legend: { show: false },
         cursor: { drag: { x: true, y: false, setScale: false }, points: { size: 9 }, y: false },
         scales: {
-          x: { time: true },
+          x: { time: true, range: timeRange },
           y: { range: (_, min, max) => [Math.min(0, min ?? 0), max > 0 ? max * 1.08 : 1] },
         },
         axes: axes(dark, format),

@@ -46,7 +46,7 @@ export function SeriesPanel({ s, c, round }: SeriesPanelProps) {
     return a ? linesOf(a, s.group !== "", s.rate, "all", range) : null;
   }, [a, s.group, s.rate]);
   const basis = a ? basisOfSeries(a, s.rate) : "second";
-  const format = useLineFormat(a?.sample_type.unit ?? "", basis);
+  const format = useLineFormat(a?.sample_type, basis);
   const count = a ? totals(a).count : 0;
   const onRange = (from: number, to: number) =>
     update({ from: String(from), to: String(to), id: "", ...closed });

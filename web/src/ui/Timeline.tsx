@@ -24,6 +24,12 @@ export function lineColor(i: number, dark: boolean): string {
   return list[i % list.length]!;
 }
 
+/* A single point stands in the middle of ten minutes, not in years. */
+export function timeRange(u: uPlot, min: number, max: number): [number, number] {
+  const times = u.data[0];
+  return times.length === 1 ? [times[0]! - 300, times[0]! + 300] : [min, max];
+}
+
 const powersOfTwo = Array.from({ length: 60 }, (_, i) => 2 ** i);
 
 /* Both axes; times by the 24-hour clock, the day where a new one begins. */
@@ -76,7 +82,7 @@ function options(
       ...(props.sync ? { sync: { key: props.sync } } : {}),
     },
     scales: {
-      x: { time: true },
+      x: { time: true, range: timeRange },
       y: {
         range: (_, min, max) => {
           const most = Math.max(max ?? 0, props.top ?? 0);

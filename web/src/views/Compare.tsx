@@ -42,10 +42,11 @@ export function Compare({ s, c, round, onRefresh }: ViewProps) {
       waiting,
     ],
   );
-  const unit = asked.sample.unit;
+  const { type, unit } = asked.sample;
   const format = useMemo(
-    () => (v: number) => (scale.rate ? formatRate(v / scale.by, unit) : formatValue(v / scale.by, unit)),
-    [unit, scale.by, scale.rate],
+    () => (v: number) =>
+      scale.rate ? formatRate(v / scale.by, { type, unit }) : formatValue(v / scale.by, unit),
+    [type, unit, scale.by, scale.rate],
   );
   const top = useMemo(
     () => Math.max(largest(before.value, s.rate), largest(after.value, s.rate)),
@@ -142,7 +143,7 @@ interface SideProps {
 function Side({ s, c, side, title, here, series, top }: SideProps) {
   const a = series.value;
   const lines = useMemo(() => (a ? linesOf(a, false, s.rate) : null), [a, s.rate]);
-  const format = useLineFormat(a?.sample_type.unit ?? "", lines?.basis ?? "second");
+  const format = useLineFormat(a?.sample_type, lines?.basis ?? "second");
   const range = (from: string, to: string) =>
     update({ ...synced(s, side, from, to), ...closed, [side === "base" ? "baseId" : "id"]: "" });
   return (

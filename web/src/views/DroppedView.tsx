@@ -9,7 +9,7 @@ import { Picture } from "../ui/Picture";
 export function DroppedView({ s, file }: { s: State; file: Dropped }) {
   const source = useDroppedSource(s, file);
   const format = useFormat({
-    unit: source.sample.unit,
+    sample: source.sample,
     seconds: source.seconds,
     profiles: 1,
     cumulative: true,

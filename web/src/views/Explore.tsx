@@ -22,7 +22,7 @@ export interface ViewProps {
 export function Explore({ s, c, round, onRefresh }: ViewProps) {
   const source = useServerSource(s, { compare: false, tree: true, rows: s.layout !== "flame" });
   const format = useFormat({
-    unit: source.sample.unit,
+    sample: source.sample,
     seconds: source.seconds,
     profiles: source.profiles,
     cumulative: c.cumulative,

@@ -37,7 +37,7 @@ export function FunctionView({ s, c, round, onRefresh }: ViewProps) {
     : null;
   const rows = useLoad(linesUrl, (signal) => api.top(linesUrl!, signal));
   const format = useFormat({
-    unit: source.sample.unit,
+    sample: source.sample,
     seconds: source.seconds,
     profiles: source.profiles,
     cumulative: c.cumulative,
@@ -47,7 +47,7 @@ export function FunctionView({ s, c, round, onRefresh }: ViewProps) {
     () => (series.value ? functionLines(series.value, s.rate) : null),
     [series.value, s.rate],
   );
-  const lineFormat = useLineFormat(series.value?.sample_type.unit ?? "", lines?.basis ?? "second");
+  const lineFormat = useLineFormat(series.value?.sample_type, lines?.basis ?? "second");
   const [menu, setMenu] = useState<Omit<MenuProps, "onClose"> | null>(null);
   const link = useSourceLink();
   return (

@@ -182,6 +182,22 @@ test("columns keep apart, whatever the unit and the width", async () => {
   }
 });
 
+test("a single profile stands in minutes, not in years", async () => {
+  const samples = [{ stack: ["main.main"], values: [1e6] }];
+  await server.pushMade("lonely", "", 900, { samples });
+  const { page } = await open(browser, `${server.origin}/?service=lonely&type=cpu&view=profiles`);
+  await page.locator(".list tbody tr").waitFor();
+  const box = (await page.locator(".scatter .u-over").boundingBox())!;
+  await page.mouse.move(box.x + 5, box.y + 20);
+  await page.mouse.down();
+  await page.mouse.move(box.x + box.width / 2, box.y + 20);
+  await page.mouse.move(box.x + box.width - 5, box.y + 20);
+  await page.mouse.up();
+  await untilParameter(page, "from", /^\d+$/);
+  const length = Number(parameter(page, "to")) - Number(parameter(page, "from"));
+  assert.ok(length > 500 && length < 700, `${length}`);
+});
+
 test("two single profiles against each other", async () => {
   const { page, problems } = await open(browser, `${server.origin}/?service=shop&type=cpu&view=profiles`);
   await page.locator(".list").getByRole("link", { name: "compare" }).last().click();

@@ -128,6 +128,10 @@ test("what is folded away opens under its caller", async () => {
   await page.getByRole("searchbox").fill("(other)");
   await page.keyboard.press("Enter");
   await page.locator(".details-name", { hasText: "(other)" }).waitFor();
+  await page.locator(".flame-scroll").first().press("Shift+F10");
+  await page.getByRole("menuitem").first().waitFor();
+  assert.deepEqual(await page.getByRole("menuitem").allInnerTexts(), ["Open it\n2002 frames"]);
+  await page.keyboard.press("Escape");
   await page.locator(".flame-scroll").first().press("Enter");
   await untilParameter(page, "root", "main.main");
   await page.getByText("Opened under main.main").waitFor();

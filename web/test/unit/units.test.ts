@@ -35,9 +35,9 @@ for (const [value, unit, text] of cases)
   test(`${value} ${unit} is ${text}`, () => assert.equal(formatValue(value, unit), text));
 
 test("time per second is processors", () => {
-  assert.equal(formatRate(1.5e9, "nanoseconds"), "1.5 cores");
-  assert.equal(formatRate(2e7, "nanoseconds"), "20 mcores");
-  assert.equal(formatRate(2048, "bytes"), "2 KiB/s");
+  assert.equal(formatRate(1.5e9, { type: "cpu", unit: "nanoseconds" }), "1.5 cores");
+  assert.equal(formatRate(2e7, { type: "cpu", unit: "nanoseconds" }), "20 mcores");
+  assert.equal(formatRate(2048, { type: "cpu", unit: "bytes" }), "2 KiB/s");
   const cores: [number, string][] = [
     [0, "0 cores"],
     [1, "1 core"],
@@ -49,9 +49,10 @@ test("time per second is processors", () => {
     [-0.5, "-0.5 cores"],
     [123456, "123 k cores"],
   ];
-  for (const [value, text] of cores) assert.equal(formatRate(value, "seconds"), text);
-  assert.equal(formatRate(0, "count"), "0/s");
-  assert.equal(formatRate(0.25, "objects"), "0.25/s");
+  for (const [value, text] of cores) assert.equal(formatRate(value, { type: "cpu", unit: "seconds" }), text);
+  assert.equal(formatRate(2.5e8, { type: "delay", unit: "nanoseconds" }), "250 ms/s");
+  assert.equal(formatRate(0, { type: "cpu", unit: "count" }), "0/s");
+  assert.equal(formatRate(0.25, { type: "cpu", unit: "objects" }), "0.25/s");
 });
 
 test("shares", () => {
