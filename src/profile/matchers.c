@@ -88,10 +88,22 @@ pf_code pf_matchers_parse(const char *name, pf_str text, pf_arena *a, pf_labels 
     return pf_labels_parse(kept, a, equal, err);
 }
 
+static bool first_is(const pf_matcher *m, pf_labels have)
+{
+    for (size_t i = 0; i < have.n; i++)
+        if (pf_str_eq(have.pairs[i].key, m->key))
+            return m->value.p && pf_str_eq(have.pairs[i].value, m->value);
+    return !m->value.p;
+}
+
 static pf_code match_one(const pf_matcher *m, pf_labels have, bool *yes, pf_error *err)
 {
     bool any = false, found = false;
     pf_code code = PF_OK;
+    if (m->op == PF_MATCH_FIRST) {
+        *yes = first_is(m, have);
+        return PF_OK;
+    }
     for (size_t i = 0; !code && !any && i <= have.n; i++) {
         if (i == have.n ? found : !pf_str_eq(have.pairs[i].key, m->key))
             continue;

@@ -15,9 +15,14 @@
 #include "profile/labels.h"
 
 typedef struct pf_matcher {
-    enum { PF_MATCH_NOT_EQUAL, PF_MATCH_REGEX, PF_MATCH_NOT_REGEX } op;
+    enum {
+        PF_MATCH_NOT_EQUAL,
+        PF_MATCH_REGEX,
+        PF_MATCH_NOT_REGEX,
+        PF_MATCH_FIRST, /* never parsed: the first value of the label is `value`; p NULL: there is no such label */
+    } op;
     pf_str key, value;
-    pf_regex *re; /* NULL for PF_MATCH_NOT_EQUAL; belongs to one thread at a time */
+    pf_regex *re; /* of the two with a pattern; belongs to one thread at a time */
 } pf_matcher;
 
 typedef struct pf_matchers {

@@ -691,6 +691,19 @@ def test_series_of_one_function(shared_server, corpus):
     assert set(series(shared_server, service, **given).result["groups"][0]["total"]) == {0}
 
 
+def test_series_of_one_function_keeps_groups_apart(shared_server):
+    """An empty value is not no value, and a label that stands twice counts by its first."""
+    service = next(services)
+    pushed = {None: 1, "host=": 2, "host=a,host=b": 8, "host=b": 16}
+    for labels, value in pushed.items():
+        body = encode(small(value=value, time_nanos=1_700_000_000_000_000_000))
+        shared_server.push(body, service=service, labels=labels)
+    given = dict(from_=1_700_000_000, to=1_700_000_001, step=10, sample_type="samples", group_by="host")
+    groups = series(shared_server, service, function="main.work", **given).result["groups"]
+    assert {group["value"]: group["total"] for group in groups} == {None: [1], "": [2], "a": [8], "b": [16]}
+    assert all(group["sum"] == group["total"] for group in groups)
+
+
 def test_many_groups_are_joined(shared_server):
     service = next(services)
     for n in range(60):

@@ -72,6 +72,26 @@ static void operators(void **state)
             fail_msg("labels=%s on %s", cases[i].asked, cases[i].have);
 }
 
+static void the_first_value_or_none(void **state)
+{
+    (void)state;
+    static const pf_pair twice[] = {{{"a", 1}, {"x", 1}},
+                                    {{"k", 1}, {"1", 1}},
+                                    {{"k", 1}, {"2", 1}}},
+                         empty[] = {{{"k", 1}, {"", 0}}};
+    const pf_labels have[] = {{twice, 3}, {empty, 1}, {twice, 1}};
+    static const pf_str values[] = {{"1", 1}, {"", 0}, {NULL, 0}, {"2", 1}};
+    for (size_t i = 0; i < 4; i++) {
+        const pf_matcher m = {.op = PF_MATCH_FIRST, .key = PF_STR("k"), .value = values[i]};
+        for (size_t k = 0; k < 3; k++) {
+            bool yes;
+            pf_error err;
+            assert_int_equal(pf_matchers_match((pf_matchers){&m, 1}, have[k], &yes, &err), PF_OK);
+            assert_int_equal(yes, i == k);
+        }
+    }
+}
+
 static void mistakes(void **state)
 {
     (void)state;
@@ -99,6 +119,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operators),
+        cmocka_unit_test(the_first_value_or_none),
         cmocka_unit_test(mistakes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

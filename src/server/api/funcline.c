@@ -46,11 +46,11 @@ static pf_code look_merged(void *ctx, const pf_merged *m, pf_error *err)
     return code;
 }
 
-/* The query's labels and the group's own. */
+/* The query's labels and what makes the group: the label's first value, or that there is none. The pair is asked for
+ * as well, since a store finds by pairs. */
 static pf_code narrow(const pf_funcline *f, const pf_timeline *t, const pf_group *g, pf_query *out,
                       pf_error *err)
 {
-    static const pf_str anything = {".+", 2};
     pf_arena *a = t->arena;
     *out = *f->query;
     out->limit = 0;
@@ -63,13 +63,13 @@ static pf_code narrow(const pf_funcline *f, const pf_timeline *t, const pf_group
         memcpy(list, f->query->matchers.list, f->query->matchers.n * sizeof *list);
     pf_matcher *last = &list[f->query->matchers.n];
     out->matchers = (pf_matchers){list, f->query->matchers.n + 1};
-    *last = (pf_matcher){.op = PF_MATCH_NOT_REGEX, .key = t->group_by};
+    *last = (pf_matcher){.op = PF_MATCH_FIRST, .key = t->group_by};
     if (!g->has_label)
-        return pf_regex_new_in(a, anything, PF_REGEX_WHOLE, &last->re, err);
+        return PF_OK;
+    last->value = (pf_str){g->value.p ? g->value.p : "", g->value.n};
     pf_pair *pairs = pf_arena_array(a, f->query->labels.n + 1, sizeof *pairs);
     if (!pairs)
         return pf_arena_fail(a, err, "a series");
-    out->matchers.n--;
     size_t at = 0; /* sorted by key, then value, without repeats */
     pf_pair own = {t->group_by, g->value};
     for (size_t i = 0; i < f->query->labels.n; i++) {
@@ -107,6 +107,11 @@ pf_code pf_funcline_row(const pf_funcline *f, const pf_timeline *t, uint32_t gro
                                       &w, err);
         if (code == PF_NOT_FOUND) /* expired meanwhile */
             code = PF_OK;
+        if (code == PF_TIMEOUT)
+            return pf_fail(err, code,
+                           "the query took longer than it may: \"function\" reads the profiles of "
+                           "every step and group; a longer \"step\", a shorter range or no "
+                           "\"group_by\" takes less");
         self[i] = w.self;
         total[i] = w.total;
     }
