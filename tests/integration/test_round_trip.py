@@ -81,6 +81,17 @@ def test_a_position_independent_programs_profile_comes_back_equal(shared_server,
         assert sum(not one.lines for one in profile.locations) == 3
 
 
+def test_profiles_come_back_in_any_order_after_a_restart(start, corpus):
+    """Each is read with just the symbols up to its own; the next reads on from there."""
+    server = start()
+    bodies = [path.read_bytes() for path in sorted(corpus.glob("collector-service/cpu.*"))[:24]]
+    ids = [server.push(body, service="any-order") for body in bodies]
+    assert len(ids) == 24
+    server.restart()
+    for i in sorted(range(24), key=lambda i: i * 7 % 24):
+        assert differences(parse(bodies[i]), parse(server.fetch(ids[i]))) == []
+
+
 def gzip_members(body):
     half = len(body) // 2
     return gzip.compress(body[:half]) + gzip.compress(b"") + gzip.compress(body[half:], 1)

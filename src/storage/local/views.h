@@ -55,9 +55,10 @@ pf_code pf_views_take(pf_views *v, const pf_partition *p, int64_t service, pf_vi
                       pf_error *err);
 void pf_views_give(pf_views *v, pf_view *view);
 
-/* Reads chunks until every table reaches `next`: for one row, often half of what there is. With `reached`, for a
- * caller who will come again with other rows, reads all there are, and *reached gets where they end. PF_INTERNAL when the partition has no more: what refers to more is damaged. PF_QUERY_LIMIT when the
- * tables need more than the memory in flight could ever give, PF_UNAVAILABLE when it can't give it now. */
+/* Reads chunks until every table reaches `next`: for one row, half of what there is on average. With `reached`,
+ * for a caller who will come again with other rows, reads all there are, and *reached gets where they end.
+ * PF_INTERNAL when the partition has no more: what refers to more is damaged. PF_QUERY_LIMIT when the tables
+ * need more than the memory in flight could ever give, PF_UNAVAILABLE when it can't give it now. */
 pf_code pf_view_reach(pf_view *view, pf_conn *conn, const pf_op *op, const uint32_t next[PF_TABLES],
                       uint32_t reached[PF_TABLES], pf_error *err);
 
