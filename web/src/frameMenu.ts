@@ -41,7 +41,7 @@ function copyPlace(place: string, line: number): MenuItem[] {
   return place ? [{ label, hint: place, run: () => void copy(place) }] : [];
 }
 
-type Link = (file: string, line: number) => string | null;
+export type Link = (file: string, line: number) => string | null;
 
 export function menuOfNode(t: Tree, i: number, s: State, sourceLink: Link): MenuItem[] {
   const name = t.names[t.name[i]!]!;

@@ -8,7 +8,7 @@ import { FlameGraph } from "../flame/FlameGraph";
 import { search as searchTree } from "../flame/search";
 import { collapseChains, collapseRecursion } from "../flame/transform";
 import { path, type Tree } from "../flame/tree";
-import { menuOfNode, menuOfRow } from "../frameMenu";
+import { type Link, menuOfNode, menuOfRow } from "../frameMenu";
 import type { Part } from "../parts";
 import type { Source } from "../source";
 import { fresh, type Mode, type State, unfiltered } from "../state";
@@ -50,9 +50,6 @@ export function Picture({ s, source, format, label, nothing }: PictureProps) {
     onZoom: (zoom: string) => update({ zoom }),
     walk,
   };
-  const open = (t: Tree, i: number, flip: boolean) => openOther(t, i, s, flip ? "rootUp" : "root");
-  const itemsOf = (t: Tree, i: number, run: () => void): MenuItem[] =>
-    t.folded[i] ? [{ label: "Open it", hint: `${t.folded[i]} frames`, run }] : menuOfNode(t, i, s, link);
   const flameOf = (t: Tree, name: string, zoomable: boolean, flip: boolean) => (
     <FlameGraph
       {...shared}
@@ -62,9 +59,9 @@ export function Picture({ s, source, format, label, nothing }: PictureProps) {
       flip={flip}
       zoom={zoomable ? s.zoom : ""}
       onMenu={(i, x, y) =>
-        setMenu({ x, y, title: t.names[t.name[i]!]!, items: itemsOf(t, i, () => open(t, i, flip)) })
+        setMenu({ x, y, title: t.names[t.name[i]!]!, items: itemsOf(t, i, s, link, rootOf(flip)) })
       }
-      onOpen={(i) => open(t, i, flip)}
+      onOpen={(i) => openOther(t, i, s, rootOf(flip))}
     />
   );
   const showFlame = s.layout !== "table";
@@ -155,6 +152,17 @@ function reshape(tree: Tree | null, recursion: boolean, chains: boolean, around 
 }
 
 type RootKey = "root" | "rootUp";
+
+/* Callers stand above their function, their root at the foot. */
+export function rootOf(flip: boolean): RootKey {
+  return flip ? "rootUp" : "root";
+}
+
+/* The menu of a frame, or of an "(other)". */
+export function itemsOf(t: Tree, i: number, s: State, link: Link, key: RootKey): MenuItem[] {
+  const run = () => openOther(t, i, s, key);
+  return t.folded[i] ? [{ label: "Open it", hint: `${t.folded[i]} frames`, run }] : menuOfNode(t, i, s, link);
+}
 
 /* Asks the server for what an "(other)" holds: its caller becomes the root; where that is the root already, or
  * where frames are left out and so the way to it is not known, more frames are asked for. */

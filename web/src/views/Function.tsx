@@ -5,7 +5,7 @@ import { useFormat, useLineFormat } from "../catalog";
 import { useSourceLink } from "../context";
 import type { Format } from "../flame/details";
 import { FlameGraph } from "../flame/FlameGraph";
-import { exactly, menuOfNode } from "../frameMenu";
+import { exactly } from "../frameMenu";
 import { useLoad } from "../load";
 import { useServerSource } from "../source";
 import { fresh, type State, selection } from "../state";
@@ -14,7 +14,7 @@ import type { TopRow } from "../types";
 import { formatPercent } from "../units";
 import { Menu, type MenuProps } from "../ui/Menu";
 import { Empty, ErrorNotice, Progress, Skeleton } from "../ui/Notice";
-import { openOther, Sandwich } from "../ui/Picture";
+import { itemsOf, openOther, rootOf, Sandwich } from "../ui/Picture";
 import { QueryBar } from "../ui/QueryBar";
 import { functionLines, useSeries } from "../ui/SeriesPanel";
 import { useTheme } from "../theme";
@@ -97,9 +97,14 @@ export function FunctionView({ s, c, round, onRefresh }: ViewProps) {
                   flip={flip}
                   zoom={zoomable ? s.zoom : ""}
                   onZoom={(zoom) => update({ zoom })}
-                  onOpen={(i) => openOther(t, i, s, flip ? "rootUp" : "root")}
+                  onOpen={(i) => openOther(t, i, s, rootOf(flip))}
                   onMenu={(i, x, y) =>
-                    setMenu({ x, y, title: t.names[t.name[i]!]!, items: menuOfNode(t, i, s, link) })
+                    setMenu({
+                      x,
+                      y,
+                      title: t.names[t.name[i]!]!,
+                      items: itemsOf(t, i, s, link, rootOf(flip)),
+                    })
                   }
                 />
               )}
