@@ -32,6 +32,8 @@ pf_hash pf_content_mapping(const pf_hash_key *key, uint64_t size, uint64_t offse
 
 pf_hash pf_content_location(const pf_hash_key *key, const pf_content_place *l, size_t lines)
 {
+    if (lines == 1) /* most have one line: a size the compiler knows */
+        return pf_hash_bytes_inline(key, l, sizeof *l + sizeof *l->line);
     return pf_hash_bytes_inline(key, l, sizeof *l + lines * sizeof *l->line);
 }
 
@@ -61,8 +63,8 @@ static void hash_strings(work *w)
         w->c->string[i] = pf_content_string(w->key, w->p->string[i]);
 }
 
-/* A small set of hashes, to find content that stands twice: as many slots as leave half of them
- * free. */
+/* A small set of hashes, to find content that stands twice: as many slots as leave three quarters of
+ * them free, so that nearly every probe ends where it begins. */
 typedef struct seen {
     const pf_hash *hash;
     uint32_t *slot; /* index + 1, 0 for free */
@@ -72,7 +74,7 @@ typedef struct seen {
 static bool seen_init(seen *s, const pf_hash *hash, uint32_t n, pf_arena *a)
 {
     uint64_t slots = 16;
-    while (slots < (uint64_t)n * 2)
+    while (slots < (uint64_t)n * 4)
         slots *= 2;
     if (slots > UINT32_MAX)
         return false;
