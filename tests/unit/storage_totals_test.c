@@ -48,14 +48,13 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void push(place *p, const char *stacks, const char *labels, int64_t created_at, pf_type type)
+static void push_profile(place *p, const pf_profile *profile, const char *labels,
+                         int64_t created_at, pf_type type)
 {
     pf_arena a;
     pf_error err = {0};
     pf_buf body = PF_BUF_INIT;
     pf_arena_init(&a, NULL, 0);
-    pf_profile *profile = vf_profile(&a, stacks);
-    profile->duration_nanos = 7;
     assert_int_equal(pf_profile_encode(profile, &body, &err), PF_OK);
     pf_profile decoded;
     assert_int_equal(pf_profile_decode(&decoded, &a, pf_buf_str(&body), &err), PF_OK);
@@ -70,6 +69,16 @@ static void push(place *p, const char *stacks, const char *labels, int64_t creat
     if (pf_store_write_wait(p->store, &w, &err))
         fail_msg("%s", err.msg);
     pf_buf_free(&body);
+    pf_arena_free(&a);
+}
+
+static void push(place *p, const char *stacks, const char *labels, int64_t created_at, pf_type type)
+{
+    pf_arena a;
+    pf_arena_init(&a, NULL, 0);
+    pf_profile *profile = vf_profile(&a, stacks);
+    profile->duration_nanos = 7;
+    push_profile(p, profile, labels, created_at, type);
     pf_arena_free(&a);
 }
 
@@ -207,20 +216,11 @@ static void totals_agree(void **state)
     /* Ten times the value wraps, twice over: the sum of cpu leaves int64. */
     pf_error err;
     pf_arena a;
-    pf_buf body = PF_BUF_INIT;
     pf_arena_init(&a, NULL, 0);
-    pf_profile *large = vf_profile(&a, "a 1\nb 0\n"), decoded;
+    pf_profile *large = vf_profile(&a, "a 1\nb 0\n");
     large->value[0] = INT64_MAX / 2;
     large->value[1] = large->value[3] = INT64_MAX;
-    assert_int_equal(pf_profile_encode(large, &body, &err), PF_OK);
-    assert_int_equal(pf_profile_decode(&decoded, &a, pf_buf_str(&body), &err), PF_OK);
-    pf_write w = {.meta = {.service = PF_STR("s"), .type = PF_TYPE_HEAP, .created_at = 40},
-                  .body = pf_buf_str(&body),
-                  .inflated = pf_buf_str(&body),
-                  .profile = &decoded,
-                  .arena = &a};
-    assert_int_equal(pf_store_write_wait(p->store, &w, &err), PF_OK);
-    pf_buf_free(&body);
+    push_profile(p, large, "", 40, PF_TYPE_HEAP);
     pf_arena_free(&a);
     assert_int_equal(fx_write(p->store, "s", PF_TYPE_TRACE, "", 50, "trace", NULL, &err), PF_OK);
     assert_walks(p);
@@ -288,11 +288,54 @@ static void decoded_merges_agree(void **state)
     assert_true(stats.bytes > 0 && stats.retention > 0);
 }
 
+/* A function that calls itself, seen at every depth up to `depth`: as a tree of stacks it is small. */
+static void push_recursion(place *p, uint32_t depth, int64_t created_at)
+{
+    pf_arena a;
+    pf_arena_init(&a, NULL, 0);
+    pf_profile *r = vf_profile(&a, "f 1\n");
+    r->nsample = r->nsample_location = depth;
+    r->sample = pf_arena_array(&a, depth, sizeof *r->sample);
+    r->sample_location = pf_arena_zalloc(&a, depth * sizeof *r->sample_location);
+    r->value = pf_arena_array(&a, 2 * (size_t)depth, sizeof *r->value);
+    assert_true(r->sample && r->sample_location && r->value);
+    for (uint32_t i = 0; i < depth; i++) {
+        r->sample[i] = (pf_sample){.loc_n = i + 1};
+        r->value[2 * i] = r->value[2 * i + 1] = 1;
+    }
+    push_profile(p, r, "", created_at, PF_TYPE_CPU);
+    pf_arena_free(&a);
+}
+
+/* What is written out frame by frame counts as what a query holds, however small its tree was. */
+static void a_merge_is_no_larger_than_a_query_may_be(void **state)
+{
+    enum { DEPTH = 1500, FRAMES = DEPTH * (DEPTH + 1) / 2 };
+    place *p = *state;
+    pf_error err;
+    pf_blob blob;
+    merged m = {0};
+    pf_query q = {.service = PF_STR("s"), .type = PF_TYPE_CPU, .to = 100};
+    pf_selection sel = {.query = &q};
+    pf_op op = {.max_memory = FRAMES};
+    push_recursion(p, DEPTH, 10);
+    push_recursion(p, DEPTH, 20);
+    assert_int_equal(pf_store_merge_profile(p->store, &sel, &op, take, &m, &err), PF_QUERY_LIMIT);
+    assert_int_equal(pf_store_merge(p->store, &sel, &op, &blob, &err), PF_QUERY_LIMIT);
+    op.max_memory = 8 * FRAMES;
+    assert_int_equal(pf_store_merge_profile(p->store, &sel, &op, take, &m, &err), PF_OK);
+    assert_int_equal(m.sum, 2 * DEPTH);
+    assert_int_equal(pf_store_merge(p->store, &sel, &op, &blob, &err), PF_OK);
+    pf_buf_free(&blob.bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(totals_agree, set_up, tear_down),
         cmocka_unit_test_setup_teardown(decoded_merges_agree, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_merge_is_no_larger_than_a_query_may_be, set_up,
+                                        tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -8,8 +8,9 @@
  * Adding up costs what the samples cost: no text is touched until the end. Headers go to the merge in the
  * order of the profiles, since what comes first counts there. A single profile is handed out as it is.
  *
- * One connection is held at a time (conns.h). Memory is what the sums, the merge and the resolved profile
- * hold; each is bounded by the operation's max_memory, and the sums count against the memory in flight.
+ * One connection is held at a time (conns.h). Memory is what the sums, the merge, the resolved profile and
+ * the encoded one hold; each is bounded by the operation's max_memory, and the first two count against the memory
+ * in flight.
  */
 #include "pprof/merge.h"
 #include "base/clock.h"
@@ -55,6 +56,11 @@ typedef struct merging {
 static size_t max_memory(const merging *m)
 {
     return m->op ? m->op->max_memory : 0;
+}
+
+static pf_code over_limit(const merging *m, pf_error *err)
+{
+    return pf_fail(err, PF_QUERY_LIMIT, "the merge needs more than %zu bytes", max_memory(m));
 }
 
 static void free_group(pf_local *l, group *g)
@@ -142,7 +148,7 @@ static pf_code count_memory(merging *m, pf_error *err)
     for (size_t i = 0; i < m->ngroups; i++)
         held += m->groups[i]->begun ? pf_sum_bytes(&m->groups[i]->sum) : 0;
     if (max_memory(m) && held > max_memory(m))
-        return pf_fail(err, PF_QUERY_LIMIT, "the merge needs more than %zu bytes", max_memory(m));
+        return over_limit(m, err);
     if (!m->op || !m->op->budget || held <= m->taken)
         return PF_OK;
     if (!pf_budget_take(m->op->budget, held - m->taken))
@@ -364,12 +370,14 @@ static pf_code finish_blob(merging *m, pf_type type, pf_blob *out, pf_error *err
 {
     pf_profile result;
     pf_tree tree;
-    pf_buf bare = PF_BUF_INIT;
+    pf_buf bare = {.max = max_memory(m)}; /* stacks of a small tree may be long */
     pf_code code = add_sums(m, err);
     if (!code)
         code = pf_merge_finish_tree(m->merge, &result, &tree, err);
     if (!code)
         code = pf_profile_encode_tree(&result, &tree, &bare, err);
+    if (code == PF_TOO_LARGE)
+        code = over_limit(m, err);
     if (!code)
         code = pf_gzip(pf_buf_str(&bare), GZIP_LEVEL, &out->bytes, err);
     pf_buf_free(&bare);
