@@ -120,11 +120,10 @@ static void add_up(builder *b)
 
 static pf_code start(builder *b, const pf_flame_options *o, pf_error *err)
 {
-    const pf_frames *frames = &b->v->frames;
     uint32_t root;
-    pf_code code = pf_root_path_make_one(&b->function, o->function, frames, b->v->arena, err);
+    pf_code code = pf_root_path_make_one(&b->function, o->function, b->v, err);
     if (!code)
-        code = pf_root_path_make(&b->path, o->root, frames, b->v->arena, err);
+        code = pf_root_path_make(&b->path, o->root, b->v, err);
     if (!code) /* nobody's child: no frame has that number */
         code = pf_pairs_at(&b->nodes, 0, PF_FLAME_ROOT, &root, err);
     if (!code)

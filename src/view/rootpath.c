@@ -1,9 +1,9 @@
 #include "view/rootpath.h"
 
-#include "view/view.h"
-
 #include <stdio.h>
 #include <string.h>
+
+enum { FRAMES_A_LOOK = 1024 };
 
 static int hex(char c)
 {
@@ -55,37 +55,39 @@ static bool is_meant(pf_str wanted, const pf_frame *f, pf_buf *scratch)
     return !scratch->failed && pf_str_eq(wanted, pf_buf_str(scratch));
 }
 
-static void mark(pf_root_path *r, uint32_t element, pf_str wanted, const pf_frames *frames,
-                 pf_buf *scratch)
+static pf_code mark(pf_root_path *r, uint32_t element, pf_str wanted, const pf_view *v,
+                    pf_error *err)
 {
-    for (uint32_t i = 0; i < frames->n; i++)
-        if (is_meant(wanted, &frames->frame[i], scratch))
+    pf_buf scratch = PF_BUF_INIT;
+    pf_code code = PF_OK;
+    for (uint32_t i = 0; i < v->frames.n && !code; i++) {
+        if (i % FRAMES_A_LOOK == 0)
+            code = pf_stop_check(&v->stop, err);
+        if (!code && is_meant(wanted, &v->frames.frame[i], &scratch))
             r->has[element * r->row + i / 8] |= (uint8_t)(1 << i % 8);
+    }
+    pf_buf_free(&scratch);
+    return code;
 }
 
-static bool make_rows(pf_root_path *r, size_t n, const pf_frames *frames, pf_arena *a)
+static pf_code make_rows(pf_root_path *r, size_t n, const pf_view *v, pf_error *err)
 {
-    r->row = ((size_t)frames->n + 7) / 8;
-    r->has = n <= UINT32_MAX && n * r->row / n == r->row ? pf_arena_zalloc(a, n * r->row) : NULL;
-    return r->has != NULL;
+    r->row = ((size_t)v->frames.n + 7) / 8;
+    r->has =
+        n <= UINT32_MAX && n * r->row / n == r->row ? pf_arena_zalloc(v->arena, n * r->row) : NULL;
+    return r->has ? PF_OK : pf_view_nomem(v->arena, err);
 }
 
-pf_code pf_root_path_make_one(pf_root_path *r, pf_str name, const pf_frames *frames, pf_arena *a,
-                              pf_error *err)
+pf_code pf_root_path_make_one(pf_root_path *r, pf_str name, const pf_view *v, pf_error *err)
 {
     *r = (pf_root_path){0};
     if (!name.n)
         return PF_OK;
-    if (!make_rows(r, 1, frames, a))
-        return pf_view_nomem(a, err);
-    pf_buf scratch = PF_BUF_INIT;
-    mark(r, r->n++, name, frames, &scratch);
-    pf_buf_free(&scratch);
-    return PF_OK;
+    pf_code code = make_rows(r, 1, v, err);
+    return code ? code : mark(r, r->n++, name, v, err);
 }
 
-pf_code pf_root_path_make(pf_root_path *r, pf_str text, const pf_frames *frames, pf_arena *a,
-                          pf_error *err)
+pf_code pf_root_path_make(pf_root_path *r, pf_str text, const pf_view *v, pf_error *err)
 {
     *r = (pf_root_path){0};
     if (!text.n)
@@ -93,17 +95,12 @@ pf_code pf_root_path_make(pf_root_path *r, pf_str text, const pf_frames *frames,
     size_t n = 1;
     for (size_t i = 0; i < text.n; i++)
         n += text.p[i] == ';';
-    if (!make_rows(r, n, frames, a))
-        return pf_view_nomem(a, err);
-    pf_buf scratch = PF_BUF_INIT;
-    for (r->n = 0; r->n < n; r->n++) {
+    pf_code code = make_rows(r, n, v, err);
+    for (; !code && r->n < n; r->n++) {
         pf_str element;
         pf_str_cut(text, ';', &element, &text);
-        pf_str wanted = unescape(element, a);
-        if (!wanted.p)
-            break;
-        mark(r, r->n, wanted, frames, &scratch);
+        pf_str wanted = unescape(element, v->arena);
+        code = wanted.p ? mark(r, r->n, wanted, v, err) : pf_view_nomem(v->arena, err);
     }
-    pf_buf_free(&scratch);
-    return r->n == n ? PF_OK : pf_view_nomem(a, err);
+    return code;
 }

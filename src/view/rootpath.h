@@ -7,7 +7,7 @@
 #ifndef PF_VIEW_ROOTPATH_H
 #define PF_VIEW_ROOTPATH_H
 
-#include "view/granularity.h"
+#include "view/view.h"
 
 typedef struct pf_root_path {
     uint32_t n;   /* elements */
@@ -16,12 +16,11 @@ typedef struct pf_root_path {
     bool found;   /* the caller's: a stack began so */
 } pf_root_path;
 
-pf_code pf_root_path_make(pf_root_path *r, pf_str text, const pf_frames *frames, pf_arena *a,
-                          pf_error *err);
+/* In the view's arena. Each element is compared with every frame, so it looks at the view's stop on the way. */
+pf_code pf_root_path_make(pf_root_path *r, pf_str text, const pf_view *v, pf_error *err);
 
 /* A path of one element that is not escaped. */
-pf_code pf_root_path_make_one(pf_root_path *r, pf_str name, const pf_frames *frames, pf_arena *a,
-                              pf_error *err);
+pf_code pf_root_path_make_one(pf_root_path *r, pf_str name, const pf_view *v, pf_error *err);
 
 static inline bool pf_root_path_has(const pf_root_path *r, uint32_t element, uint32_t frame)
 {

@@ -358,6 +358,33 @@ static void it_stops_when_told(void **state)
     pf_arena_free(&a);
 }
 
+static pf_code stop_later(const void *ctx, pf_error *err)
+{
+    int *left = *(int *const *)ctx;
+    return --*left < 0 ? pf_fail(err, PF_TIMEOUT, "enough") : PF_OK;
+}
+
+/* A path has as many elements as fit a request line, and each is compared with every frame. */
+static void it_stops_on_a_long_path(void **state)
+{
+    (void)state;
+    enum { LONG = 1000 };
+    char root[LONG + 1];
+    int left = LONG / 2, *at = &left;
+    pf_arena a;
+    pf_error err;
+    pf_flame f;
+    pf_arena_init(&a, NULL, 0);
+    pf_view v = vf_view(&a, vf_profile(&a, stacks), PF_BY_FUNCTION);
+    memset(root, ';', LONG);
+    root[LONG] = 0;
+    v.stop = (pf_stop){stop_later, &at};
+    pf_flame_options o = {.root = pf_str_c(root)};
+    assert_int_equal(pf_flame_make(&f, &v, &o, &err), PF_TIMEOUT);
+    assert_int_equal(left, -1);
+    pf_arena_free(&a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -378,6 +405,7 @@ int main(void)
         cmocka_unit_test(selection_is_right_for_every_limit),
         cmocka_unit_test(a_small_arena_is_an_error),
         cmocka_unit_test(it_stops_when_told),
+        cmocka_unit_test(it_stops_on_a_long_path),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
