@@ -160,6 +160,18 @@ static void memory_has_a_ceiling(void **state)
     }
 }
 
+/* Stacks and labels are numbered as they are pushed: who pushes must not know which of them collide. */
+static void where_labelled_samples_are_kept_is_a_secret(void **state)
+{
+    (void)state;
+    pf_sum a, b;
+    assert_int_equal(pf_sum_init(&a, 1, 1, 0, NULL), PF_OK);
+    assert_int_equal(pf_sum_init(&b, 1, 1, 0, NULL), PF_OK);
+    assert_true(a.labelled.seed != b.labelled.seed);
+    pf_sum_free(&a);
+    pf_sum_free(&b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +182,7 @@ int main(void)
         cmocka_unit_test(what_rows_can_not_be_is_refused),
         cmocka_unit_test(stacks_may_come_to_reach_further),
         cmocka_unit_test(memory_has_a_ceiling),
+        cmocka_unit_test(where_labelled_samples_are_kept_is_a_secret),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,14 @@
 #include "storage/local/symbols/sum.h"
 
+#include "base/hash.h"
+
 #include <stdlib.h>
 #include <string.h>
 
 pf_code pf_sum_init(pf_sum *s, uint32_t nsample_type, uint32_t nstack, size_t max, pf_error *err)
 {
     *s = (pf_sum){.nsample_type = nsample_type, .nstack = nstack, .max = max};
+    pf_random(&s->labelled.seed, sizeof s->labelled.seed);
     s->plain = calloc(nstack ? nstack : 1, sizeof *s->plain);
     return s->plain ? PF_OK : pf_fail_nomem(err, "a merge");
 }
