@@ -41,6 +41,7 @@ export interface State extends FilterSet {
   fn: string; // function of the sandwich and of the function view
   search: string;
   zoom: string; // hash of the zoomed frame's path
+  zoomUp: string; // the same among callers
   root: string; // path of names under which "(other)" was opened
   rootUp: string; // the same among callers
   more: boolean; // ten times as many frames, where "(other)" lies right under the root
@@ -74,6 +75,7 @@ export const defaults: State = {
   fn: "",
   search: "",
   zoom: "",
+  zoomUp: "",
   root: "",
   rootUp: "",
   more: false,
@@ -101,6 +103,7 @@ const names: Partial<Record<keyof State, string>> = {
   search: "q",
   by: "granularity",
   showFrom: "show_from",
+  zoomUp: "zoom_up",
   rootUp: "root_up",
   baseFrom: "base_from",
   baseTo: "base_to",
@@ -159,5 +162,5 @@ export function baseSelection(s: State): Selection {
 
 /* What belongs to one picture and means nothing in another. */
 export const closed: Partial<State> = { root: "", rootUp: "" };
-export const fresh: Partial<State> = { zoom: "", ...closed, more: false };
+export const fresh: Partial<State> = { zoom: "", zoomUp: "", ...closed, more: false };
 export const unfiltered: FilterSet = { focus: "", ignore: "", hide: "", show: "", showFrom: "" };

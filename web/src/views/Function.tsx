@@ -14,7 +14,7 @@ import type { TopRow } from "../types";
 import { formatPercent } from "../units";
 import { Menu, type MenuProps } from "../ui/Menu";
 import { Empty, ErrorNotice, Progress, Skeleton } from "../ui/Notice";
-import { itemsOf, openOther, rootOf, Sandwich } from "../ui/Picture";
+import { itemsOf, openOther, rootOf, Sandwich, zoomOf } from "../ui/Shape";
 import { QueryBar } from "../ui/QueryBar";
 import { functionLines, useSeries } from "../ui/SeriesPanel";
 import { useTheme } from "../theme";
@@ -87,7 +87,7 @@ export function FunctionView({ s, c, round, onRefresh }: ViewProps) {
               s={around}
               source={source}
               format={format}
-              flameOf={(t, name, zoomable, flip) => (
+              flameOf={(t, name, flip) => (
                 <FlameGraph
                   tree={t}
                   label={name}
@@ -95,8 +95,8 @@ export function FunctionView({ s, c, round, onRefresh }: ViewProps) {
                   color={s.color}
                   search={s.search}
                   flip={flip}
-                  zoom={zoomable ? s.zoom : ""}
-                  onZoom={(zoom) => update({ zoom })}
+                  zoom={s[zoomOf(flip)]}
+                  onZoom={(zoom) => update({ [zoomOf(flip)]: zoom })}
                   onOpen={(i) => openOther(t, i, s, rootOf(flip))}
                   onMenu={(i, x, y) =>
                     setMenu({

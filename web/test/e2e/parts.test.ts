@@ -92,6 +92,26 @@ test("what is folded away in callers opens", async () => {
   clean(problems);
 });
 
+test("callers and callees zoom apart", async () => {
+  const address = `${server.origin}/?service=called&type=cpu&mode=sandwich&fn=mid.call`;
+  const { page, problems } = await open(browser, address);
+  const canvas = page.locator(".sandwich canvas[data-drawn]");
+  await canvas.nth(1).waitFor();
+  await page.locator(".flame-scroll").nth(1).press("ArrowDown");
+  await page.locator(".flame-scroll").nth(1).press("ArrowDown");
+  await page.locator(".flame-scroll").nth(1).press("Enter");
+  await untilParameter(page, "zoom", /./);
+  await page.locator(".flame-scroll").nth(0).press("ArrowUp");
+  await page.locator(".flame-scroll").nth(0).press("ArrowUp");
+  await page.locator(".flame-scroll").nth(0).press("Enter");
+  await untilParameter(page, "zoom_up", /./);
+  await page.locator(".sandwich canvas:not([data-zoom='0'])").nth(1).waitFor(); // both
+  await page.locator(".flame-scroll").nth(0).press("-");
+  await untilParameter(page, "zoom_up", null);
+  await untilParameter(page, "zoom", /./);
+  clean(problems);
+});
+
 test("what is folded away opens from the leaf up", async () => {
   const { page, problems } = await open(browser, `${server.origin}/?service=called&type=cpu&mode=leaf`);
   assert.equal(await painted(page), 10_001);
