@@ -141,6 +141,11 @@ static pf_code recount(pf_view *view, size_t bytes, unsigned users, const pf_op 
     view->counted = bytes;
     view->users -= users;
     pf_view *gone = shrink(v);
+    if (view->abandoned && !view->users) {
+        v->bytes -= view->counted;
+        view->older = gone;
+        gone = view;
+    }
     pf_code code = settle(v, op, err);
     pthread_mutex_unlock(&v->lock);
     while (gone) {
@@ -149,6 +154,18 @@ static pf_code recount(pf_view *view, size_t bytes, unsigned users, const pf_op 
         gone = next;
     }
     return code;
+}
+
+static void abandon(pf_view *view)
+{
+    pf_views *v = view->views;
+    pthread_mutex_lock(&v->lock);
+    if (!view->abandoned) {
+        unlink_view(v, view);
+        *find(v, view->partition, view->service) = view->chain;
+        view->abandoned = true;
+    }
+    pthread_mutex_unlock(&v->lock);
 }
 
 static size_t bytes_of(const pf_view *view)
@@ -203,11 +220,8 @@ static pf_code read_on(pf_view *view, pf_conn *conn, const pf_op *op,
     if (!code && rc != SQLITE_DONE && rc != SQLITE_ROW)
         code = pf_db_fail(conn->db, err);
     sqlite3_reset(st);
-    if (code) { /* half a chunk may stand in it: the next reader starts anew */
-        pf_tables_free(&view->tables);
-        view->sequence = 0;
-        recount(view, bytes_of(view), 0, NULL, NULL);
-    }
+    if (code) /* half a chunk may stand in it; all that was there before is whole */
+        abandon(view);
     return code;
 }
 

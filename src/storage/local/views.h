@@ -9,7 +9,8 @@
  *     pf_views_give(views, view)
  *
  * Those least recently used go first when all together hold more than the ceiling. One in use stays; what the
- * ceiling is passed by then counts against the memory in flight. Thread-safe.
+ * ceiling is passed by then counts against the memory in flight. One that could not be read on is left to those
+ * who use it, who may need no more than it has; who comes later starts anew. Thread-safe.
  */
 #ifndef PF_STORAGE_LOCAL_VIEWS_H
 #define PF_STORAGE_LOCAL_VIEWS_H
@@ -27,6 +28,7 @@ struct pf_view {
     pf_view *chain;         /* the next of its bucket */
     unsigned users;
     size_t counted; /* bytes that stand in the cache's sum */
+    bool abandoned; /* out of the cache: the last user frees it */
 
     /* Guarded by `lock`. */
     pthread_rwlock_t lock;
