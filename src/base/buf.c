@@ -20,8 +20,14 @@ char *pf_buf_reserve(pf_buf *b, size_t n)
             cap = cap > SIZE_MAX / 2 ? need : cap * 2;
         if (b->max && cap > b->max && need <= b->max)
             cap = b->max;
+        if (b->budget && !pf_budget_take(b->budget, cap - b->cap)) {
+            b->failed = b->over_budget = true;
+            return NULL;
+        }
         char *data = realloc(b->data, cap);
         if (!data) {
+            if (b->budget)
+                pf_budget_give(b->budget, cap - b->cap);
             b->failed = true;
             return NULL;
         }
@@ -127,15 +133,17 @@ pf_str pf_buf_str(const pf_buf *b)
 void pf_buf_clear(pf_buf *b)
 {
     b->len = 0;
-    b->failed = false;
+    b->failed = b->over_budget = false;
 }
 
 void pf_buf_free(pf_buf *b)
 {
     free(b->data);
+    if (b->budget)
+        pf_budget_give(b->budget, b->cap);
     b->data = NULL;
     b->len = b->cap = 0;
-    b->failed = false;
+    b->failed = b->over_budget = false;
 }
 
 bool pf_varint_get(const uint8_t **p, const uint8_t *end, uint64_t *out)

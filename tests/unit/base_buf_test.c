@@ -91,6 +91,24 @@ static void test_zigzag_comes_back(void **state)
     assert_true(pf_zigzag(-1) == 1 && pf_zigzag(1) == 2);
 }
 
+static void test_what_it_holds_counts_against_a_budget(void **state)
+{
+    (void)state;
+    pf_budget budget;
+    pf_budget_init(&budget, 1000);
+    pf_buf b = {.budget = &budget};
+    pf_buf_put_str(&b, PF_STR("abc"));
+    assert_int_equal(pf_budget_used(&budget), b.cap);
+    assert_null(pf_buf_reserve(&b, 1000));
+    assert_true(b.failed && b.over_budget);
+    pf_buf_clear(&b);
+    assert_false(b.failed || b.over_budget);
+    assert_non_null(pf_buf_reserve(&b, 300));
+    assert_int_equal(pf_budget_used(&budget), b.cap);
+    pf_buf_free(&b);
+    assert_int_equal(pf_budget_used(&budget), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -99,6 +117,7 @@ int main(void)
         cmocka_unit_test(test_printf_grows),
         cmocka_unit_test(test_varints_come_back),
         cmocka_unit_test(test_zigzag_comes_back),
+        cmocka_unit_test(test_what_it_holds_counts_against_a_budget),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,8 +9,8 @@
  * order of the profiles, since what comes first counts there. A single profile is handed out as it is.
  *
  * One connection is held at a time (conns.h). Memory is what the sums, the merge, the resolved profile and
- * the encoded one hold; each is bounded by the operation's max_memory, and the first two count against the memory
- * in flight.
+ * the encoded one hold; each is bounded by the operation's max_memory, and all but the resolved one count against
+ * the memory in flight.
  */
 #include "pprof/merge.h"
 #include "base/clock.h"
@@ -61,6 +61,11 @@ static size_t max_memory(const merging *m)
 static pf_code over_limit(const merging *m, pf_error *err)
 {
     return pf_fail(err, PF_QUERY_LIMIT, "the merge needs more than %zu bytes", max_memory(m));
+}
+
+static pf_code over_budget(pf_error *err)
+{
+    return pf_fail(err, PF_UNAVAILABLE, "the memory for requests in flight is used up (a merge)");
 }
 
 static void free_group(pf_local *l, group *g)
@@ -152,8 +157,7 @@ static pf_code count_memory(merging *m, pf_error *err)
     if (!m->op || !m->op->budget || held <= m->taken)
         return PF_OK;
     if (!pf_budget_take(m->op->budget, held - m->taken))
-        return pf_fail(err, PF_UNAVAILABLE,
-                       "the memory for requests in flight is used up (a merge)");
+        return over_budget(err);
     m->taken = held;
     return PF_OK;
 }
@@ -370,13 +374,16 @@ static pf_code finish_blob(merging *m, pf_type type, pf_blob *out, pf_error *err
 {
     pf_profile result;
     pf_tree tree;
-    pf_buf bare = {.max = max_memory(m)}; /* stacks of a small tree may be long */
+    pf_buf bare = {.max = max_memory(m), /* stacks of a small tree may be long */
+                   .budget = m->op ? m->op->budget : NULL};
     pf_code code = add_sums(m, err);
     if (!code)
         code = pf_merge_finish_tree(m->merge, &result, &tree, err);
     if (!code)
         code = pf_profile_encode_tree(&result, &tree, &bare, err);
-    if (code == PF_TOO_LARGE)
+    if (bare.over_budget)
+        code = over_budget(err);
+    else if (code == PF_TOO_LARGE)
         code = over_limit(m, err);
     if (!code)
         code = pf_gzip(pf_buf_str(&bare), GZIP_LEVEL, &out->bytes, err);
