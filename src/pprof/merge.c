@@ -138,14 +138,6 @@ static pf_code add_header(pf_merge *m, const pf_profile *p, pf_error *err)
 
 /* ---- samples ---- */
 
-static bool all_zero(const int64_t *value, uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++)
-        if (value[i])
-            return false;
-    return true;
-}
-
 /* One sum of table `value` has left int64, upwards or downwards. */
 static pf_code carry(pf_merge *m, size_t i, int64_t turn, pf_error *err)
 {
@@ -233,7 +225,7 @@ static pf_code add_samples(pf_merge *m, pf_merge_view *v, pf_error *err)
         const pf_sample *s = &p->sample[i];
         const int64_t *value = p->value + (size_t)i * p->nsample_type;
         uint32_t leaf, label_set;
-        if (all_zero(value, p->nsample_type))
+        if (pf_values_all_zero(value, p->nsample_type))
             continue;
         code = pf_merge_label_set(m, v, s->label_off, s->label_n, &label_set, err);
         if (!code)
@@ -266,7 +258,7 @@ static pf_code add_tree(pf_merge *m, pf_merge_view *v, pf_error *err)
         const pf_tree_sample *s = &tree->sample[i];
         const int64_t *value = &tree->value[(size_t)i * nvalue];
         uint32_t label_set;
-        if (all_zero(value, nvalue))
+        if (pf_values_all_zero(value, nvalue))
             continue;
         code = pf_merge_label_set(m, v, s->label_off, s->label_n, &label_set, err);
         if (!code)

@@ -57,14 +57,6 @@ static pf_code check_sums(const pf_merge *m, pf_error *err)
     return PF_OK;
 }
 
-static bool all_zero(const int64_t *value, uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++)
-        if (value[i])
-            return false;
-    return true;
-}
-
 /* True when there were any. */
 static bool drop_zero_samples(pf_merge *m)
 {
@@ -72,7 +64,7 @@ static bool drop_zero_samples(pf_merge *m)
     int64_t *value = m->value.rows;
     for (uint32_t i = 0; i < n; i++) {
         const int64_t *from = value + (size_t)i * nvalue;
-        if (all_zero(from, nvalue))
+        if (pf_values_all_zero(from, nvalue))
             continue;
         if (kept < i) {
             memcpy(value + (size_t)kept * nvalue, from, nvalue * sizeof *value);

@@ -120,6 +120,15 @@ typedef struct pf_tree {
     uint32_t nnode, nsample;
 } pf_tree;
 
+/* A sample whose n values are all 0 says nothing: a merge leaves it out. */
+static inline bool pf_values_all_zero(const int64_t *value, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++)
+        if (value[i])
+            return false;
+    return true;
+}
+
 /* Decodes `bytes` (bare protobuf, see gzip.h for the rest) into `a` and checks it by the rules of
  * google/pprof's CheckValid. One counting pass sizes the arrays before anything is allocated, one
  * pass fills them.

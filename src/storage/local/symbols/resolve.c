@@ -105,14 +105,6 @@ static uint32_t put_nodes(pf_resolving *w, uint32_t number)
     return known;
 }
 
-static bool all_zero(const int64_t *value, uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++)
-        if (value[i])
-            return false;
-    return true;
-}
-
 static void put_tree(pf_resolving *w, const pf_sum *sum, pf_tree *tree)
 {
     const uint32_t *stack = (uint32_t *)sum->stack.data, *labels = (uint32_t *)sum->labels.data;
@@ -128,7 +120,7 @@ static void put_tree(pf_resolving *w, const pf_sum *sum, pf_tree *tree)
     for (uint32_t i = 0; i < n && !w->code; i++) {
         sample[i] = (pf_tree_sample){0};
         uint32_t types = sum->nsample_type;
-        if (!types || all_zero(&tree->value[(size_t)i * types], types))
+        if (!types || pf_values_all_zero(&tree->value[(size_t)i * types], types))
             continue; /* a merge leaves it out, and what only it refers to */
         if (pf_resolving_has(w, PF_TABLE_STACK, stack[i], "stack"))
             sample[i].leaf = put_nodes(w, stack[i]);
