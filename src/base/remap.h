@@ -27,8 +27,7 @@ typedef struct pf_remap {
     pf_remap_slot *slots;
     size_t cap, len; /* cap: 0 or a power of two */
     unsigned shift;  /* leaves the bits that number the slots */
-    uint64_t
-        seed; /* set before the first key where who sends profiles has a say in the pairs: any number */
+    uint64_t seed;   /* any number, set before the first key where senders have a say in the keys */
     pf_budget *budget;
 } pf_remap;
 

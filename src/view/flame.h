@@ -27,8 +27,7 @@
 
 typedef struct pf_flame_node {
     uint32_t parent; /* index; the root's is 0 */
-    uint32_t
-        frame; /* in the view, or one of the two above; of node 0 around a function: its first */
+    uint32_t frame;  /* in the view, or one of the two above; node 0: the function's first */
     int64_t self, total, base_self, base_total;
     uint32_t folded; /* of "(other)": nodes that it stands for; else 0 */
     bool inlined;    /* into its caller, wherever it stands here */
@@ -38,8 +37,9 @@ typedef struct pf_flame_options {
     uint32_t max_nodes; /* 0: all */
     bool up;
     pf_str function; /* as a root path's element, but not escaped (rootpath.h); empty: none */
-    pf_str
-        root; /* names from the root on, each URL-escaped, joined by ';': the tree begins there, below the function; empty: all */
+    /* Names from the root on, below the function, each URL-escaped, joined by ';': the tree begins there.
+     * Empty: all. */
+    pf_str root;
 } pf_flame_options;
 
 typedef struct pf_flame {

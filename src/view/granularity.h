@@ -31,8 +31,7 @@ typedef struct pf_frame {
     pf_str binary; /* file of the mapping, or empty */
     pf_str build_id; /* of the mapping; empty where there is none, or not the same one everywhere */
     pf_str package;  /* what stands before the function's own name: "net/http", "std", or empty */
-    int64_t
-        line; /* by line and address: of the line; by function: where the function starts; 0: unknown */
+    int64_t line;    /* by line, address: the line's; by function: where it starts; 0: unknown */
     int64_t start_line; /* of the function; 0: unknown */
     uint64_t address;   /* by address only */
     bool has_function,

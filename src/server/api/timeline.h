@@ -42,8 +42,7 @@ typedef struct pf_timeline {
     pf_hash_key key;
     pf_group *group;
     pf_cell *cell;
-    uint32_t
-        *of_series; /* group of each series, one more than its index; 0 where it is not known */
+    uint32_t *of_series; /* by series: its group's index, and one more; 0: not known */
     uint32_t ngroup, ncell, group_cap, cell_cap, series_cap;
 } pf_timeline;
 

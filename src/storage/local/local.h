@@ -9,13 +9,12 @@
 #include "storage/storage.h"
 
 typedef struct pf_local_config {
-    const char *dir;   /* created when missing, its parents too */
-    int64_t data_ttl;  /* ns that a profile is kept after it arrived; 0: for ever */
-    int64_t max_size;  /* bytes on disk above which the oldest partition goes; 0: no ceiling */
-    int64_t min_free;  /* bytes free on the file system below which writes are refused */
-    size_t cache_size; /* bytes of SQLite page cache, all connections together */
-    int64_t
-        max_series; /* combinations of service, type and labels that a day may bring; above it writes are refused */
+    const char *dir;    /* created when missing, its parents too */
+    int64_t data_ttl;   /* ns that a profile is kept after it arrived; 0: for ever */
+    int64_t max_size;   /* bytes on disk above which the oldest partition goes; 0: no ceiling */
+    int64_t min_free;   /* bytes free on the file system below which writes are refused */
+    size_t cache_size;  /* bytes of SQLite page cache, all connections together */
+    int64_t max_series; /* (service, type, labels) that a day may bring; over it: PF_UNAVAILABLE */
     size_t symbols_memory; /* bytes of the hash-to-number maps, all services together */
     size_t queue_max;      /* writes waiting for the committer; above it: PF_UNAVAILABLE */
     const pf_clock *clock; /* NULL: the machine's */

@@ -76,8 +76,7 @@ typedef struct pf_tables {
     pf_sym_line *line;
     uint32_t nline;
     uint32_t cap[PF_TABLES], cap_line;
-    bool
-        floating; /* empty, and its bases will be the first numbers of the first chunk read into it */
+    bool floating; /* empty: the first chunk read into it gives the bases */
 } pf_tables;
 
 /* Empty, to be filled from the numbers of `base` on (NULL: from 1). Allocates nothing. */
