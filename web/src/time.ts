@@ -11,10 +11,16 @@ export const ranges: [string, string][] = [
   ["now-30d", "30 days"],
 ];
 
-/* Unix seconds of what stands in the address; null when it can't be read. */
+/* Unix seconds of what stands in the address, "now-1d12h" and "now+5m" among it, as the server reads it; null when it
+ * can't be read. */
 export function seconds(text: string, now = Date.now() / 1000): number | null {
-  const relative = /^now(?:-(\d+)([smhdw]))?$/.exec(text);
-  if (relative) return now - (relative[1] ? Number(relative[1]) * unitSeconds[relative[2]!]! : 0);
+  const relative = /^now(?:([-+ ])((?:\d+[smhdw])+))?$/.exec(text);
+  if (relative) {
+    let by = 0;
+    for (const [, n, unit] of (relative[2] ?? "").matchAll(/(\d+)([smhdw])/g))
+      by += Number(n) * unitSeconds[unit!]!;
+    return relative[1] === "-" ? now - by : now + by;
+  }
   if (/^\d+(\.\d+)?$/.test(text)) return Number(text);
   const bare = /^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d+)?)?$/.test(text);
   const ms = Date.parse(bare ? `${text}Z` : text);

@@ -4,7 +4,7 @@ import { address, diffAddress, filterParams, profileAddress, profilePath } from 
 import { baseSelection, fresh, type Selection, type State, selection } from "../state";
 import { shownParts } from "../parts";
 import { update } from "../store";
-import { seconds } from "../time";
+import { isRelative, seconds } from "../time";
 import { CopyLine } from "./Copy";
 import { Popover } from "./Popover";
 
@@ -14,7 +14,10 @@ export function absolute(s: Selection): string {
 }
 
 function fixed(s: Selection): Selection {
-  const at = (text: string) => String(Math.round(seconds(text) ?? 0));
+  const at = (text: string) => {
+    const now = isRelative(text) ? seconds(text) : null;
+    return now === null ? text : String(Math.floor(now)); // the server takes whole seconds at both ends
+  };
   return { ...s, from: at(s.from), to: at(s.to) };
 }
 

@@ -85,6 +85,28 @@ test("the profiles of a range: a list, one opened, the line for pprof", async ()
   clean(problems);
 });
 
+test("the line for pprof is of the range that is shown, however that is written", async () => {
+  const written = encodeURIComponent("now-1d12h");
+  const { page, problems } = await open(
+    browser,
+    `${server.origin}/?service=shop&type=cpu&from=${written}&to=now%2B5m`,
+  );
+  await painted(page);
+  const merge = async () => {
+    await page.getByRole("button", { name: "Take home" }).click();
+    const line = await page.locator(".take .copy-line code").innerText();
+    return new URL(/'(.+)'/.exec(line)![1]!).searchParams;
+  };
+  const q = await merge();
+  const now = Date.now() / 1000;
+  assert.ok(Math.abs(Number(q.get("from")) - (now - 36 * 3600)) < 60, `${q}`);
+  assert.ok(Math.abs(Number(q.get("to")) - (now + 300)) < 60, `${q}`);
+  await page.goto(`${server.origin}/?service=shop&type=cpu&from=2020-01-01T00:00:00Z&to=now`);
+  await painted(page);
+  assert.equal((await merge()).get("from"), "2020-01-01T00:00:00Z");
+  clean(problems);
+});
+
 test("profiles of one second have each their own value; a point opens its profile", async () => {
   for (const [ago, ms] of [
     [60, 10],

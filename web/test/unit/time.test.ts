@@ -8,6 +8,9 @@ const now = 1_700_000_000;
 test("times are read", () => {
   assert.equal(seconds("now", now), now);
   assert.equal(seconds("now-90m", now), now - 5400);
+  assert.equal(seconds("now-1d12h", now), now - 36 * 3600);
+  assert.equal(seconds("now+5m", now), now + 300);
+  assert.equal(seconds("now-", now), null);
   assert.equal(seconds("1699999999", now), 1699999999);
   assert.equal(seconds("2023-11-14T22:13:20", now), now);
   assert.equal(seconds("2023-11-14T22:13:20Z", now), now);
