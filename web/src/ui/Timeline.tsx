@@ -163,11 +163,18 @@ export function Timeline(props: TimelineProps) {
   const [text, say] = useState("");
   const { dark } = useTheme();
   const { lines } = props;
-  // Only these: the picture is made of these, callbacks are read as they are
+  const latest = useRef(props.onRange);
+  latest.current = props.onRange; // of what is chosen now: it changes while the picture stays
+  const onRange = (from: number, to: number) => latest.current?.(from, to);
+  // Only these: the picture is made of these
   useLayoutEffect(() => {
     const element = box.current!;
     const data = [lines.times, ...lines.lines.map((line) => line.values)] as uPlot.AlignedData;
-    plot.current = new uPlot(options(props, element.clientWidth || 300, dark, say), data, element);
+    plot.current = new uPlot(
+      options(props.onRange ? { ...props, onRange } : props, element.clientWidth || 300, dark, say),
+      data,
+      element,
+    );
     return () => plot.current?.destroy();
   }, [lines, dark, props.format, props.height, props.top]);
   useEffect(() => {

@@ -70,6 +70,24 @@ test("two versions: what grew, what is new, what is gone; swapped", async () => 
   clean(problems);
 });
 
+test("dragging over one side leaves the other alone once they needn't be of one length", async () => {
+  const { page, problems } = await open(
+    browser,
+    `${server.origin}/?service=shop&type=cpu&view=compare&base_from=now-1h&base_to=now`,
+  );
+  await painted(page);
+  await page.getByLabel("Same length").uncheck();
+  await untilParameter(page, "sync", "0");
+  const box = (await page.locator(".side.base .u-over").boundingBox())!;
+  await page.mouse.move(box.x + 50, box.y + 20);
+  await page.mouse.down();
+  await page.mouse.move(box.x + 250, box.y + 20, { steps: 4 });
+  await page.mouse.up();
+  await untilParameter(page, "base_from", /^\d+$/);
+  assert.equal(parameter(page, "from"), null);
+  clean(problems);
+});
+
 test("the profiles of a range: a list, one opened, the line for pprof", async () => {
   const { page, problems } = await open(browser, `${server.origin}/?service=shop&type=cpu&view=profiles`);
   await page.getByText("19 profiles", { exact: true }).waitFor();
