@@ -8,7 +8,8 @@
  *              a transaction at most, and is forgotten after a pause
  *
  * Not all of it: some are always on their way, and those that are there shall not wait for the slowest. A push
- * on its own never waits. Belongs to the committer; not thread-safe.
+ * on its own does not wait, except where it follows so closely on a crowd that more were to be expected. Belongs to
+ * the committer; not thread-safe.
  */
 #ifndef PF_STORAGE_LOCAL_GATHER_H
 #define PF_STORAGE_LOCAL_GATHER_H

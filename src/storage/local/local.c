@@ -7,7 +7,7 @@
  *     (callers' threads):             a snapshot of the set -> a pooled connection per partition
  *
  * -local.cache-size is shared out once: a quarter for the committer's connection, a quarter over those of
- * the readers, half for the symbol tables that readers have in memory (views.h).
+ * the readers, half for the symbol tables that readers have in memory (symviews.h).
  */
 #include "storage/local/store.h"
 
@@ -59,7 +59,7 @@ static pf_code ready(pf_store *s, pf_error *err)
 
 static void free_caches(pf_local *l)
 {
-    pf_views_free(&l->views);
+    pf_symviews_free(&l->views);
     pf_numbers_free(l->known);
 }
 
@@ -130,7 +130,7 @@ pf_code pf_local_open(const pf_local_config *cfg, pf_store **out, pf_error *err)
         return pf_fail_nomem(err, "store");
     pf_db_setup();
     pf_hash_key_random(&l->key);
-    pf_views_init(&l->views, cfg->cache_size / 2);
+    pf_symviews_init(&l->views, cfg->cache_size / 2);
     l->base.ops = &ops;
     l->cfg = *cfg;
     pf_code code = pf_dir_open(&l->dir, cfg->dir, err);

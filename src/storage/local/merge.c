@@ -29,7 +29,7 @@ enum { INFLATED_MAX = 1 << 30 };
 /* What shares symbol tables. */
 typedef struct group {
     pf_partition *partition; /* a counted reference */
-    pf_view *view;
+    pf_symview *view;
     uint32_t reached[PF_TABLES];
     pf_remap headers; /* header << 32 | maps: those that the merge has seen */
     pf_buf maps;      /* uint32_t: all maps numbers, in order of appearance */
@@ -70,7 +70,7 @@ static pf_code over_budget(pf_error *err)
 
 static void free_group(pf_local *l, group *g)
 {
-    pf_views_give(&l->views, g->view);
+    pf_symviews_give(&l->views, g->view);
     pf_remap_free(&g->headers);
     pf_buf_free(&g->maps);
     if (g->begun)
@@ -89,7 +89,7 @@ static pf_code new_group(merging *m, int64_t service, group **out, pf_error *err
         return pf_fail_nomem(err, "a merge");
     g->partition = m->conn->partition;
     pf_partition_ref(g->partition);
-    pf_code code = pf_views_take(&m->l->views, g->partition, service, &g->view, err);
+    pf_code code = pf_symviews_take(&m->l->views, g->partition, service, &g->view, err);
     if (code) {
         free_group(m->l, g);
         return code;
@@ -182,7 +182,7 @@ static pf_code add_columns(merging *m, const pf_row *row, pf_error *err)
         return code;
     pf_rows_needs(&numbers, needs);
     if (!is_reached(needs, g->reached))
-        code = pf_view_reach(g->view, m->conn, m->op, needs, g->reached, err);
+        code = pf_symview_reach(g->view, m->conn, m->op, needs, g->reached, err);
     if (!code)
         code = note_header(m, g, &numbers, err);
     uint32_t stacks = g->reached[PF_TABLE_STACK] ? g->reached[PF_TABLE_STACK] : 1;

@@ -55,7 +55,7 @@ void pf_rows_needs(const pf_symrow *row, uint32_t next[PF_TABLES])
 }
 
 /* The tables are locked while the profile points into them, that is, until it is encoded. */
-static pf_code encode_columns(pf_view *view, const pf_symrow *row, pf_buf *bare, pf_error *err)
+static pf_code encode_columns(pf_symview *view, const pf_symrow *row, pf_buf *bare, pf_error *err)
 {
     pf_resolver r;
     pf_profile profile;
@@ -73,19 +73,19 @@ static pf_code make_anew(pf_local *l, pf_conn *conn, const pf_row *row, const pf
                          pf_arena *a, pf_blob *out, pf_error *err)
 {
     pf_symrow numbers;
-    pf_view *view = NULL;
+    pf_symview *view = NULL;
     uint32_t needs[PF_TABLES];
     pf_buf bare = PF_BUF_INIT;
     pf_code code = pf_symrow_decode(&numbers, row->created_at, row->bytes, a, err);
     if (!code)
-        code = pf_views_take(&l->views, conn->partition, row->service, &view, err);
+        code = pf_symviews_take(&l->views, conn->partition, row->service, &view, err);
     if (!code) {
         pf_rows_needs(&numbers, needs);
-        code = pf_view_reach(view, conn, op, needs, NULL, err);
+        code = pf_symview_reach(view, conn, op, needs, NULL, err);
     }
     if (!code)
         code = encode_columns(view, &numbers, &bare, err);
-    pf_views_give(&l->views, view);
+    pf_symviews_give(&l->views, view);
     if (!code)
         code = pf_gzip(pf_buf_str(&bare), GZIP_LEVEL, &out->bytes, err);
     pf_buf_free(&bare);

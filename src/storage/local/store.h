@@ -8,7 +8,7 @@
 #include "storage/local/rate.h"
 #include "storage/local/retention.h"
 #include "storage/local/space.h"
-#include "storage/local/views.h"
+#include "storage/local/symviews.h"
 
 typedef struct pf_local {
     pf_store base;
@@ -20,7 +20,7 @@ typedef struct pf_local {
     pf_trust trust; /* the committer's thread only */
     pf_space space;
     pf_local_metrics metrics;
-    pf_views views;
+    pf_symviews views;
     pf_numbers *known; /* the committer's */
     pf_rate rate;
     pf_hash_key key; /* of the content hashes; random, never stored */

@@ -1,4 +1,4 @@
-#include "storage/local/views.h"
+#include "storage/local/symviews.h"
 
 #include "storage/local/row.h"
 #include "storage/local/symbols/chunk.h"
@@ -6,37 +6,37 @@
 #include <stdlib.h>
 #include <string.h>
 
-void pf_views_init(pf_views *v, size_t max)
+void pf_symviews_init(pf_symviews *v, size_t max)
 {
-    *v = (pf_views){.max = max};
+    *v = (pf_symviews){.max = max};
     pthread_mutex_init(&v->lock, NULL);
 }
 
-static void unlink_view(pf_views *v, pf_view *view)
+static void unlink_view(pf_symviews *v, pf_symview *view)
 {
     *(view->newer ? &view->newer->older : &v->newest) = view->older;
     *(view->older ? &view->older->newer : &v->oldest) = view->newer;
     view->newer = view->older = NULL;
 }
 
-static void put_newest(pf_views *v, pf_view *view)
+static void put_newest(pf_symviews *v, pf_symview *view)
 {
     view->older = v->newest;
     *(v->newest ? &v->newest->newer : &v->oldest) = view;
     v->newest = view;
 }
 
-static void free_view(pf_view *view)
+static void free_view(pf_symview *view)
 {
     pf_tables_free(&view->tables);
     pthread_rwlock_destroy(&view->lock);
     free(view);
 }
 
-void pf_views_free(pf_views *v)
+void pf_symviews_free(pf_symviews *v)
 {
     while (v->newest) {
-        pf_view *view = v->newest;
+        pf_symview *view = v->newest;
         unlink_view(v, view);
         free_view(view);
     }
@@ -45,24 +45,24 @@ void pf_views_free(pf_views *v)
     pthread_mutex_destroy(&v->lock);
 }
 
-static pf_view **bucket_of(pf_views *v, uint64_t partition, int64_t service)
+static pf_symview **bucket_of(pf_symviews *v, uint64_t partition, int64_t service)
 {
     uint64_t mixed = (partition << 32 ^ (uint64_t)service) * UINT64_C(0x9e3779b97f4a7c15);
     return &v->bucket[mixed >> 54];
 }
 
 /* Where the view hangs in its bucket, or where it would. */
-static pf_view **find(pf_views *v, uint64_t partition, int64_t service)
+static pf_symview **find(pf_symviews *v, uint64_t partition, int64_t service)
 {
-    pf_view **at = bucket_of(v, partition, service);
+    pf_symview **at = bucket_of(v, partition, service);
     while (*at && ((*at)->partition != partition || (*at)->service != service))
         at = &(*at)->chain;
     return at;
 }
 
-static pf_view *new_view(pf_views *v, uint64_t partition, int64_t service)
+static pf_symview *new_view(pf_symviews *v, uint64_t partition, int64_t service)
 {
-    pf_view *view = calloc(1, sizeof *view);
+    pf_symview *view = calloc(1, sizeof *view);
     if (!view)
         return NULL;
     pthread_rwlock_init(&view->lock, NULL);
@@ -73,11 +73,11 @@ static pf_view *new_view(pf_views *v, uint64_t partition, int64_t service)
     return view;
 }
 
-pf_code pf_views_take(pf_views *v, const pf_partition *p, int64_t service, pf_view **out,
-                      pf_error *err)
+pf_code pf_symviews_take(pf_symviews *v, const pf_partition *p, int64_t service, pf_symview **out,
+                         pf_error *err)
 {
     pthread_mutex_lock(&v->lock);
-    pf_view **at = find(v, p->serial, service), *view = *at;
+    pf_symview **at = find(v, p->serial, service), *view = *at;
     if (view)
         unlink_view(v, view);
     else
@@ -92,11 +92,11 @@ pf_code pf_views_take(pf_views *v, const pf_partition *p, int64_t service, pf_vi
 }
 
 /* Takes out what is too much, oldest first; the caller frees the list that is returned, by `older`. */
-static pf_view *shrink(pf_views *v)
+static pf_symview *shrink(pf_symviews *v)
 {
-    pf_view *gone = NULL;
-    for (pf_view *at = v->oldest; at && v->bytes > v->max;) {
-        pf_view *newer = at->newer;
+    pf_symview *gone = NULL;
+    for (pf_symview *at = v->oldest; at && v->bytes > v->max;) {
+        pf_symview *newer = at->newer;
         if (!at->users) {
             unlink_view(v, at);
             *find(v, at->partition, at->service) = at->chain;
@@ -110,7 +110,7 @@ static pf_view *shrink(pf_views *v)
 }
 
 /* Charges what is held above the ceiling to the memory in flight, or gives back what is not held any more. */
-static pf_code settle(pf_views *v, const pf_op *op, pf_error *err)
+static pf_code settle(pf_symviews *v, const pf_op *op, pf_error *err)
 {
     size_t over = v->bytes > v->max ? v->bytes - v->max : 0;
     if (op && op->budget)
@@ -133,14 +133,15 @@ static pf_code settle(pf_views *v, const pf_op *op, pf_error *err)
 
 /* Brings the sum up to date with what the view holds now, and lets go of those that are too much. `users` leave
  * the view. */
-static pf_code recount(pf_view *view, size_t bytes, unsigned users, const pf_op *op, pf_error *err)
+static pf_code recount(pf_symview *view, size_t bytes, unsigned users, const pf_op *op,
+                       pf_error *err)
 {
-    pf_views *v = view->views;
+    pf_symviews *v = view->views;
     pthread_mutex_lock(&v->lock);
     v->bytes += bytes - view->counted;
     view->counted = bytes;
     view->users -= users;
-    pf_view *gone = shrink(v);
+    pf_symview *gone = shrink(v);
     if (view->abandoned && !view->users) {
         v->bytes -= view->counted;
         view->older = gone;
@@ -149,16 +150,16 @@ static pf_code recount(pf_view *view, size_t bytes, unsigned users, const pf_op 
     pf_code code = settle(v, op, err);
     pthread_mutex_unlock(&v->lock);
     while (gone) {
-        pf_view *next = gone->older;
+        pf_symview *next = gone->older;
         free_view(gone);
         gone = next;
     }
     return code;
 }
 
-static void abandon(pf_view *view)
+static void abandon(pf_symview *view)
 {
-    pf_views *v = view->views;
+    pf_symviews *v = view->views;
     pthread_mutex_lock(&v->lock);
     if (!view->abandoned) {
         unlink_view(v, view);
@@ -168,12 +169,12 @@ static void abandon(pf_view *view)
     pthread_mutex_unlock(&v->lock);
 }
 
-static size_t bytes_of(const pf_view *view)
+static size_t bytes_of(const pf_symview *view)
 {
     return sizeof *view + pf_tables_bytes(&view->tables);
 }
 
-void pf_views_give(pf_views *v, pf_view *view)
+void pf_symviews_give(pf_symviews *v, pf_symview *view)
 {
     (void)v;
     if (!view)
@@ -193,7 +194,7 @@ static bool reaches(const pf_tables *t, const uint32_t next[PF_TABLES])
 }
 
 /* Reads chunks until the tables reach `next`; with `all`, those behind it, too. */
-static pf_code read_on(pf_view *view, pf_conn *conn, const pf_op *op,
+static pf_code read_on(pf_symview *view, pf_conn *conn, const pf_op *op,
                        const uint32_t next[PF_TABLES], bool all, pf_error *err)
 {
     sqlite3_stmt *st = pf_conn_stmt(conn, PF_STMT_SYMBOLS, err);
@@ -225,8 +226,8 @@ static pf_code read_on(pf_view *view, pf_conn *conn, const pf_op *op,
     return code;
 }
 
-pf_code pf_view_reach(pf_view *view, pf_conn *conn, const pf_op *op, const uint32_t next[PF_TABLES],
-                      uint32_t reached[PF_TABLES], pf_error *err)
+pf_code pf_symview_reach(pf_symview *view, pf_conn *conn, const pf_op *op,
+                         const uint32_t next[PF_TABLES], uint32_t reached[PF_TABLES], pf_error *err)
 {
     pf_code code = PF_OK;
     pthread_rwlock_rdlock(&view->lock);

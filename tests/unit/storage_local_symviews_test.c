@@ -67,20 +67,20 @@ static int tear_down(void **state)
     return 0;
 }
 
-static pf_view *take(void)
+static pf_symview *take(void)
 {
     pf_error err;
-    pf_view *view;
-    assert_int_equal(pf_views_take(&local->views, parts[0], 1, &view, &err), PF_OK);
+    pf_symview *view;
+    assert_int_equal(pf_symviews_take(&local->views, parts[0], 1, &view, &err), PF_OK);
     return view;
 }
 
 /* Until `stack` is there. */
-static pf_code reach(pf_view *view, const pf_op *op, uint32_t stack)
+static pf_code reach(pf_symview *view, const pf_op *op, uint32_t stack)
 {
     pf_error err;
     const uint32_t next[PF_TABLES] = {[PF_TABLE_STACK] = stack + 1};
-    return pf_view_reach(view, conn, op, next, NULL, &err);
+    return pf_symview_reach(view, conn, op, next, NULL, &err);
 }
 
 static void a_failure_takes_nothing_from_others(void **state)
@@ -89,21 +89,21 @@ static void a_failure_takes_nothing_from_others(void **state)
     pf_budget none;
     pf_op poor = {.budget = &none};
     pf_budget_init(&none, 1);
-    pf_view *one = take(), *two = take();
+    pf_symview *one = take(), *two = take();
     assert_int_equal(reach(one, NULL, 1), PF_OK);
     uint32_t beyond = one->tables.next[PF_TABLE_STACK];
     local->views.max = 0; /* all of it counts against the memory in flight */
     assert_int_equal(reach(two, &poor, beyond), PF_QUERY_LIMIT);
     assert_true(pf_tables_has(&one->tables, PF_TABLE_STACK, 1));
     assert_int_equal(reach(one, &poor, 1), PF_OK);
-    pf_views_give(&local->views, two);
-    pf_view *three = take();
+    pf_symviews_give(&local->views, two);
+    pf_symview *three = take();
     assert_true(three != one);
     assert_true(pf_tables_is_empty(&three->tables));
     assert_int_equal(reach(three, NULL, beyond), PF_OK);
     assert_true(pf_tables_has(&one->tables, PF_TABLE_STACK, 1));
-    pf_views_give(&local->views, one);
-    pf_views_give(&local->views, three);
+    pf_symviews_give(&local->views, one);
+    pf_symviews_give(&local->views, three);
     assert_int_equal(local->views.bytes, 0);
     local->views.budget = NULL;
 }
@@ -114,7 +114,7 @@ static void damage_takes_nothing_from_others(void **state)
     (void)state;
     pf_error err;
     sqlite3 *db;
-    pf_view *one = take(), *two = take();
+    pf_symview *one = take(), *two = take();
     assert_int_equal(reach(one, NULL, 1), PF_OK);
     uint32_t beyond = one->tables.next[PF_TABLE_STACK];
     assert_int_equal(pf_db_open(parts[0]->path, 0, 1 << 20, &db, &err), PF_OK);
@@ -127,8 +127,8 @@ static void damage_takes_nothing_from_others(void **state)
     assert_int_equal(reach(two, NULL, beyond), PF_INTERNAL);
     assert_true(pf_tables_has(&one->tables, PF_TABLE_STACK, 1));
     assert_int_equal(reach(two, NULL, beyond), PF_INTERNAL); /* it may be tried again */
-    pf_views_give(&local->views, two);
-    pf_views_give(&local->views, one);
+    pf_symviews_give(&local->views, two);
+    pf_symviews_give(&local->views, one);
     assert_int_equal(local->views.bytes, 0);
 }
 
