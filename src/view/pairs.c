@@ -1,22 +1,16 @@
 #include "view/pairs.h"
 
+#include "base/hash.h"
 #include "view/view.h"
 
 #include <string.h>
 
 enum { CAP_FIRST = 256 };
 
-static uint32_t hash_of(uint64_t key)
-{
-    uint64_t h = key * UINT64_C(0x9e3779b97f4a7c15);
-    h ^= h >> 29;
-    return (uint32_t)((h * UINT64_C(0xbf58476d1ce4e5b9)) >> 32);
-}
-
-/* Where the key stands, or the empty slot where it would. */
+/* Multiply-shift hashing (Dietzfelbinger et al. 1997), then one slot after the other. Where the key stands, or the empty slot where it would. */
 static uint32_t slot_of(const pf_pairs *p, uint64_t key)
 {
-    uint32_t mask = p->cap * 2 - 1, at = hash_of(key) & mask;
+    uint32_t mask = p->cap * 2 - 1, at = (uint32_t)(key * p->factor >> p->shift);
     while (p->slot[at] && p->key[p->slot[at] - 1] != key)
         at = (at + 1) & mask;
     return at;
@@ -40,6 +34,11 @@ static pf_code grow(pf_pairs *p, pf_error *err)
     p->key = key;
     p->slot = slot;
     p->cap = cap;
+    p->shift = 64 - (unsigned)__builtin_ctz(cap * 2);
+    if (!p->factor) {
+        pf_random(&p->factor, sizeof p->factor);
+        p->factor |= 1;
+    }
     for (uint32_t i = 0; i < p->n; i++)
         slot[slot_of(p, key[i])] = i + 1;
     return PF_OK;

@@ -19,6 +19,9 @@ typedef struct pf_pairs {
     uint64_t *key;    /* of each: first << 32 | second */
     uint32_t *slot;   /* an item's number, one more; 0 is empty */
     uint32_t n, cap;  /* cap is a power of two, slots are twice as many */
+    uint64_t
+        factor; /* of the hash: random, since who sends a profile has a say in the numbers; 0: not chosen yet */
+    unsigned shift; /* leaves the bits that number the slots */
 } pf_pairs;
 
 /* The number of the item of (first, second), made where there is none. PF_QUERY_LIMIT. */
