@@ -6,7 +6,7 @@ import "./style.css";
 import { api } from "./api";
 import { useCatalog } from "./catalog";
 import { ConfigContext } from "./context";
-import { putAway, useDropped } from "./dropped";
+import { closeProblem, useDropped } from "./dropped";
 import { startKeys } from "./keys";
 import { useLoad } from "./load";
 import { fresh, type State, type View } from "./state";
@@ -66,7 +66,7 @@ function App() {
         <div class="notice bad" role="alert">
           <strong>This file can't be shown.</strong>
           <bdi class="notice-text">{problem}</bdi>
-          <button type="button" onClick={putAway}>
+          <button type="button" onClick={closeProblem}>
             Close
           </button>
         </div>

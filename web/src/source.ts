@@ -130,7 +130,7 @@ export function useDroppedSource(s: State, file: Dropped | null): Source {
   const made = useMemo(() => {
     if (!file || waiting) return { ...nothing, error: null };
     try {
-      const sample = sampleIndex(file.profile, s.sample);
+      const sample = sampleIndex(file.profile, file.sample || s.sample);
       const base = file.compare && other.value ? other.value : null;
       const type = file.profile.sampleTypes[sample]!;
       const side = base && { profile: base, sample: sampleIndex(base, type.type) };

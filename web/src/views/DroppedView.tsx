@@ -1,6 +1,6 @@
 // A dropped file, looked at alone or against what is selected.
 import { useFormat } from "../catalog";
-import { compareDropped, type Dropped, putAway } from "../dropped";
+import { chooseSample, compareDropped, type Dropped, putAway } from "../dropped";
 import { useDroppedSource } from "../source";
 import type { State } from "../state";
 import { update } from "../store";
@@ -25,7 +25,10 @@ export function DroppedView({ s, file }: { s: State; file: Dropped }) {
         <select
           aria-label="Sample type of the file"
           value={source.sample.type}
-          onChange={(e) => update({ sample: e.currentTarget.value, zoom: "" })}
+          onChange={(e) => {
+            chooseSample(e.currentTarget.value);
+            update({ zoom: "", zoomUp: "" });
+          }}
         >
           {file.profile.sampleTypes.map((t) => (
             <option key={t.type} value={t.type}>

@@ -282,6 +282,26 @@ test("a dropped file is shown, compared, put away, and never sent", async () => 
   clean(problems);
 });
 
+test("what is chosen of a dropped file is the file's, and a bad file after it leaves it there", async () => {
+  const { page, problems } = await open(browser, `${server.origin}/?service=shop&type=cpu`);
+  await painted(page);
+  const types: [string, string][] = [
+    ["cpu", "nanoseconds"],
+    ["parcels", "count"],
+    ["wall", "nanoseconds"],
+  ];
+  await drop(page, "two.pb.gz", gzipped({ types, samples: [{ stack: ["only"], values: [7, 41, 9] }] }));
+  await page.getByLabel("Sample type of the file").selectOption("parcels");
+  await page.getByText("41 in 1 frame").waitFor();
+  await drop(page, "notes.txt", Buffer.from("just some text"));
+  await page.getByRole("alert").getByRole("button", { name: "Close" }).click();
+  await page.getByText("41 in 1 frame").waitFor();
+  await page.getByRole("button", { name: "Put it away" }).click();
+  assert.equal(await painted(page), 6);
+  assert.equal(parameter(page, "sample_type"), null);
+  clean(problems);
+});
+
 test("a file dropped with the mouse, and one that is no profile", async () => {
   const { page, problems } = await open(browser, `${server.origin}/?service=shop&type=cpu`);
   await painted(page);
