@@ -20,7 +20,10 @@ import { useSeries } from "../ui/SeriesPanel";
 import { Timeline } from "../ui/Timeline";
 import type { ViewProps } from "./Explore";
 
-export function Compare({ s, c, round, onRefresh }: ViewProps) {
+export function Compare({ s: asItIs, c, round, onRefresh }: ViewProps) {
+  // Single profiles are compared with each other only: one that was open before means its range here
+  const single = asItIs.id && asItIs.baseId;
+  const s = single ? asItIs : { ...asItIs, id: "", baseId: "" };
   const sort = s.sort === "flat" ? "change" : s.sort;
   const asked = useServerSource(s, { compare: true, tree: true, rows: s.layout !== "flame" });
   const before = useSeries({ ...baseSelection(s), id: "" }, s.sample, "", "", round);
@@ -125,7 +128,7 @@ function Presets({ s, c, timed }: { s: State; c: Catalog; timed: boolean }) {
         <input type="checkbox" checked={s.sync} onChange={(e) => update({ sync: e.currentTarget.checked })} />
         Same length
       </label>
-      {c.cumulative && <BasisChoice s={s} timed={timed} />}
+      {c.cumulative && !s.id && <BasisChoice s={s} timed={timed} />}
     </>
   );
 }

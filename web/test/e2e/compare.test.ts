@@ -247,6 +247,16 @@ test("two single profiles against each other", async () => {
   clean(problems);
 });
 
+test("a single profile that was open means its range where ranges are compared", async () => {
+  const { page, problems } = await open(browser, `${server.origin}/?service=shop&type=cpu&view=profiles`);
+  await page.locator(".list tbody tr a").first().click();
+  await painted(page);
+  await page.getByRole("link", { name: "Compare" }).click();
+  await page.getByRole("button", { name: "version: 1.9 → 1.10" }).waitFor();
+  assert.equal(await page.getByText("One profile:").count(), 0);
+  clean(problems);
+});
+
 test("one function: over time, callers, callees, lines that are links", async () => {
   const { page, problems } = await open(
     browser,
