@@ -14,8 +14,9 @@ import { follow, useStateOfPage } from "./store";
 import { setTheme, startTheme, useTheme } from "./theme";
 import { DropZone, OpenFile } from "./ui/DropZone";
 import { Help } from "./ui/Help";
-import { ErrorNotice, Skeleton } from "./ui/Notice";
+import { Empty, ErrorNotice, Skeleton } from "./ui/Notice";
 import { TakeHome } from "./ui/ProfileBar";
+import { QueryBar } from "./ui/QueryBar";
 import { StorePanel } from "./ui/StorePanel";
 import { Compare } from "./views/Compare";
 import { DroppedView } from "./views/DroppedView";
@@ -50,6 +51,13 @@ function App() {
     if (catalog.services.error)
       return <ErrorNotice error={catalog.services.error} again={catalog.services.again} />;
     if (!s.service) return <Skeleton rows={8} label="Loading" />;
+    if (!s.type && catalog.types.error?.isNothing)
+      return (
+        <>
+          <QueryBar s={s} c={catalog} onRefresh={onRefresh} />
+          <Empty title={`Nothing of ${s.service.slice(0, 100)} is stored.`} />
+        </>
+      );
     return (
       <>
         {catalog.types.error && !catalog.types.error.isNothing && (

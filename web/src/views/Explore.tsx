@@ -76,6 +76,7 @@ function Nothing({ s, c }: { s: State; c: Catalog }) {
               from: String(Math.floor(Date.parse(type.last) / 1000) - 3600),
               to: String(Math.ceil(Date.parse(type.last) / 1000)),
               labels: "",
+              id: "",
             })
           }
         >

@@ -171,6 +171,22 @@ test("nothing in the range is said, and the newest is a click away", async () =>
   clean(problems);
 });
 
+test("a service that is not there, and a profile that is not any more, are said", async () => {
+  const { page, problems } = await open(browser, `${server.origin}/?service=nowhere`);
+  await page.getByText("Nothing of nowhere is stored.").waitFor();
+  await page.getByLabel("Service").selectOption("hostile");
+  await painted(page);
+  const gone = await server.pushMade("hostile", "", 50, { samples: [{ stack: ["x"], values: [1] }] });
+  await page.route(`**/api/0/profiles/${gone}?**`, (r) =>
+    r.fulfill({ status: 404, json: { code: 404, error: "nothing found" } }),
+  );
+  await page.goto(`${server.origin}/?service=hostile&type=cpu&id=${gone}`);
+  await page.getByText("No profiles here.").waitFor();
+  await page.getByRole("button", { name: /Go to the newest/ }).click();
+  await painted(page);
+  clean(problems);
+});
+
 test("a filter that leaves nothing offers its removal", async () => {
   const { page, problems } = await open(browser, `${server.origin}/?service=hostile&type=cpu&focus=nowhere`);
   await page.getByText("Nothing is left to show.").waitFor();
