@@ -22,7 +22,10 @@ function fixed(s: Selection): Selection {
 }
 
 function diffLine(s: State): string {
-  const url = new URL(diffAddress(fixed(selection(s)), fixed(baseSelection(s)), {}), location.href).href;
+  const url = new URL(
+    diffAddress(fixed(selection(s)), fixed(baseSelection(s)), { normalize: s.normalize }),
+    location.href,
+  ).href;
   return `go tool pprof '${url.replaceAll("'", "%27")}'`;
 }
 
@@ -50,7 +53,7 @@ export function TakeHome({ s }: { s: State }) {
           />
           <p class="row">
             {comparing ? (
-              <a href={diffAddress(here, baseSelection(s), {})} download="">
+              <a href={diffAddress(here, baseSelection(s), { normalize: s.normalize })} download="">
                 Download pprof of the difference
               </a>
             ) : (

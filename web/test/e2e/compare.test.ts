@@ -195,6 +195,11 @@ test("the pprof line and the download of a comparison are of both sides", async 
   const download = page.getByRole("link", { name: "Download pprof of the difference" });
   assert.match((await download.getAttribute("href"))!, /^api\/0\/profiles\/diff\?.*base_from=/);
   assert.equal(await page.getByRole("link", { name: "SVG" }).count(), 0);
+  await page.goto(`${page.url()}&normalize=1`);
+  await painted(page);
+  await page.getByRole("button", { name: "Take home" }).click();
+  assert.match((await download.getAttribute("href"))!, /normalize=true/);
+  assert.match(await page.locator(".take .copy-line code").innerText(), /normalize=true/);
 });
 
 test("columns keep apart, whatever the unit and the width", async () => {
