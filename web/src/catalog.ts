@@ -5,6 +5,7 @@ import { api } from "./api";
 import { type Basis, basisOf } from "./basis";
 import type { Format } from "./flame/details";
 import { type Loaded, useLoad } from "./load";
+import type { Source } from "./source";
 import { defaults, fresh, type State, selection, unfiltered } from "./state";
 import { update } from "./store";
 import { seconds } from "./time";
@@ -14,6 +15,7 @@ import { formatRate, formatValue } from "./units";
 export interface Catalog {
   services: Loaded<string[]>;
   types: Loaded<TypeInfo[]>;
+  samples: Loaded<SampleTypeInfo[]>;
   sampleTypes: SampleTypeInfo[];
   labels: LabelInfo[] | null;
   cumulative: boolean;
@@ -50,10 +52,22 @@ export function useCatalog(s: State, round: number): Catalog {
   return {
     services,
     types,
+    samples,
     sampleTypes,
     labels: labels.value,
     cumulative: chosen?.cumulative ?? true,
   };
+}
+
+/* A profile may say itself what it shows when nothing is asked for: /debug/pprof/allocs does, Java's do. The index knows
+ * nothing of that. So what the picture shows is then named, and time line, lists and units are of the same. */
+export function useNamedSample(s: State, { samples }: Catalog, shown: Source): void {
+  const type = shown.loading ? "" : shown.sample.type;
+  const known = samples.loading ? null : samples.value;
+  useEffect(() => {
+    if (s.sample || !known?.some((t) => t.type === type && !t.default)) return;
+    update({ sample: type }, "replace");
+  }, [s.sample, type, known]);
 }
 
 /* The service whose type was taken over from the one before it, which may not be among its types. */

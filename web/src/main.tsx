@@ -63,6 +63,9 @@ function App() {
         {catalog.types.error && !catalog.types.error.isNothing && (
           <ErrorNotice error={catalog.types.error} again={catalog.types.again} />
         )}
+        {catalog.samples.error && !catalog.samples.error.isNothing && (
+          <ErrorNotice error={catalog.samples.error} again={catalog.samples.again} />
+        )}
         <View s={s} c={catalog} round={round} onRefresh={onRefresh} />
       </>
     );

@@ -1,7 +1,7 @@
 // Compare: two ranges or two label sets of a service; what grew, what shrank.
 import { useMemo } from "preact/hooks";
 import { basisOf } from "../basis";
-import { type Catalog, useLineFormat } from "../catalog";
+import { type Catalog, useLineFormat, useNamedSample } from "../catalog";
 import { type Preset, presets, swap, synced } from "../presets";
 import { scaled } from "../scaled";
 import { type Source, useServerSource } from "../source";
@@ -26,20 +26,26 @@ export function Compare({ s: asItIs, c, round, onRefresh }: ViewProps) {
   const s = single ? asItIs : { ...asItIs, id: "", baseId: "" };
   const sort = s.sort === "flat" ? "change" : s.sort;
   const asked = useServerSource(s, { compare: true, tree: true, rows: s.layout !== "flame" });
+  useNamedSample(s, c, asked);
   const before = useSeries({ ...baseSelection(s), id: "" }, s.sample, "", "", round);
   const after = useSeries({ ...selection(s), id: "" }, s.sample, "", "", round);
   const scale = useScale(s, c, before.value, after.value);
   // Nothing is shown before it is known what to divide by, or all numbers would jump
-  const waiting = !scale.known && !s.id && (before.loading || after.loading);
+  const dividing = !s.id && (before.loading || after.loading);
+  const waiting = !scale.known && dividing;
+  const loading = asked.loading || dividing || c.samples.loading;
   const source = useMemo(
-    () => (waiting ? { ...asked, tree: null, rows: null, loading: true } : scaled(asked, scale.base)),
+    () =>
+      waiting
+        ? { ...asked, tree: null, rows: null, loading: true }
+        : scaled({ ...asked, loading }, scale.base),
     [
       asked.tree,
       asked.leaf,
       asked.callers,
       asked.callees,
       asked.rows,
-      asked.loading,
+      loading,
       asked.error,
       scale.base,
       waiting,

@@ -1,6 +1,6 @@
 // Explore: the time line of a selection over its flame graph and table.
 import type { Catalog } from "../catalog";
-import { useFormat } from "../catalog";
+import { useFormat, useNamedSample } from "../catalog";
 import { useServerSource } from "../source";
 import { profileAddress } from "../api";
 import { type State, selection } from "../state";
@@ -20,7 +20,10 @@ export interface ViewProps {
 }
 
 export function Explore({ s, c, round, onRefresh }: ViewProps) {
-  const source = useServerSource(s, { compare: false, tree: true, rows: s.layout !== "flame" });
+  const asked = useServerSource(s, { compare: false, tree: true, rows: s.layout !== "flame" });
+  useNamedSample(s, c, asked);
+  // Whether values add up is not known before: until then the picture counts as an old one
+  const source = { ...asked, loading: asked.loading || c.samples.loading };
   const format = useFormat({
     sample: source.sample,
     seconds: source.seconds,

@@ -1,7 +1,7 @@
 // One function: what it costs over time, who calls it, what it calls, which of its lines.
 import { useMemo, useState } from "preact/hooks";
 import { api, filterParams, profileAddress } from "../api";
-import { useFormat, useLineFormat } from "../catalog";
+import { useFormat, useLineFormat, useNamedSample } from "../catalog";
 import { useSourceLink } from "../context";
 import type { Format } from "../flame/details";
 import { FlameGraph } from "../flame/FlameGraph";
@@ -25,6 +25,7 @@ export function FunctionView({ s, c, round, onRefresh }: ViewProps) {
   const focused: State = { ...s, focus: exactly(s.fn), by: "functions", mode: "sandwich" };
   const around: State = { ...focused, focus: "" };
   const source = useServerSource(around, { compare: false, tree: false, rows: false });
+  useNamedSample(s, c, source);
   const series = useSeries({ ...selection(s), id: "" }, s.sample, "", s.fn, round);
   const linesUrl = s.fn
     ? profileAddress(selection(s), {

@@ -285,6 +285,41 @@ test("what profiles don't time is shown by their mean, the total one click away"
   clean(problems);
 });
 
+test("the sample type that a profile shows by itself is named, and the time line is of it", async () => {
+  const types: [string, string][] = [
+    ["alloc_space", "bytes"],
+    ["inuse_space", "bytes"],
+  ];
+  const samples = [{ stack: ["main.main", "alloc.all"], values: [8 << 20, 1 << 20] }];
+  for (const ago of [60, 120])
+    await server.pushMade("allocs", "", ago, { types, defaultType: "alloc_space", samples }, "heap");
+  const { page, problems } = await open(browser, `${server.origin}/?service=allocs&type=heap&rate=0`);
+  await page.getByText("16 MiB in 2 frames").waitFor();
+  await untilParameter(page, "sample_type", "alloc_space");
+  assert.equal(await page.getByLabel("Sample type").inputValue(), "alloc_space");
+  await page.getByLabel(/over time, from 8 MiB to 8 MiB/).waitFor();
+  clean(problems);
+});
+
+test("values are shown as old ones until it is known whether they add up", async () => {
+  const types: [string, string][] = [["inuse_space", "bytes"]];
+  const samples = [{ stack: ["main.main", "heap.all"], values: [1 << 20] }];
+  for (const ago of [60, 120]) await server.pushMade("inuse", "", ago, { types, samples }, "heap");
+  const { page, problems } = await open(browser, "about:blank");
+  let release = () => {};
+  const held = new Promise<void>((done) => (release = done));
+  await page.route("**/api/0/sample_types?**", async (r) => {
+    await held;
+    await r.continue();
+  });
+  await page.goto(`${server.origin}/?service=inuse&type=heap&rate=0`);
+  await page.locator(".panes.stale canvas[data-drawn]").waitFor();
+  release();
+  await painted(page);
+  await page.getByText("1 MiB in 2 frames").waitFor();
+  clean(problems);
+});
+
 test("the divider is dragged, moved by keys and remembered", async () => {
   const { page, problems } = await open(browser, `${server.origin}/?service=shop&type=cpu`);
   await painted(page);

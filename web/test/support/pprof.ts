@@ -8,6 +8,7 @@ export interface TestProfile {
   durationNanos?: bigint;
   file?: (name: string) => string;
   buildId?: string;
+  defaultType?: string;
 }
 
 class Writer {
@@ -106,7 +107,8 @@ export function encode(p: TestProfile): Uint8Array {
   });
   w.number(9, p.timeNanos ?? 0n)
     .number(10, p.durationNanos ?? 1_000_000_000n)
-    .number(12, 10_000_000);
+    .number(12, 10_000_000)
+    .number(14, text(p.defaultType ?? ""));
   for (const s of strings) w.bytes(6, Buffer.from(s));
   return w.done();
 }
