@@ -18,9 +18,10 @@ function escape(text: string): string {
   );
 }
 
-function unescape(text: string): string {
+/* In a pattern a "+" is one; elsewhere it is a space, as in any query. */
+function unescape(text: string, pattern = false): string {
   try {
-    return decodeURIComponent(text.replaceAll("+", " "));
+    return decodeURIComponent(pattern ? text : text.replaceAll("+", " "));
   } catch {
     return text;
   }
@@ -34,7 +35,9 @@ export function parseLabels(text: string): LabelFilter[] {
   const filters: LabelFilter[] = [];
   for (const part of text.split(",")) {
     const m = /^([^=!]*)(!=|!~|=~|=)(.*)$/s.exec(part.trim());
-    if (m?.[1]) filters.push({ key: unescape(m[1]), op: m[2] as Operator, value: unescape(m[3] ?? "") });
+    if (!m?.[1]) continue;
+    const op = m[2] as Operator;
+    filters.push({ key: unescape(m[1]), op, value: unescape(m[3] ?? "", op.endsWith("~")) });
   }
   return filters;
 }

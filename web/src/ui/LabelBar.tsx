@@ -13,7 +13,7 @@ export interface LabelBarProps {
 interface Suggestion {
   text: string;
   hint: string;
-  complete: boolean; // a whole filter, ready to be used
+  filter: LabelFilter | null; // a whole one, ready to be used
 }
 
 export function LabelBar({ text, known, name, onChange }: LabelBarProps) {
@@ -46,13 +46,17 @@ function suggest(typed: string, known: LabelInfo[]): Suggestion[] {
   if (!f) {
     const wanted = typed.trim().toLowerCase();
     const keys = known.filter((k) => k.key.toLowerCase().includes(wanted));
-    return keys.map((k) => ({ text: `${k.key}=`, hint: `${k.values.length} values`, complete: false }));
+    return keys.map((k) => ({ text: `${k.key}=`, hint: `${k.values.length} values`, filter: null }));
   }
   const values = known.find((k) => k.key === f.key)?.values ?? [];
   const wanted = f.value.toLowerCase();
   const fits =
     f.op === "=~" || f.op === "!~" ? [] : values.filter((v) => v.value.toLowerCase().includes(wanted));
-  return fits.map((v) => ({ text: `${f.key}${f.op}${v.value}`, hint: `${v.count}`, complete: true }));
+  return fits.map((v) => ({
+    text: `${f.key}${f.op}${v.value}`,
+    hint: `${v.count}`,
+    filter: { ...f, value: v.value },
+  }));
 }
 
 interface FieldProps {
@@ -68,12 +72,11 @@ function Field({ known, name, onAdd }: FieldProps) {
   const id = useId();
   const list = open ? suggest(typed, known ?? []).slice(0, 12) : [];
   const take = (s: Suggestion) => {
-    const f = s.complete ? parseTyped(s.text) : null;
     setAt(-1);
-    if (f) {
+    if (s.filter) {
       setTyped("");
       setOpen(false);
-      onAdd(f);
+      onAdd(s.filter);
     } else setTyped(s.text);
   };
   const onKeyDown = (e: KeyboardEvent) => {
@@ -82,9 +85,9 @@ function Field({ known, name, onAdd }: FieldProps) {
       if (list.length)
         setAt((at + (e.key === "ArrowDown" ? 1 : list.length - (at < 0 ? 0 : 1))) % list.length);
     } else if (e.key === "Enter") {
-      const f = parseTyped(typed);
+      const filter = parseTyped(typed);
       if (list[at]) take(list[at]);
-      else if (f) take({ text: typed, hint: "", complete: true });
+      else if (filter) take({ text: typed, hint: "", filter });
     } else if (e.key === "Escape") setOpen(false);
     else return;
     e.preventDefault();

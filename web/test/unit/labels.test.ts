@@ -27,6 +27,13 @@ test("a value that begins like an operator is escaped", () => {
   assert.equal(formatLabels([{ key: "k", op: "=", value: "~x" }]), "k=%7Ex");
 });
 
+test("a + that stands in a link belongs to a pattern, and is a space elsewhere", () => {
+  assert.deepEqual(parseLabels("host=~web-.+,v=a+b"), [
+    { key: "host", op: "=~", value: "web-.+" },
+    { key: "v", op: "=", value: "a b" },
+  ]);
+});
+
 test("typed filters", () => {
   assert.deepEqual(parseTyped(" host = web 1 "), { key: "host", op: "=", value: "web 1" });
   assert.deepEqual(parseTyped("host!~a.*"), { key: "host", op: "!~", value: "a.*" });
