@@ -1,4 +1,5 @@
 // What the right click on a frame or a row offers.
+import { escaped, literal } from "./flame/search";
 import { path, type Tree } from "./flame/tree";
 import { placeOf } from "./flame/details";
 import { fresh, type State } from "./state";
@@ -9,7 +10,7 @@ import type { MenuItem } from "./ui/Menu";
 
 /* A regular expression that means exactly this name. */
 export function exactly(name: string): string {
-  return `^${name.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&")}$`;
+  return `^${escaped(name)}$`;
 }
 
 function add(before: string, name: string): string {
@@ -23,12 +24,14 @@ function ways(name: string, s: State): MenuItem[] {
       label: "Callers and callees",
       run: change({ mode: "sandwich", fn: name, view: s.view === "function" ? "explore" : s.view }),
     },
-    { label: "This function over time", run: change({ view: "function", fn: name }) },
+    ...(s.by === "files"
+      ? []
+      : [{ label: "This function over time", run: change({ view: "function", fn: name }) }]),
     { label: "Focus", hint: "only stacks with it", run: change({ focus: exactly(name) }), apart: true },
     { label: "Ignore", hint: "stacks without it", run: change({ ignore: add(s.ignore, name) }) },
     { label: "Hide", hint: "take the frame out", run: change({ hide: add(s.hide, name) }) },
     { label: "Show from", hint: "it and what it calls", run: change({ showFrom: exactly(name) }) },
-    { label: "Search", hint: "mark it everywhere", run: () => update({ search: name }) },
+    { label: "Search", hint: "mark it everywhere", run: () => update({ search: literal(name) }) },
   ];
 }
 

@@ -8,6 +8,16 @@ export interface Hits {
   baseValue: number;
 }
 
+/* A regular expression for exactly this text. */
+export function escaped(text: string): string {
+  return text.replace(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+}
+
+/* A search for exactly this text, where a "/" at the beginning would make a regular expression of it. */
+export function literal(text: string): string {
+  return text.startsWith("/") ? `/${escaped(text)}/` : text;
+}
+
 /* A text is found anywhere, in any case; /…/ is a regular expression. Null for an expression that is none. */
 export function matcher(query: string): ((name: string) => boolean) | null {
   const regex = /^\/(.+?)\/?$/.exec(query);

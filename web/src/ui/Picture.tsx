@@ -5,7 +5,7 @@ import { useSourceLink } from "../context";
 import { groupColors, legend as legendOf, palette } from "../flame/colors";
 import type { Format } from "../flame/details";
 import { FlameGraph } from "../flame/FlameGraph";
-import { search as searchTree } from "../flame/search";
+import { literal, search as searchTree } from "../flame/search";
 import type { Tree } from "../flame/tree";
 import { menuOfRow } from "../frameMenu";
 import type { Source } from "../source";
@@ -231,19 +231,31 @@ function Legend({ tree, s, format }: { tree: Tree; s: State; format: Format }) {
         <span>large share of the total</span>
       </div>
     );
+  const entry = (group: string) => (
+    <>
+      <i class="swatch" style={{ background: group.startsWith("(") ? p.neutral : colorOf(group) }} />
+      <bdi>{shorten(group)}</bdi>
+    </>
+  );
+  // The search looks at names, and these begin with the package: files and binaries are only named
   return (
     <div class="legend">
-      {groups.map(({ group, self }) => (
-        <button
-          key={group}
-          type="button"
-          title={`${group}: ${format(self)} by itself. Search for it.`}
-          onClick={() => update({ search: group === "(unknown)" ? "" : group }, "replace")}
-        >
-          <i class="swatch" style={{ background: group.startsWith("(") ? p.neutral : colorOf(group) }} />
-          <bdi>{shorten(group)}</bdi>
-        </button>
-      ))}
+      {groups.map(({ group, self }) =>
+        s.color === "package" && !group.startsWith("(") ? (
+          <button
+            key={group}
+            type="button"
+            title={`${group}: ${format(self)} by itself. Search for it.`}
+            onClick={() => update({ search: literal(group) }, "replace")}
+          >
+            {entry(group)}
+          </button>
+        ) : (
+          <span key={group} class="entry" title={`${group}: ${format(self)} by itself`}>
+            {entry(group)}
+          </span>
+        ),
+      )}
     </div>
   );
 }

@@ -190,6 +190,32 @@ test("labels: completion, splitting, the grid", async () => {
   clean(problems);
 });
 
+test("a value that is offered is the value that is asked for, whatever it begins with", async () => {
+  const samples = [{ stack: ["main.main"], values: [1e6] }];
+  await server.pushMade("tilde", "v=%7Eold,kind=a", 60, { samples });
+  const { page, problems } = await open(browser, `${server.origin}/?service=tilde&type=cpu`);
+  await painted(page);
+  await page.getByRole("combobox", { name: "Label filter" }).fill("v=");
+  await page.getByRole("option", { name: "v=~old" }).click();
+  await untilParameter(page, "labels", "v=%7Eold");
+  await page.getByText("1 profile", { exact: true }).waitFor();
+  clean(problems);
+});
+
+test("what can't be done with a file isn't offered: to search for it, to follow it over time", async () => {
+  const { page, problems } = await open(
+    browser,
+    `${server.origin}/?service=shop&type=cpu&granularity=files&color=file`,
+  );
+  await painted(page);
+  await page.locator(".graph .legend .entry").first().waitFor();
+  assert.equal(await page.locator(".graph .legend button").count(), 0);
+  await page.locator(".table tbody tr").first().click({ button: "right" });
+  await page.getByRole("menuitem", { name: "Focus" }).waitFor();
+  assert.equal(await page.getByRole("menuitem", { name: "This function over time" }).count(), 0);
+  clean(problems);
+});
+
 test("keys alone lead through the graph", async () => {
   const { page, problems } = await open(browser, `${server.origin}/?service=shop&type=cpu`);
   await painted(page);

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { step } from "../../src/flame/interact";
 import { firstEndingBehind, layout, nodeAt } from "../../src/flame/layout";
 import { type Scene, pick } from "../../src/flame/render";
-import { nextHit, search } from "../../src/flame/search";
+import { literal, nextHit, search } from "../../src/flame/search";
 import { findHash, path, pathHash } from "../../src/flame/tree";
 import { tree } from "../support/trees";
 
@@ -65,6 +65,9 @@ test("search counts what is under a hit once, and walks", () => {
   assert.deepEqual([hits.nodes, hits.value], [3, 5]);
   assert.equal(search(r, "/^fo{2}$/")?.nodes, 3);
   assert.equal(search(r, "/(/"), null);
+  const paths = tree("/usr/c++/map.h;/usr/c++/x.h 1");
+  assert.equal(search(paths, literal("/usr/c++/map.h"))?.nodes, 1);
+  assert.equal(literal("foo(*"), "foo(*");
   const rl = layout(r);
   const walked = [0, 1, 2].reduce<number[]>(
     (list) => [...list, nextHit(r, rl.order, hits, list[list.length - 1] ?? 0, 1)],
