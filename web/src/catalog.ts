@@ -19,6 +19,7 @@ export interface Catalog {
   sampleTypes: SampleTypeInfo[];
   labels: LabelInfo[] | null;
   cumulative: boolean;
+  unsure: boolean; // whether that is so: not known yet, or not to be had
 }
 
 export function useCatalog(s: State, round: number): Catalog {
@@ -56,6 +57,7 @@ export function useCatalog(s: State, round: number): Catalog {
     sampleTypes,
     labels: labels.value,
     cumulative: chosen?.cumulative ?? true,
+    unsure: samples.loading || !samples.value,
   };
 }
 

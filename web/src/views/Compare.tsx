@@ -33,7 +33,7 @@ export function Compare({ s: asItIs, c, round, onRefresh }: ViewProps) {
   // Nothing is shown before it is known what to divide by, or all numbers would jump
   const dividing = !s.id && (before.loading || after.loading);
   const waiting = !scale.known && dividing;
-  const loading = asked.loading || dividing || c.samples.loading;
+  const loading = asked.loading || dividing || c.unsure;
   const source = useMemo(
     () =>
       waiting

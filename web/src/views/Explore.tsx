@@ -23,7 +23,7 @@ export function Explore({ s, c, round, onRefresh }: ViewProps) {
   const asked = useServerSource(s, { compare: false, tree: true, rows: s.layout !== "flame" });
   useNamedSample(s, c, asked);
   // Whether values add up is not known before: until then the picture counts as an old one
-  const source = { ...asked, loading: asked.loading || c.samples.loading };
+  const source = { ...asked, loading: asked.loading || c.unsure };
   const format = useFormat({
     sample: source.sample,
     seconds: source.seconds,

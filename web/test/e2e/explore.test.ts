@@ -343,6 +343,14 @@ test("values are shown as old ones until it is known whether they add up", async
   release();
   await painted(page);
   await page.getByText("1 MiB in 2 frames").waitFor();
+  await page.unroute("**/api/0/sample_types?**");
+  await page.route("**/api/0/sample_types?**", (r) => r.fulfill({ status: 503, body: "" }));
+  await page.reload();
+  await page.locator(".panes.stale canvas[data-drawn]").waitFor();
+  await page.unroute("**/api/0/sample_types?**");
+  await page.getByRole("alert").getByRole("button", { name: "Try again" }).click();
+  await painted(page);
+  await page.getByText("1 MiB in 2 frames").waitFor();
   clean(problems);
 });
 
