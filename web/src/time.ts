@@ -109,9 +109,11 @@ export function ago(at: number, now = Date.now() / 1000): string {
   return `${Math.round(s / 86400)} d ago`;
 }
 
-/* A time on an axis whose marks are `step` seconds apart: the day at midnight, else the clock. */
+/* A time on an axis whose marks are `step` seconds apart: the day at midnight, else the clock; of long ranges the
+ * year and the month. */
 export function tick(at: number, step: number): string {
   const d = new Date(at * 1000);
+  if (step >= 28 * 86400) return `${d.getFullYear()}-${two(d.getMonth() + 1)}`;
   const midnight = d.getHours() === 0 && d.getMinutes() === 0 && d.getSeconds() === 0;
   if (step >= 86400 || midnight) return `${two(d.getMonth() + 1)}-${two(d.getDate())}`;
   return `${two(d.getHours())}:${two(d.getMinutes())}${step < 60 ? `:${two(d.getSeconds())}` : ""}`;

@@ -1,7 +1,7 @@
 // Ranges: relative and absolute times, moved and described.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { describeRange, seconds, shift, span } from "../../src/time";
+import { describeRange, seconds, shift, span, tick } from "../../src/time";
 
 const now = 1_700_000_000;
 
@@ -23,6 +23,14 @@ test("a moved time stays relative where it can", () => {
   assert.equal(shift("now-1h", 3600, now), "now");
   assert.equal(shift("now-1h", 7200, now), String(now + 3600));
   assert.equal(shift("1700000000", 60, now), "1700000060");
+});
+
+test("marks on an axis", () => {
+  const noon = new Date(2023, 10, 14, 12, 30).getTime() / 1000;
+  assert.equal(tick(noon, 600), "12:30");
+  assert.equal(tick(noon, 86400), "11-14");
+  assert.equal(tick(noon, 30 * 86400), "2023-11");
+  assert.equal(tick(noon, 366 * 86400), "2023-11");
 });
 
 test("ranges in words", () => {
