@@ -44,7 +44,9 @@ function App() {
     document.title = s.service ? `${s.service} ${s.type} · profefe` : "profefe";
   }, [s.service, s.type]);
   const empty = catalog.services.error?.isNothing === true || catalog.services.value?.length === 0;
-  const View = { explore: Explore, compare: Compare, profiles: Profiles, function: FunctionView }[s.view];
+  // Traces are listed; Explore says so where something else of them is asked for
+  const view = s.type === "trace" && s.view !== "profiles" ? "explore" : s.view;
+  const View = { explore: Explore, compare: Compare, profiles: Profiles, function: FunctionView }[view];
   const body = () => {
     if (dropped) return <DroppedView s={s} file={dropped} />;
     if (empty) return <Welcome onRefresh={onRefresh} />;

@@ -67,6 +67,7 @@ export function Picture({ s, source, format, label, nothing }: PictureProps) {
   const showTable = s.layout !== "flame";
   const what =
     s.by === "files" ? "File" : s.by === "lines" ? "Line" : s.by === "addresses" ? "Address" : "Function";
+  const filtered = (Object.keys(unfiltered) as (keyof typeof unfiltered)[]).some((key) => s[key]);
   const body = () => {
     if (source.error?.isNothing) return <Empty title="No profiles here.">{nothing}</Empty>;
     if (source.error) return <ErrorNotice error={source.error} again={source.again} />;
@@ -74,10 +75,16 @@ export function Picture({ s, source, format, label, nothing }: PictureProps) {
     if (!tree.total[0] && tree.n <= 1)
       return (
         <Empty title="Nothing is left to show.">
-          <p>The filters leave no sample, or every sample is zero.</p>
-          <button type="button" onClick={() => update({ ...unfiltered, ...fresh })}>
-            Remove the filters
-          </button>
+          <p>
+            {filtered
+              ? "The filters leave no sample, or every sample is zero."
+              : `Every sample of ${source.sample.type} is zero. Another sample type may have values.`}
+          </p>
+          {filtered && (
+            <button type="button" onClick={() => update({ ...unfiltered, ...fresh })}>
+              Remove the filters
+            </button>
+          )}
         </Empty>
       );
     return (

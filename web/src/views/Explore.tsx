@@ -44,7 +44,7 @@ export function Explore({ s, c, round, onRefresh }: ViewProps) {
       {s.id ? (
         <ProfileBar s={s}>{c.cumulative && source.seconds > 0 && <BasisChoice s={s} timed />}</ProfileBar>
       ) : (
-        <SeriesPanel s={s} c={c} round={round} />
+        s.type !== "trace" && <SeriesPanel s={s} c={c} round={round} />
       )}
       {s.type === "trace" ? (
         <TraceNote s={s} />

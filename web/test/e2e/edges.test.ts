@@ -187,6 +187,22 @@ test("a service that is not there, and a profile that is not any more, are said"
   clean(problems);
 });
 
+test("a trace has nothing to compare or to follow, and zeros have no filter to remove", async () => {
+  const trace = Buffer.from("go 1.19 trace\0\0\0 and what follows");
+  await server.push("traced", "trace", "", trace);
+  await server.pushMade("traced", "", 60, { samples: [{ stack: ["main.main"], values: [0] }] });
+  const { page, problems } = await open(browser, "about:blank");
+  for (const view of ["explore", "compare", "function"]) {
+    await page.goto(`${server.origin}/?service=traced&type=trace&view=${view}&fn=x`);
+    await page.getByRole("button", { name: "List them" }).waitFor();
+    assert.equal(await page.locator(".skeleton").count(), 0, view);
+  }
+  await page.goto(`${server.origin}/?service=traced&type=cpu`);
+  await page.getByText("Every sample of cpu is zero.").waitFor();
+  assert.equal(await page.getByRole("button", { name: "Remove the filters" }).count(), 0);
+  clean(problems);
+});
+
 test("a filter that leaves nothing offers its removal", async () => {
   const { page, problems } = await open(browser, `${server.origin}/?service=hostile&type=cpu&focus=nowhere`);
   await page.getByText("Nothing is left to show.").waitFor();
