@@ -1,5 +1,5 @@
 // The label filters as chips, and a field that completes keys, operators and values.
-import { useId, useState } from "preact/hooks";
+import { useId, useRef, useState } from "preact/hooks";
 import { formatLabels, type LabelFilter, operators, parseLabels, parseTyped } from "../labels";
 import type { LabelInfo } from "../types";
 
@@ -18,8 +18,9 @@ interface Suggestion {
 
 export function LabelBar({ text, known, name, onChange }: LabelBarProps) {
   const filters = parseLabels(text);
+  const box = useRef<HTMLDivElement>(null);
   return (
-    <div class="labels">
+    <div class="labels" ref={box}>
       {filters.map((f, i) => (
         <span class="chip" key={`${f.key}${f.op}${f.value}`}>
           <bdi>
@@ -30,7 +31,10 @@ export function LabelBar({ text, known, name, onChange }: LabelBarProps) {
           <button
             type="button"
             aria-label={`Remove the filter ${f.key}${f.op}${f.value}`}
-            onClick={() => onChange(formatLabels(filters.filter((_, k) => k !== i)))}
+            onClick={(e) => {
+              onChange(formatLabels(filters.filter((_, k) => k !== i)));
+              if (e.detail === 0) box.current?.querySelector("input")?.focus(); // by key: the button is gone
+            }}
           >
             ×
           </button>

@@ -203,19 +203,26 @@ function Filters({ s }: { s: State }) {
   ];
   const on = all.filter(([key]) => s[key]);
   if (!on.length) return null;
+  const remove = (change: Partial<State>, e: MouseEvent) => {
+    update({ ...change, ...fresh });
+    if (e.detail !== 0) return;
+    // by key: the button is gone, and where filters are set is the nearest place
+    const picture = (e.currentTarget as HTMLElement).closest(".picture");
+    picture?.querySelector<HTMLElement>(".toolbar .popover > button")?.focus();
+  };
   return (
     <div class="filters">
       {on.map(([key, text]) => (
         <span class="chip" key={key}>
           <b>{text}</b>
           <bdi>{s[key].slice(0, 120)}</bdi>
-          <button type="button" aria-label={`Remove ${text}`} onClick={() => update({ [key]: "", ...fresh })}>
+          <button type="button" aria-label={`Remove ${text}`} onClick={(e) => remove({ [key]: "" }, e)}>
             ×
           </button>
         </span>
       ))}
       {on.length > 1 && (
-        <button type="button" class="plain" onClick={() => update({ ...unfiltered, ...fresh })}>
+        <button type="button" class="plain" onClick={(e) => remove(unfiltered, e)}>
           Remove all
         </button>
       )}

@@ -216,6 +216,23 @@ test("what can't be done with a file isn't offered: to search for it, to follow 
   clean(problems);
 });
 
+test("the keyboard keeps its place when a filter is removed", async () => {
+  const { page, problems } = await open(
+    browser,
+    `${server.origin}/?service=shop&type=cpu&labels=host%3Dweb-1&focus=main`,
+  );
+  await painted(page);
+  await page.getByRole("button", { name: "Remove focus" }).press("Enter");
+  await untilParameter(page, "focus", null);
+  const active = () =>
+    page.evaluate(() => document.activeElement!.textContent || document.activeElement!.ariaLabel);
+  assert.equal(await active(), "View ▾");
+  await page.getByRole("button", { name: "Remove the filter host=web-1" }).press("Enter");
+  await untilParameter(page, "labels", null);
+  assert.equal(await active(), "Label filter");
+  clean(problems);
+});
+
 test("keys alone lead through the graph", async () => {
   const { page, problems } = await open(browser, `${server.origin}/?service=shop&type=cpu`);
   await painted(page);
