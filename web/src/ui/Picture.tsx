@@ -96,7 +96,7 @@ export function Picture({ s, source, format, label, nothing }: PictureProps) {
             baseTotal={source.baseTotal}
             format={format}
             what={what}
-            sort={s.sort}
+            sort={source.baseTotal === null && /^-?(base|change)$/.test(s.sort) ? "flat" : s.sort}
             query={s.search}
             missing={source.missing}
             selected={s.mode === "sandwich" ? s.fn : ""}

@@ -70,6 +70,17 @@ test("two versions: what grew, what is new, what is gone; swapped", async () => 
   clean(problems);
 });
 
+test("a comparison's order means nothing in Explore", async () => {
+  const { page, problems } = await open(browser, `${server.origin}/?service=shop&type=cpu&sort=base`);
+  await painted(page);
+  assert.match(await page.locator(".table tbody tr").first().innerText(), /shop\.cart|cart/);
+  assert.equal(
+    await page.getByRole("columnheader", { name: "Self" }).getAttribute("aria-sort"),
+    "descending",
+  );
+  clean(problems);
+});
+
 test("dragging over one side leaves the other alone once they needn't be of one length", async () => {
   const { page, problems } = await open(
     browser,
