@@ -1,22 +1,19 @@
-/* pgo.h: a CPU profile for Go's -pgo, small enough to be committed beside the program.
+/* pgo.h: a CPU profile for Go's -pgo: what the compiler reads, and nothing else.
  *
- * The compiler reads call edges: (caller, callee, line of the call less the caller's first line) and the weight of
- * each. So that is what is in it, each edge as one sample of two frames:
- *
- *     full:   main.main:12 > work:40 > parse:7   30       pgo:   main.main:12 > work    30
- *             main.main:12 > work:40 > read:9    12 - 30         work:40      > parse   30 ...
- *
- * Every edge is there with the weight that it has in the full profile, so the sum and the order of the edges,
- * by which the compiler decides what is hot, are those of the full one. Files, addresses, labels, binaries and the
- * second sample type are not. It is of no use to look at: flat values mean nothing in it.
- * Source: cmd/internal/pgo and cmd/compile/internal/pgo of Go 1.21 to 1.24.
+ * It reads call edges: (caller, callee, line of the call less the caller's first line) and the weight of each. The first
+ * release that knew -pgo counts all edges of a stack; those since count only the calls that the innermost two locations
+ * stand for, with what is inlined there, and take hot to be what makes up most of their sum. Both get the very weights
+ * here that the full profile has for them, since stacks stay whole. Gone are files, binaries, addresses, labels and the
+ * second sample type, and with them what kept locations and stacks apart that are the same to a compiler: a third to
+ * a half of the bytes.
+ * Source: cmd/internal/pgo and internal/profile/graph.go of Go 1.24.
  */
 #ifndef PF_VIEW_PGO_H
 #define PF_VIEW_PGO_H
 
 #include "view/view.h"
 
-/* In `a`. PF_INVALID: no sample type samples/count or cpu/nanoseconds. */
+/* In `a`; shares texts with `in`. PF_INVALID: no sample type samples/count or cpu/nanoseconds. PF_QUERY_LIMIT. */
 pf_code pf_pgo_make(const pf_profile *in, const pf_stop *stop, pf_arena *a, pf_profile *out,
                     pf_error *err);
 

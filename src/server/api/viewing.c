@@ -18,7 +18,7 @@ enum {
     ROWS = 1000,
     ROWS_MAX = 1000000,
 };
-enum { GZIP_FAST = 1, GZIP_SMALL = 9 }; /* what is read once; what is kept in a repository */
+enum { GZIP_FAST = 1, GZIP_SMALL = 12 }; /* what is read once; what is kept in a repository */
 
 #define FORMATS "there are pprof, flamegraph, top, folded, svg, dot, pgo"
 static const char *const formats[PF_FORMATS] = {"pprof", "flamegraph", "top", "folded",
