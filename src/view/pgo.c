@@ -242,16 +242,23 @@ static pf_code take_locations(making *m, pf_error *err)
     m->number = pf_arena_array(m->arena, m->nclass, sizeof *m->number);
     out->location = pf_arena_array(m->arena, m->nclass, sizeof *out->location);
     out->line = pf_arena_array(m->arena, lines, sizeof *out->line);
-    if (!m->number || !out->location || !out->line)
+    uint32_t *frames = pf_arena_array(m->arena, out->nsample_location, sizeof *frames), n = 0;
+    if (!m->number || !out->location || !out->line || !frames)
         return pf_view_nomem(m->arena, err);
     memset(m->number, 0xff, m->nclass * sizeof *m->number); /* PF_NO_INDEX */
-    for (uint32_t i = 0; i < out->nsample; i++)
-        for (uint32_t k = 0; k < out->sample[i].loc_n; k++) {
-            uint32_t *at = &out->sample_location[out->sample[i].loc_off + k];
-            if (m->number[*at] == PF_NO_INDEX)
-                add_location(m, *at);
-            *at = m->number[*at];
+    for (uint32_t i = 0; i < out->nsample; i++) {
+        pf_sample *s = &out->sample[i];
+        uint32_t first = n;
+        for (uint32_t k = 0; k < s->loc_n; k++) {
+            uint32_t class = out->sample_location[s->loc_off + k];
+            if (m->number[class] == PF_NO_INDEX)
+                add_location(m, class);
+            frames[n++] = m->number[class];
         }
+        s->loc_off = first;
+    }
+    out->sample_location = frames;
+    out->nsample_location = n;
     return PF_OK;
 }
 

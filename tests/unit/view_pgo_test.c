@@ -1,4 +1,5 @@
 /* A profile for -pgo: its stacks, and nothing else. */
+#include "support/profile_eq.h"
 #include "support/view_fixture.h"
 
 #include <setjmp.h>
@@ -43,6 +44,7 @@ static void check_pgo(const pf_profile *in, pf_arena *a, const char *expected)
     assert_int_equal(pf_pgo_make(in, &no_stop, a, &p, &err), PF_OK);
     assert_int_equal(p.nsample_type, 1);
     assert_int_equal(p.nmapping + p.nlabel, 0);
+    pf_test_check_references(&p);
     put_stacks(&b, &p);
     assert_string_equal(b.data, expected);
     pf_buf_clear(&b);
@@ -73,6 +75,7 @@ static void what_comes_to_nothing_goes(void **state)
 {
     (void)state;
     assert_pgo("main;a 3\nmain;a -3\nmain;b 0\nmain;c -1\n", "main+2;c+2 -1, ");
+    assert_pgo("main;a;b 3\nmain;a;b -3\n 1\n", " 1, ");
 }
 
 /* Locations 0, 1 and 2 are a, main and b, leaf first; b is made another place of a's code. */
