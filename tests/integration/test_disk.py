@@ -156,3 +156,13 @@ def test_old_partitions_make_room_under_a_ceiling_of_size(start):
     pushers.stop()
     assert set(pushers.statuses) <= {200, 503}, pushers.refusals
     assert server.get("/api/0/services").status in (200, 404)
+
+
+def test_a_restart_under_a_ceiling_of_size_keeps_what_there_is(start):
+    """Before the first push nothing is being written: the newest partition is kept all the same."""
+    server = start("-local.max-size=1MiB")
+    one = server.push(encode(bulky(1, 2 << 20)))
+    server.restart()
+    wait_for(lambda: server.metrics()["profefe_local_free_bytes"], "upkeep has gone round once")
+    assert differences(bulky(1, 2 << 20), parse(server.fetch(one))) == []
+    assert server.metrics()["profefe_local_disk_bytes"] > 1 << 20

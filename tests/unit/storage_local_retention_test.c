@@ -307,6 +307,101 @@ static void test_max_size_drops_the_oldest(void **state)
     assert_true(fx_reads_back(store, last, "last"));
 }
 
+/* Nothing has been pushed since the start, so nothing is being written: what is kept is told by the days alone. */
+static void test_max_size_after_a_restart_keeps_todays(void **state)
+{
+    (void)state;
+    char ids[3][PF_ID_MAX + 1];
+    open_store(15 * DAY, 1);
+    for (int i = 0; i < 3; i++)
+        put("svc", "x", ids[i]);
+    for (int i = 0; i < 2; i++) {
+        pf_store_close(store);
+        open_store(15 * DAY, 1);
+        tick();
+        assert_int_equal(count("svc"), 3);
+    }
+    assert_true(fx_reads_back(store, ids[0], "x"));
+}
+
+static void test_max_size_after_a_restart_keeps_the_newest(void **state)
+{
+    (void)state;
+    char ids[2][PF_ID_MAX + 1];
+    open_store(15 * DAY, 0);
+    for (int i = 0; i < 2; i++) {
+        put("svc", "x", ids[i]);
+        pass(DAY);
+    }
+    pass(2 * DAY);
+    pf_store_close(store);
+    open_store(15 * DAY, 1);
+    tick();
+    assert_true(is_gone(ids[0]));
+    assert_true(fx_reads_back(store, ids[1], "x"));
+}
+
+/* A first push of the day that could not be stored leaves a partition with nothing in it. */
+static void test_an_empty_partition_is_not_the_newest(void **state)
+{
+    (void)state;
+    char id[PF_ID_MAX + 1], partitions[512];
+    pf_partition *p;
+    pf_error err;
+    open_store(15 * DAY, 0);
+    put("svc", "x", id);
+    pf_store_close(store);
+    snprintf(partitions, sizeof partitions, "%s/partitions", dir);
+    assert_int_equal(pf_partition_open(partitions, 20001, true, &p, &err), PF_OK);
+    pf_partition_unref(p);
+    atomic_fetch_add(&now.wall, DAY);
+    open_store(15 * DAY, 1);
+    tick();
+    assert_true(fx_reads_back(store, id, "x"));
+    assert_true(on_disk(20001));
+}
+
+/* A machine that forgot the time: what came last before is of a day to come, and what comes now is the oldest. */
+static void test_max_size_with_a_clock_gone_back(void **state)
+{
+    (void)state;
+    char old[PF_ID_MAX + 1], newest[PF_ID_MAX + 1], today[PF_ID_MAX + 1];
+    open_store(15 * DAY, 0);
+    put("svc", "x", old);
+    pass(DAY);
+    put("svc", "y", newest);
+    pf_store_close(store);
+    atomic_store(&now.wall, DAY);
+    open_store(15 * DAY, 1);
+    tick();
+    assert_true(is_gone(old));
+    assert_true(fx_reads_back(store, newest, "y"));
+    put("svc", "z", today);
+    pf_store_close(store);
+    open_store(15 * DAY, 1);
+    tick();
+    assert_true(fx_reads_back(store, newest, "y"));
+    assert_true(fx_reads_back(store, today, "z"));
+}
+
+/* By time alone neither today's nor what is of a day to come can be too old. */
+static void test_expiry_after_a_restart_with_a_clock_gone_back(void **state)
+{
+    (void)state;
+    char ids[2][PF_ID_MAX + 1];
+    open_store(3 * DAY, 0);
+    put("svc", "x", ids[0]);
+    pf_store_close(store);
+    atomic_fetch_sub(&now.wall, 100 * DAY);
+    open_store(3 * DAY, 0);
+    put("svc", "y", ids[1]);
+    pf_store_close(store);
+    open_store(3 * DAY, 0);
+    pass(2 * HOUR); /* trusted by now */
+    assert_true(fx_reads_back(store, ids[0], "x"));
+    assert_true(fx_reads_back(store, ids[1], "y"));
+}
+
 typedef struct expiring {
     char id[PF_ID_MAX + 1];
     size_t given;
@@ -408,6 +503,11 @@ int main(void)
         CASE(test_jumps_lose_nothing),
         CASE(test_another_ttl_finds_all),
         CASE(test_max_size_drops_the_oldest),
+        CASE(test_max_size_after_a_restart_keeps_todays),
+        CASE(test_max_size_after_a_restart_keeps_the_newest),
+        CASE(test_an_empty_partition_is_not_the_newest),
+        CASE(test_max_size_with_a_clock_gone_back),
+        CASE(test_expiry_after_a_restart_with_a_clock_gone_back),
         CASE(test_queries_under_way_finish),
         CASE(test_expiry_under_readers),
     };

@@ -129,10 +129,15 @@ static pf_partition *by_day(pf_partition **list, size_t n, int64_t day)
     return NULL;
 }
 
-pf_code pf_partitions_for(pf_partitions *s, int64_t wall, pf_partition **out, pf_error *err)
+int64_t pf_partitions_day(const pf_partitions *s, int64_t wall)
 {
     int64_t day = wall < 0 ? 0 : wall / NS_PER_DAY;
-    day -= day % s->days;
+    return day - day % s->days;
+}
+
+pf_code pf_partitions_for(pf_partitions *s, int64_t wall, pf_partition **out, pf_error *err)
+{
+    int64_t day = pf_partitions_day(s, wall);
     pf_partitions_reap(s);
     pthread_mutex_lock(&s->lock);
     pf_partition *p = by_day(s->list, s->n, day);

@@ -29,6 +29,9 @@ pf_code pf_partitions_open(pf_partitions *s, const char *dir, int64_t days, pf_c
                            pf_error *err);
 void pf_partitions_close(pf_partitions *s);
 
+/* The day that names the partition which takes what arrives at `wall` (ns), whether it is there or not. */
+int64_t pf_partitions_day(const pf_partitions *s, int64_t wall);
+
 /* The partition that takes what arrives at `wall` (ns), made if need be; a reference for the
  * caller. */
 pf_code pf_partitions_for(pf_partitions *s, int64_t wall, pf_partition **out, pf_error *err);

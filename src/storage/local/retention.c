@@ -50,12 +50,30 @@ void pf_retention_expire(pf_committer *c, int64_t now, int64_t ttl)
     pf_partitions_reap(c->set);
 }
 
-/* The one whose last profile arrived first, of those that may go. */
-static pf_partition *oldest(const pf_committer *c, pf_partition **list, size_t n)
+/* The one whose last profile arrived last; one without any can't stand in for it. */
+static pf_partition *newest(pf_partition **list, size_t n)
 {
     pf_partition *found = NULL;
+    int64_t last = INT64_MIN;
     for (size_t i = 0; i < n; i++) {
-        if (!list[i] || list[i] == c->writer.partition)
+        pf_extent e = pf_partition_extent(list[i]);
+        if (!pf_extent_rows(&e) || e.last_arrival < last)
+            continue;
+        found = list[i];
+        last = e.last_arrival;
+    }
+    return found;
+}
+
+/* The one whose last profile arrived first, of those that may go. */
+static pf_partition *oldest(const pf_committer *c, pf_partition **list, size_t n,
+                            const pf_partition *spared)
+{
+    int64_t today = pf_partitions_day(c->set, pf_clock_wall(c->clock));
+    pf_partition *found = NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (!list[i] || list[i] == spared || list[i] == c->writer.partition ||
+            list[i]->day == today)
             continue;
         if (!found || last_arrival(c, list[i]) < last_arrival(c, found))
             found = list[i];
@@ -69,10 +87,11 @@ void pf_retention_shrink(pf_committer *c, int64_t max_size)
     size_t n = 0;
     if (max_size <= 0 || pf_partitions_all(c->set, &list, &n, NULL))
         return;
+    const pf_partition *last = newest(list, n);
     int64_t sum = 0;
     for (size_t i = 0; i < n; i++)
         sum += pf_partition_bytes(list[i]);
-    for (pf_partition *p; sum > max_size && (p = oldest(c, list, n));) {
+    for (pf_partition *p; sum > max_size && (p = oldest(c, list, n, last));) {
         sum -= pf_partition_bytes(p);
         drop(c, p, PF_DROPPED_SIZE, "max-size");
         for (size_t i = 0; i < n; i++)

@@ -27,8 +27,9 @@ bool pf_trust_look(pf_trust *t, const pf_clock *clock, int64_t *jump);
 /* Drops the partitions whose newest profile arrived more than `ttl` ns before `now`. */
 void pf_retention_expire(pf_committer *c, int64_t now, int64_t ttl);
 
-/* Drops the oldest partitions until `max_size` bytes are kept; never the one that is being written.
- */
+/* Drops the oldest partitions until `max_size` bytes are kept; never today's, whether something has been pushed
+ * since the start or not, and never the one that the last profile arrived in, which after a clock that was set
+ * back is another one. */
 void pf_retention_shrink(pf_committer *c, int64_t max_size);
 
 #endif
