@@ -4,6 +4,7 @@
 import json
 import re
 import shutil
+import sqlite3
 import subprocess
 
 import pytest
@@ -95,6 +96,14 @@ def test_a_backup_while_it_runs_restores_as_documented(server, shell, tmp_path):
         shutil.copy(backup / day, restored.data / "partitions" / day)
         restored.start()
         assert differences(small(), parse(restored.fetch(one))) == []
+        database = sqlite3.connect(restored.data / "partitions" / day)
+        try:  # somebody who reads for long, as a check or the next backup does
+            database.execute("BEGIN")
+            assert database.execute("SELECT count(*) FROM profile").fetchone() == (1,)
+            pushed = [restored.push(encode(small())) for _ in range(2)]
+        finally:
+            database.close()
+        assert [differences(small(), parse(restored.fetch(id))) for id in pushed] == [[], []]
         restored.stop()
         shutil.rmtree(backup)
 

@@ -95,7 +95,10 @@ static pf_code open_conn(pf_conns *c, pf_partition *p, pf_conn **out, pf_error *
     if (!conn)
         return pf_fail_nomem(err, "connection");
     pf_code code = pf_db_open(p->path, PF_DB_READ_ONLY, c->cache, &conn->db, err);
+    if (!code)
+        code = pf_db_set_wal(conn->db, err);
     if (code) {
+        sqlite3_close(conn->db);
         free(conn);
         return code;
     }

@@ -38,12 +38,18 @@ void pf_db_set_patience(sqlite3 *db, int ms)
     sqlite3_busy_handler(db, wait_while_busy, (void *)(intptr_t)ms);
 }
 
+/* Of the file, without its directory. */
+static const char *name_of(sqlite3 *db)
+{
+    const char *file = sqlite3_db_filename(db, "main");
+    const char *slash = file ? strrchr(file, '/') : NULL;
+    return slash ? slash + 1 : file ? file : "";
+}
+
 pf_code pf_db_fail(sqlite3 *db, pf_error *err)
 {
     int rc = sqlite3_extended_errcode(db);
-    const char *file = sqlite3_db_filename(db, "main");
-    const char *slash = file ? strrchr(file, '/') : NULL;
-    file = slash ? slash + 1 : file ? file : "";
+    const char *file = name_of(db);
     switch (rc & 0xff) {
     case SQLITE_FULL:
         return pf_fail(err, PF_UNAVAILABLE, "the disk is full");
@@ -87,6 +93,33 @@ pf_code pf_db_number(sqlite3 *db, const char *sql, int64_t *out, pf_error *err)
     else if (rc == SQLITE_DONE)
         *out = 0;
     else
+        code = pf_db_fail(db, err);
+    sqlite3_finalize(st);
+    return code;
+}
+
+pf_code pf_db_set_wal(sqlite3 *db, pf_error *err)
+{
+    sqlite3_stmt *st = NULL;
+    pf_error why;
+    pf_code code = PF_OK;
+    int rc = sqlite3_prepare_v2(db, "PRAGMA journal_mode=WAL", -1, &st, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_step(st);
+    const char *mode = rc == SQLITE_ROW ? (const char *)sqlite3_column_text(st, 0) : NULL;
+    if (rc == SQLITE_ROW && !mode)
+        code = pf_fail_nomem(err, "database");
+    else if (rc == SQLITE_ROW && strcmp(mode, "wal") != 0)
+        code =
+            pf_fail(err, PF_INTERNAL,
+                    "partition %s can't be opened in WAL mode: it stays in mode \"%s\", as where a "
+                    "file system has no shared memory",
+                    name_of(db), mode);
+    else if (rc == SQLITE_BUSY || (rc & 0xff) == SQLITE_FULL || (rc & 0xff) == SQLITE_READONLY)
+        code =
+            pf_fail(err, pf_db_fail(db, &why), "partition %s can't be opened in WAL mode: %s",
+                    name_of(db), rc == SQLITE_BUSY ? "another program may have it open" : why.msg);
+    else if (rc != SQLITE_ROW)
         code = pf_db_fail(db, err);
     sqlite3_finalize(st);
     return code;

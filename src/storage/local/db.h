@@ -23,6 +23,11 @@ void pf_db_setup(void);
  * PF_DB_PATIENCE. */
 pf_code pf_db_open(const char *path, int flags, size_t cache, sqlite3 **out, pf_error *err);
 
+/* Switches the file to write-ahead logging if it is not (a copy made with VACUUM INTO is not), and sees that it is:
+ * else a reader would keep the committer waiting. Every connection to a partition that a server has asks for it, but
+ * first it must be known that the file is a partition. PF_UNAVAILABLE or PF_INTERNAL, naming file and reason. */
+pf_code pf_db_set_wal(sqlite3 *db, pf_error *err);
+
 /* How long operations on a busy file wait for it, ms. */
 enum { PF_DB_PATIENCE = 5000 };
 void pf_db_set_patience(sqlite3 *db, int ms);

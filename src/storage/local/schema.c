@@ -33,12 +33,7 @@ static const char tables[] =
 
 static pf_code create(sqlite3 *db, pf_error *err)
 {
-    pf_code code = pf_db_exec(db, "PRAGMA page_size=4096; PRAGMA auto_vacuum=NONE", err);
-    int64_t mode = 0;
-    if (!code)
-        code = pf_db_number(db, "PRAGMA journal_mode=WAL", &mode, err);
-    if (!code)
-        code = pf_db_exec(db, "BEGIN IMMEDIATE", err);
+    pf_code code = pf_db_exec(db, "BEGIN IMMEDIATE", err);
     if (code)
         return code;
     code = pf_db_exec(db, tables, err);
@@ -80,5 +75,9 @@ pf_code pf_schema_ensure(sqlite3 *db, const char *path, pf_error *err)
 {
     bool fresh = false;
     pf_code code = check(db, path, &fresh, err);
+    if (!code && fresh) /* fixed by the switch */
+        code = pf_db_exec(db, "PRAGMA page_size=4096; PRAGMA auto_vacuum=NONE", err);
+    if (!code)
+        code = pf_db_set_wal(db, err);
     return !code && fresh ? create(db, err) : code;
 }

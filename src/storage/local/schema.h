@@ -12,9 +12,8 @@ enum {
 };
 
 /* Makes the tables where there are none, in one transaction, so that a file is either whole or
- * still to be made; switches the file to write-ahead logging. Then, and for a file that has them,
- * checks application id and version: PF_INVALID when it is another program's or of a newer version.
- */
+ * still to be made. First, and for a file that has them, checks application id and version: PF_INVALID when it is
+ * another program's or of a newer version, which is left as it is. Switches the file to write-ahead logging. */
 pf_code pf_schema_ensure(sqlite3 *db, const char *path, pf_error *err);
 
 #endif

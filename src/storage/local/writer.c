@@ -105,6 +105,7 @@ static pf_code connect(pf_writer *w, pf_error *err)
         w->db = NULL;
         return code;
     }
+    code = pf_db_set_wal(w->db, err);
     sqlite3_wal_hook(w->db, after_commit, w);
     for (int i = 0; !code && i < STATEMENTS; i++)
         code = pf_db_prepare(w->db, sql[i], &w->stmt[i], err);
