@@ -345,6 +345,7 @@ static void fill(const raw *r, pf_config *c)
     c->local.min_free = r->min_free;
     c->local.max_series = r->max_series;
     c->local.cache_size = (size_t)r->cache_size;
+    c->local.readers = (size_t)r->workers;
     c->local.symbols_memory = (size_t)r->symbols_memory;
 }
 

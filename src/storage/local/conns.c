@@ -6,6 +6,7 @@
 #include <time.h>
 
 enum { WAIT_NS = 50000000 }; /* between looks at whether the operation still wants one */
+enum { MAX_LEAST = 16, FILES_EACH = 2 };
 
 #define TIME_COLUMNS "SELECT created_at, xid, series, number FROM profile INDEXED BY "
 
@@ -44,15 +45,57 @@ static const char *const sql[PF_STMT_COUNT] = {
     [PF_STMT_TYPES] = "SELECT types FROM sample_types WHERE number = ?1",
 };
 
-void pf_conns_init(pf_conns *c, size_t max, size_t cache)
+void pf_conns_init(pf_conns *c, size_t memory, size_t readers, size_t files, pf_metric *opened)
 {
-    *c = (pf_conns){.max = max, .cache = cache};
+    *c = (pf_conns){.memory = memory, .readers = readers, .files = files, .opened = opened};
     pthread_condattr_t attr;
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_mutex_init(&c->lock, NULL);
     pthread_cond_init(&c->given, &attr);
     pthread_condattr_destroy(&attr);
+    pf_conns_fit(c, 0);
+}
+
+static size_t least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static void set_cache(pf_conn *conn, size_t cache)
+{
+    if (conn->cache != cache)
+        pf_db_set_cache(conn->db, cache);
+    conn->cache = cache;
+}
+
+/* What is open shares the memory, in steps, so that not every new one changes all. */
+static void share_out(pf_conns *c)
+{
+    size_t among = MAX_LEAST;
+    while (among < c->open)
+        among *= 2;
+    if (among > c->max && c->max >= c->open)
+        among = c->max;
+    size_t share = c->memory / among;
+    size_t cache =
+        share < PF_CONN_FIXED + PF_CONN_PAGES_MIN ? PF_CONN_PAGES_MIN : share - PF_CONN_FIXED;
+    if (cache == c->cache)
+        return;
+    c->cache = cache;
+    for (pf_conn *conn = c->idle; conn; conn = conn->next)
+        set_cache(conn, cache);
+}
+
+void pf_conns_fit(pf_conns *c, size_t partitions)
+{
+    size_t max = c->memory / (PF_CONN_FIXED + PF_CONN_PAGES_MIN);
+    max = least(least(max, c->files / FILES_EACH), partitions * c->readers);
+    pthread_mutex_lock(&c->lock);
+    c->max = max < MAX_LEAST ? MAX_LEAST : max;
+    share_out(c);
+    pthread_cond_broadcast(&c->given);
+    pthread_mutex_unlock(&c->lock);
 }
 
 static void close_conn(pf_conn *conn)
@@ -89,12 +132,12 @@ static pf_conn *unlink_idle(pf_conns *c, const pf_partition *p)
     return conn;
 }
 
-static pf_code open_conn(pf_conns *c, pf_partition *p, pf_conn **out, pf_error *err)
+static pf_code open_conn(pf_conns *c, pf_partition *p, size_t cache, pf_conn **out, pf_error *err)
 {
     pf_conn *conn = calloc(1, sizeof *conn);
     if (!conn)
         return pf_fail_nomem(err, "connection");
-    pf_code code = pf_db_open(p->path, PF_DB_READ_ONLY, c->cache, &conn->db, err);
+    pf_code code = pf_db_open(p->path, PF_DB_READ_ONLY, cache, &conn->db, err);
     if (!code)
         code = pf_db_set_wal(conn->db, err);
     if (code) {
@@ -102,8 +145,10 @@ static pf_code open_conn(pf_conns *c, pf_partition *p, pf_conn **out, pf_error *
         free(conn);
         return code;
     }
+    pf_metric_add(c->opened, 1);
     pf_partition_ref(p);
     conn->partition = p;
+    conn->cache = cache;
     *out = conn;
     return PF_OK;
 }
@@ -124,12 +169,14 @@ pf_code pf_conns_take(pf_conns *c, pf_partition *p, const pf_op *op, pf_conn **o
     while (!code && !(conn = unlink_idle(c, p))) {
         if (c->open < c->max) {
             c->open++;
+            share_out(c);
             break;
         }
         if ((old = unlink_idle(c, NULL)))
             break;
         code = wait_for_one(c, op, err);
     }
+    size_t cache = c->cache;
     pthread_mutex_unlock(&c->lock);
     if (old)
         close_conn(old);
@@ -137,7 +184,7 @@ pf_code pf_conns_take(pf_conns *c, pf_partition *p, const pf_op *op, pf_conn **o
         *out = conn;
         return code;
     }
-    code = open_conn(c, p, out, err);
+    code = open_conn(c, p, cache, out, err);
     if (code) {
         pthread_mutex_lock(&c->lock);
         c->open--;
@@ -161,6 +208,7 @@ void pf_conns_give(pf_conns *c, pf_conn *conn)
     }
     pthread_mutex_lock(&c->lock);
     conn->idle_since = pf_clock_mono();
+    set_cache(conn, c->cache);
     conn->next = c->idle;
     c->idle = conn;
     pthread_cond_signal(&c->given);
@@ -182,6 +230,7 @@ void pf_conns_close_idle(pf_conns *c, const pf_partition *p, int64_t before)
         gone = conn;
         c->open--;
     }
+    share_out(c);
     pthread_cond_broadcast(&c->given);
     pthread_mutex_unlock(&c->lock);
     while (gone) {

@@ -1,13 +1,25 @@
 /* conns.h: the connections that readers use, for all partitions together.
  *
- * There are at most `max` of them. An operation takes one for a partition, uses it for some
- * milliseconds and gives it back; idle ones are kept for the next, the one idle longest makes room
- * for a new one. A thread holds at most one at a time, so that waiting for one always ends.
+ * An operation takes one for a partition, uses it for some milliseconds and gives it back; idle ones are kept for
+ * the next, since opening one costs as much as many a query. At the ceiling the one idle longest makes room for a new
+ * one. A thread holds at most one at a time, so that waiting for one always ends.
+ *
+ * A query walks the partitions, and all readers may meet in each of them, so there is room for
+ *
+ *     partitions * readers, 16 at least, but no more than
+ *         memory / (PF_CONN_FIXED + PF_CONN_PAGES_MIN)    of 16 MiB: 163
+ *         files / 2                                       the database and its log
+ *
+ * What is open shares the memory: each has memory / n, less what it takes in any case (PF_CONN_FIXED), as page cache, n
+ * being 16, 32, 64 ... or the ceiling. Of 16 MiB, 16 for one reader in 16 partitions have 956 KiB of pages each; 68 for 4 readers
+ * in 17 have 172. So all together hold no more than `memory`, unless that does not do for 16. One that is in use gets its
+ * new share when it is given back. Besides, SQLite has one file open a partition, whatever the connections: the log's index.
  * Thread-safe.
  */
 #ifndef PF_STORAGE_LOCAL_CONNS_H
 #define PF_STORAGE_LOCAL_CONNS_H
 
+#include "base/metrics.h"
 #include "storage/local/partition.h"
 #include "storage/storage.h"
 
@@ -33,12 +45,18 @@ typedef enum pf_stmt {
     PF_STMT_COUNT
 } pf_stmt;
 
+enum {
+    PF_CONN_FIXED = 68 << 10,     /* bytes: schema, prepared statements, SQLite's own structs */
+    PF_CONN_PAGES_MIN = 32 << 10, /* bytes of page cache below which it is none */
+};
+
 typedef struct pf_conn pf_conn;
 struct pf_conn {
     sqlite3 *db;
     sqlite3_stmt *stmt[PF_STMT_COUNT]; /* prepared when first used */
     pf_partition *partition;           /* a counted reference */
     pf_conn *next;
+    size_t cache;       /* bytes of its page cache */
     int64_t idle_since; /* pf_clock_mono() */
 };
 
@@ -46,11 +64,20 @@ typedef struct pf_conns {
     pthread_mutex_t lock; /* guards all below */
     pthread_cond_t given;
     pf_conn *idle; /* the one given back last comes first */
-    size_t open, max, cache;
+    size_t open, max;
+    size_t cache; /* bytes of page cache that an idle one has, and a new one gets */
+
+    /* Fixed. */
+    size_t memory, readers, files;
+    pf_metric *opened; /* counts those opened */
 } pf_conns;
 
-/* `cache`: bytes of page cache a connection. */
-void pf_conns_init(pf_conns *c, size_t max, size_t cache);
+/* `memory`: bytes for all; `readers`: threads that take connections; `files`: that may be open. Room for 16 to begin
+ * with. */
+void pf_conns_init(pf_conns *c, size_t memory, size_t readers, size_t files, pf_metric *opened);
+
+/* Makes room for so many partitions. */
+void pf_conns_fit(pf_conns *c, size_t partitions);
 void pf_conns_free(pf_conns *c); /* all must have been given back */
 
 /* Waits for one where all are in use; `op` ends the waiting. */

@@ -14,6 +14,8 @@ static void setup(void)
     /* Statistics of SQLite's allocator cost a global lock at every allocation. Refused, and
      * harmless, when SQLite runs already. */
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    /* No 20 pages for each connection from the start, however small its cache. */
+    sqlite3_config(SQLITE_CONFIG_PAGECACHE, NULL, 0, 0);
     sqlite3_initialize();
     pf_walbuffer_register();
 }
@@ -130,6 +132,13 @@ pf_str pf_db_blob(sqlite3_stmt *st, int column)
     const char *p = sqlite3_column_blob(st, column); /* before _bytes: the documented order */
     int n = sqlite3_column_bytes(st, column);
     return (pf_str){p, p ? (size_t)n : 0};
+}
+
+void pf_db_set_cache(sqlite3 *db, size_t cache)
+{
+    char sql[64];
+    snprintf(sql, sizeof sql, "PRAGMA cache_size=-%zu", cache / 1024 ? cache / 1024 : 1);
+    sqlite3_exec(db, sql, NULL, NULL, NULL); /* the old one does as well */
 }
 
 pf_code pf_db_open(const char *path, int flags, size_t cache, sqlite3 **out, pf_error *err)

@@ -28,6 +28,9 @@ pf_code pf_db_open(const char *path, int flags, size_t cache, sqlite3 **out, pf_
  * first it must be known that the file is a partition. PF_UNAVAILABLE or PF_INTERNAL, naming file and reason. */
 pf_code pf_db_set_wal(sqlite3 *db, pf_error *err);
 
+/* Changes the page cache to `cache` bytes; what is in it above that is let go of at once. */
+void pf_db_set_cache(sqlite3 *db, size_t cache);
+
 /* How long operations on a busy file wait for it, ms. */
 enum { PF_DB_PATIENCE = 5000 };
 void pf_db_set_patience(sqlite3 *db, int ms);

@@ -14,8 +14,9 @@
 #include "base/log.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
 
-enum { CONNS_MAX = 16 };
+enum { FILES_PART = 3 }; /* of those that the process may open: for readers a third */
 
 pf_local_config pf_local_config_default(void)
 {
@@ -24,6 +25,7 @@ pf_local_config pf_local_config_default(void)
         .min_free = INT64_C(256) * 1024 * 1024,
         .max_series = 100000,
         .cache_size = (size_t)64 * 1024 * 1024,
+        .readers = 4,
         .symbols_memory = (size_t)64 * 1024 * 1024,
         .queue_max = 4096,
     };
@@ -90,20 +92,28 @@ static const pf_store_ops ops = {
     .close = close_store,
 };
 
+/* That the process may have. */
+static size_t open_files(void)
+{
+    struct rlimit limit = {.rlim_cur = 1024};
+    getrlimit(RLIMIT_NOFILE, &limit);
+    return (size_t)limit.rlim_cur;
+}
+
 static pf_code start(pf_local *l, pf_error *err)
 {
     size_t quarter = l->cfg.cache_size / 4;
     l->known = pf_numbers_new(l->cfg.symbols_memory);
     if (!l->known)
         return pf_fail_nomem(err, "store");
-    pf_conns_init(&l->conns, CONNS_MAX, quarter / CONNS_MAX);
+    pf_local_metrics_init(&l->metrics);
+    pf_conns_init(&l->conns, quarter, l->cfg.readers, open_files() / FILES_PART, l->metrics.opened);
     pf_code code = pf_partitions_open(&l->set, l->dir.partitions,
                                       pf_partitions_days(l->cfg.data_ttl), &l->conns, err);
     if (code) {
         pf_conns_free(&l->conns);
         return code;
     }
-    pf_local_metrics_init(&l->metrics);
     pf_space_init(&l->space, l->dir.path, l->cfg.min_free);
     l->committer = (pf_committer){.set = &l->set,
                                   .metrics = &l->metrics,

@@ -31,6 +31,12 @@ static void init_counters(pf_local_metrics *m)
                           "Times that the wall clock jumped, which postpones retention.",
                           PF_COUNTER, NULL, 0),
         "");
+    m->opened = pf_metric_series(
+        pf_metrics_family(
+            "profefe_local_connections_opened_total",
+            "Connections to partitions opened for readers, who keep them for the next.", PF_COUNTER,
+            NULL, 0),
+        "");
     m->damaged = pf_metric_series(
         pf_metrics_family("profefe_local_damaged_reads_total",
                           "Profiles whose checksum did not match when they were read.", PF_COUNTER,

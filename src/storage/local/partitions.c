@@ -103,6 +103,7 @@ pf_code pf_partitions_open(pf_partitions *s, const char *path, int64_t days, pf_
         code = open_all(s, dir, err);
     if (dir)
         closedir(dir);
+    pf_conns_fit(conns, s->n);
     if (code)
         pf_partitions_close(s);
     return code;
@@ -160,6 +161,7 @@ pf_code pf_partitions_for(pf_partitions *s, int64_t wall, pf_partition **out, pf
             pf_partition_unref(p);
             return pf_fail_nomem(err, "partitions");
         }
+        pf_conns_fit(s->conns, s->n);
         PF_LOG_INFO("made a partition", PF_S("partition", p->name));
     }
     *out = p;
@@ -200,6 +202,7 @@ void pf_partitions_drop(pf_partitions *s, pf_partition *p)
     }
     pthread_mutex_unlock(&s->lock);
     pf_partitions_reap(s);
+    pf_conns_fit(s->conns, s->n);
 }
 
 /* Nobody can get at a dying partition any more, so a last reference stays the last one. */
