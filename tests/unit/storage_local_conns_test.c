@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -190,6 +191,42 @@ static void test_readers_open_40_partitions_once(void **state)
     check_readers(40);
 }
 
+/* A partition that a reader keeps from going must not take the connections of the others along, batch by batch. */
+static void test_a_dying_partition_costs_the_others_nothing(void **state)
+{
+    (void)state;
+    enum { PARTITIONS = 12 };
+    pf_partition **list;
+    pf_conn *held;
+    size_t n;
+    pf_error err;
+    open_store(PARTITIONS, READERS);
+    assert_int_equal(pf_partitions_all(&local->set, &list, &n, &err), PF_OK);
+    char *path = strdup(list[0]->path);
+    assert_non_null(path);
+    assert_int_equal(services(), 2);
+    assert_int_equal(pf_conns_take(&local->conns, list[0], NULL, &held, &err), PF_OK);
+    pf_partitions_release(list, n);
+    pf_committer_tick(&local->committer);
+    atomic_fetch_add(&wall, 4 * DAY + PF_NS_PER_SEC); /* so that the first one is over its time */
+    atomic_fetch_add(&boot, 4 * DAY + PF_NS_PER_SEC);
+    pf_committer_tick(&local->committer);
+    assert_int_equal(pf_partitions_count(&local->set), PARTITIONS - 1);
+    put("even"); /* makes today's */
+    assert_int_equal(services(), 2);
+    size_t before = opened();
+    for (int i = 0; i < 3; i++) {
+        put("odd");
+        assert_int_equal(services(), 2);
+    }
+    assert_int_equal(opened() - before, 0);
+    assert_int_equal(access(path, F_OK), 0);
+    pf_conns_give(&local->conns, held);
+    put("odd");
+    assert_int_not_equal(access(path, F_OK), 0);
+    free(path);
+}
+
 /* What the idle ones may take, by what SQLite says of each. */
 static size_t held(void)
 {
@@ -278,6 +315,7 @@ int main(void)
         CASE(test_one_reader_opens_40_partitions_once),
         CASE(test_readers_open_17_partitions_once),
         CASE(test_readers_open_40_partitions_once),
+        CASE(test_a_dying_partition_costs_the_others_nothing),
         CASE(test_all_together_keep_to_their_memory),
         CASE(test_what_a_connection_takes_is_counted),
         CASE(test_memory_and_open_files_are_ceilings),

@@ -221,12 +221,8 @@ static pf_partition *unused(pf_partitions *s)
 
 void pf_partitions_reap(pf_partitions *s)
 {
-    pthread_mutex_lock(&s->lock);
-    size_t n = s->ndying;
-    pthread_mutex_unlock(&s->lock);
-    if (n == 0)
-        return;
-    pf_conns_close_idle(s->conns, NULL, INT64_MAX);
+    for (size_t i = 0; i < s->ndying; i++) /* which the caller alone changes */
+        pf_conns_close_idle(s->conns, s->dying[i], INT64_MAX);
     for (pf_partition *p; (p = unused(s));) {
         pf_partition_unlink(p);
         pf_partition_unref(p);

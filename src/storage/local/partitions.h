@@ -43,7 +43,8 @@ void pf_partitions_release(pf_partition **list, size_t n);
 /* Takes it out of the set; its files go once the last reader has finished. */
 void pf_partitions_drop(pf_partitions *s, pf_partition *p);
 
-/* Unlinks those dropped ones that nobody uses any more. */
+/* Unlinks those dropped ones that nobody uses any more; the others keep only connections that are in use. The committer's
+ * alone. */
 void pf_partitions_reap(pf_partitions *s);
 
 size_t pf_partitions_count(pf_partitions *s);
