@@ -5,9 +5,12 @@
 #include "cmd/config.h"
 #include "storage/local/check.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
 
 static const pf_api_build build_info = {
     .version = PF_VERSION,
@@ -27,6 +30,18 @@ static sigset_t block_signals(void)
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file-size limit is a failing write, not the end */
     return set;
+}
+
+/* Shells and systemd start programs with 1,024, for the sake of select(), which nothing here uses: as many as
+ * -http.max-connections has by default, and readers have open files besides. */
+static void raise_open_files(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0 || files.rlim_cur >= files.rlim_max)
+        return;
+    files.rlim_cur = files.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &files) != 0)
+        PF_LOG_WARN("can't raise the limit of open files", PF_S("error", strerror(errno)));
 }
 
 static void log_started(const pf_http *http, const pf_config *c)
@@ -54,6 +69,7 @@ static void serve(pf_http *http, pf_api *api, const pf_config *c, const sigset_t
 static pf_code run(const pf_config *c, pf_error *err)
 {
     sigset_t signals = block_signals();
+    raise_open_files();
     pf_budget inflight;
     pf_budget_init(&inflight, (size_t)c->memory_max_inflight);
 

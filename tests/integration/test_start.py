@@ -3,6 +3,8 @@
 
 import json
 import os
+import re
+import resource
 import signal
 import socket
 import sqlite3
@@ -259,6 +261,17 @@ def partitions(server):
 def test_a_missing_directory_is_created_with_its_parents(start):
     server = start(data="a/b/c")
     assert server.push(BODY) and server.data.is_dir()
+
+
+def test_the_soft_limit_of_open_files_is_raised(start):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard // 2, hard))
+    try:
+        server = start()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    limits = open(f"/proc/{server.process.pid}/limits").read()
+    assert re.search(r"^Max open files +(\d+) +(\d+)", limits, re.M).groups() == (str(hard), str(hard))
 
 
 def test_a_locked_directory_is_refused(server):
