@@ -161,6 +161,16 @@ static pf_code wait_for_one(pf_conns *c, const pf_op *op, pf_error *err)
     return pf_op_check(op, err);
 }
 
+/* There is one less. */
+static void leave(pf_conns *c)
+{
+    pthread_mutex_lock(&c->lock);
+    c->open--;
+    share_out(c);
+    pthread_cond_signal(&c->given);
+    pthread_mutex_unlock(&c->lock);
+}
+
 pf_code pf_conns_take(pf_conns *c, pf_partition *p, const pf_op *op, pf_conn **out, pf_error *err)
 {
     pf_code code = PF_OK;
@@ -185,12 +195,8 @@ pf_code pf_conns_take(pf_conns *c, pf_partition *p, const pf_op *op, pf_conn **o
         return code;
     }
     code = open_conn(c, p, cache, out, err);
-    if (code) {
-        pthread_mutex_lock(&c->lock);
-        c->open--;
-        pthread_cond_signal(&c->given);
-        pthread_mutex_unlock(&c->lock);
-    }
+    if (code)
+        leave(c);
     return code;
 }
 
@@ -205,6 +211,11 @@ void pf_conns_give(pf_conns *c, pf_conn *conn)
             sqlite3_step(end);
             sqlite3_reset(end);
         }
+    }
+    if (!sqlite3_get_autocommit(conn->db)) { /* out of memory: nobody else could begin on it */
+        close_conn(conn);
+        leave(c);
+        return;
     }
     pthread_mutex_lock(&c->lock);
     conn->idle_since = pf_clock_mono();

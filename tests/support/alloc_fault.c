@@ -1,0 +1,74 @@
+#include "support/alloc_fault.h"
+
+#include <sqlite3.h>
+#include <stddef.h>
+#include <stdlib.h>
+
+static _Thread_local long left = -1; /* that pass; below 0: all do */
+static _Thread_local bool failed;
+
+/* The linker's names for the functions that are wrapped and for those in their place. */
+void *__real_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n);
+void *__wrap_malloc(size_t n);
+void *__wrap_calloc(size_t n, size_t size);
+void *__wrap_realloc(void *p, size_t n);
+
+void alloc_fault_arm(long n)
+{
+    left = n;
+    failed = false;
+}
+
+bool alloc_fault_disarm(void)
+{
+    left = -1;
+    return failed;
+}
+
+static bool fails(void)
+{
+    if (left < 0 || left-- > 0)
+        return false;
+    failed = true;
+    return true;
+}
+
+void *__wrap_malloc(size_t n)
+{
+    return fails() ? NULL : __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+    return fails() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t n)
+{
+    return fails() ? NULL : __real_realloc(p, n);
+}
+
+static sqlite3_mem_methods below;
+
+static void *sqlite_malloc(int n)
+{
+    return fails() ? NULL : below.xMalloc(n);
+}
+
+static void *sqlite_realloc(void *p, int n)
+{
+    return fails() ? NULL : below.xRealloc(p, n);
+}
+
+void alloc_fault_in_sqlite(void)
+{
+    if (sqlite3_config(SQLITE_CONFIG_GETMALLOC, &below) != SQLITE_OK)
+        abort();
+    sqlite3_mem_methods above = below;
+    above.xMalloc = sqlite_malloc;
+    above.xRealloc = sqlite_realloc;
+    if (sqlite3_config(SQLITE_CONFIG_MALLOC, &above) != SQLITE_OK)
+        abort();
+}
