@@ -18,7 +18,7 @@ enum { PROFILES = 3 };
 static char *dir;
 static pf_local *local;
 static pf_budget budget;
-static char ids[PROFILES][PF_ID_MAX + 1];
+static char ids[PROFILES][PF_ID_MAX + 1], trace[PF_ID_MAX + 1];
 static const pf_op op = {.budget = &budget, .max_memory = 64 << 20};
 static const pf_query everything = {
     .service = PF_STR("s"), .type = PF_TYPE_CPU, .from = INT64_MIN, .to = INT64_MAX};
@@ -65,6 +65,9 @@ static int set_up(void **state)
     local = (pf_local *)s;
     for (int i = 0; i < PROFILES; i++)
         push(1, i + 1, ids[i]);
+    static char body[100000];
+    memset(body, 'x', sizeof body - 1);
+    assert_int_equal(fx_write(s, "s", PF_TYPE_TRACE, "", 1, body, trace, &err), PF_OK);
     local->views.max = 0; /* each read takes its tables from disk */
     return 0;
 }
@@ -90,6 +93,64 @@ static void note_bytes(void *digest, const void *p, size_t n)
 static void note(void *digest, int64_t value)
 {
     note_bytes(digest, &value, sizeof value);
+}
+
+static pf_code note_blob(pf_code code, pf_blob *blob, uint64_t *digest)
+{
+    if (code)
+        return code;
+    note_bytes(digest, blob->bytes.data, blob->bytes.len);
+    pf_buf_free(&blob->bytes);
+    return PF_OK;
+}
+
+static pf_code read_one(uint64_t *digest, pf_error *err)
+{
+    pf_blob blob;
+    pf_code code = pf_store_read(&local->base, pf_str_c(ids[1]), &op, &blob, err);
+    return note_blob(code, &blob, digest);
+}
+
+static pf_code read_large(uint64_t *digest, pf_error *err)
+{
+    pf_blob blob;
+    pf_code code = pf_store_read(&local->base, pf_str_c(trace), &op, &blob, err);
+    return note_blob(code, &blob, digest);
+}
+
+static pf_code merge_ids(uint64_t *digest, pf_error *err)
+{
+    pf_blob blob;
+    const pf_str list[] = {pf_str_c(ids[0]), pf_str_c(ids[2])};
+    const pf_selection sel = {.ids = list, .nids = 2};
+    pf_code code = pf_store_merge(&local->base, &sel, &op, &blob, err);
+    return note_blob(code, &blob, digest);
+}
+
+static pf_code merge_query(uint64_t *digest, pf_error *err)
+{
+    pf_blob blob;
+    const pf_selection sel = {.query = &everything};
+    pf_code code = pf_store_merge(&local->base, &sel, &op, &blob, err);
+    return note_blob(code, &blob, digest);
+}
+
+static pf_code note_merged(void *digest, const pf_merged *m, pf_error *err)
+{
+    (void)err;
+    const pf_profile *p = m->profile;
+    note(digest, (int64_t)m->count);
+    for (uint32_t i = 0; i < p->nstring; i++)
+        note_bytes(digest, p->string[i].p, p->string[i].n);
+    note_bytes(digest, p->value, (size_t)p->nsample * p->nsample_type * sizeof *p->value);
+    note_bytes(digest, p->sample_location, p->nsample_location * sizeof *p->sample_location);
+    return PF_OK;
+}
+
+static pf_code merge_profile(uint64_t *digest, pf_error *err)
+{
+    const pf_selection sel = {.query = &everything};
+    return pf_store_merge_profile(&local->base, &sel, &op, note_merged, digest, err);
 }
 
 static bool note_meta(void *digest, const pf_meta *meta)
@@ -192,6 +253,11 @@ static void fail_everywhere(reading read)
         (void)state;                                                                               \
         fail_everywhere(name);                                                                     \
     }
+READING(read_one)
+READING(read_large)
+READING(merge_ids)
+READING(merge_query)
+READING(merge_profile)
 READING(find)
 READING(find_totals)
 READING(totals)
@@ -204,11 +270,8 @@ int main(void)
     alloc_fault_in_sqlite();
     pf_log_setup(PF_LOG_LEVEL_ERROR, PF_LOG_FORMAT_LOGFMT);
     const struct CMUnitTest tests[] = {
-
-        CASE(find),
-        CASE(find_totals),
-        CASE(totals),
-        CASE(services),
+        CASE(read_one), CASE(read_large),  CASE(merge_ids), CASE(merge_query), CASE(merge_profile),
+        CASE(find),     CASE(find_totals), CASE(totals),    CASE(services),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -89,7 +89,7 @@ static uint32_t put_nodes(pf_resolving *w, uint32_t number)
             break;
         pf_sym_node node = pf_tables_node(w->t, at);
         const step s = {at, pf_resolving_location(w, node.location)};
-        pf_buf_put(path, &s, sizeof s);
+        pf_resolving_put(w, path, &s, sizeof s);
         at = node.parent;
         known = 0;
     }
@@ -99,7 +99,7 @@ static uint32_t put_nodes(pf_resolving *w, uint32_t number)
         known = pf_resolving_count(nodes, sizeof node);
         if (nodes->cap - nodes->len < sizeof node)
             pf_resolving_fits(w);
-        pf_buf_put(nodes, &node, sizeof node);
+        pf_resolving_put(w, nodes, &node, sizeof node);
         pf_places_set(&w->r->by_node, steps[i].number, known);
     }
     return known;
@@ -110,7 +110,7 @@ static void put_tree(pf_resolving *w, const pf_sum *sum, pf_tree *tree)
     const uint32_t *stack = (uint32_t *)sum->stack.data, *labels = (uint32_t *)sum->labels.data;
     uint32_t n = pf_sum_count(sum);
     const pf_tree_node root = {0, 0};
-    pf_buf_put(&w->r->node, &root, sizeof root);
+    pf_resolving_put(w, &w->r->node, &root, sizeof root);
     tree->value = (int64_t *)sum->value.data;
     pf_tree_sample *sample =
         (pf_tree_sample *)pf_buf_reserve(&w->r->leaf, n * sizeof(pf_tree_sample));
@@ -175,7 +175,7 @@ static void begin(pf_resolving *w, uint32_t header, const uint32_t *maps, size_t
         pf_resolving_nomem(w);
         return;
     }
-    pf_buf_put(&w->r->string, &empty, sizeof empty);
+    pf_resolving_put(w, &w->r->string, &empty, sizeof empty);
     pf_resolving_header(w, header, out);
     for (size_t i = 0; i < nmaps && !w->code; i++)
         pf_resolving_maps(w, maps[i]);

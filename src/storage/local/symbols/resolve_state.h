@@ -32,6 +32,14 @@ void pf_resolving_nomem(pf_resolving *w);
 bool pf_resolving_missing(pf_resolving *w, uint64_t number, const char *what); /* an error; false */
 bool pf_resolving_fits(pf_resolving *w); /* false when more is held than may be */
 
+/* Appends. Where memory runs out the resolving ends there: else an index of what is not there would be followed. */
+static inline void pf_resolving_put(pf_resolving *w, pf_buf *b, const void *p, size_t n)
+{
+    pf_buf_put(b, p, n);
+    if (b->failed)
+        pf_resolving_nomem(w);
+}
+
 /* True when the table has the number. 0 is always there. */
 static inline bool pf_resolving_has(pf_resolving *w, pf_table table, uint64_t number,
                                     const char *what)

@@ -54,7 +54,7 @@ static uint32_t new_string(pf_resolving *w, uint32_t number)
     if (w->join && fresh)
         i = index_of(w, &w->r->strings, hash(w, s.p, s.n), i, &fresh);
     if (fresh)
-        pf_buf_put(&w->r->string, &s, sizeof s);
+        pf_resolving_put(w, &w->r->string, &s, sizeof s);
     pf_places_set(&w->r->by_string, number, i);
     return i;
 }
@@ -86,7 +86,7 @@ static uint32_t new_function(pf_resolving *w, uint32_t number)
     if (w->join)
         i = index_of(w, &w->r->functions, hash(w, &content, sizeof content), i, &fresh);
     if (fresh)
-        pf_buf_put(&w->r->function, &to, sizeof to);
+        pf_resolving_put(w, &w->r->function, &to, sizeof to);
     pf_places_set(&w->r->by_function, number, i);
     return i;
 }
@@ -141,7 +141,7 @@ static void add_mapping(pf_resolving *w, uint64_t number, uint64_t start)
             .build_id = pf_resolving_string(w, m->build_id),
             .flags = m->flags,
         };
-        pf_buf_put(&w->r->mapping, &to, sizeof to);
+        pf_resolving_put(w, &w->r->mapping, &to, sizeof to);
     }
     pf_places_set(&w->r->by_mapping, (uint32_t)number, i);
 }
@@ -242,7 +242,7 @@ uint32_t pf_resolving_new_location(pf_resolving *w, uint32_t number)
         to.mapping_id = m->id;
         to.address += m->start;
     }
-    pf_buf_put(&w->r->location, &to, sizeof to);
+    pf_resolving_put(w, &w->r->location, &to, sizeof to);
     return next;
 }
 
@@ -278,7 +278,7 @@ void pf_resolving_header(pf_resolving *w, uint32_t number, pf_profile *out)
     for (uint64_t i = 0; i < types && !w->code; i++) {
         pf_value_type t = {.type = pf_resolving_string(w, next(&v))};
         t.unit = pf_resolving_string(w, next(&v));
-        pf_buf_put(&w->r->sample_type, &t, sizeof t);
+        pf_resolving_put(w, &w->r->sample_type, &t, sizeof t);
     }
     out->has_period_type = next(&v) != 0;
     out->period_type.type = pf_resolving_string(w, next(&v));
@@ -291,7 +291,7 @@ void pf_resolving_header(pf_resolving *w, uint32_t number, pf_profile *out)
     uint64_t comments = next(&v);
     for (uint64_t i = 0; i < comments && !w->code; i++) {
         uint32_t c = pf_resolving_string(w, next(&v));
-        pf_buf_put(&w->r->comment, &c, sizeof c);
+        pf_resolving_put(w, &w->r->comment, &c, sizeof c);
     }
 }
 
@@ -323,10 +323,10 @@ static pf_run new_label_run(pf_resolving *w, uint32_t number)
         l.str = pf_resolving_string(w, next(&v));
         l.num = pf_unzigzag(next(&v));
         l.unit = pf_resolving_string(w, next(&v));
-        pf_buf_put(&w->r->label, &l, sizeof l);
+        pf_resolving_put(w, &w->r->label, &l, sizeof l);
         fresh.n++;
     }
-    pf_buf_put(&w->r->label_run, &fresh, sizeof fresh);
+    pf_resolving_put(w, &w->r->label_run, &fresh, sizeof fresh);
     return fresh;
 }
 
@@ -335,7 +335,7 @@ pf_run pf_resolving_labels(pf_resolving *w, uint64_t number)
     if (!number || !pf_resolving_has(w, PF_TABLE_LABELS, number, "label set"))
         return (pf_run){0, 0};
     uint32_t i = pf_places_get(&w->r->by_labels, (uint32_t)number);
-    if (i != PF_PLACE_NONE && !w->r->label_run.failed)
+    if (i != PF_PLACE_NONE)
         return ((pf_run *)w->r->label_run.data)[i];
     pf_places_set(&w->r->by_labels, (uint32_t)number,
                   pf_resolving_count(&w->r->label_run, sizeof(pf_run)));
