@@ -240,14 +240,15 @@ static bool hash_header(work *w)
     for (uint32_t i = 0; i < p->ncomment; i++)
         PUT(p->comment[i]);
 #undef PUT
-    w->c->header = pf_hash_bytes_inline(w->key, b.data, b.len);
+    bool ok = !b.failed; /* which clearing forgets */
+    w->c->header = ok ? pf_hash_bytes_inline(w->key, b.data, b.len) : (pf_hash){0, 0};
     pf_buf_clear(&b);
     for (uint32_t i = 0; i < p->nmapping; i++) {
         pf_buf_put(&b, &w->c->mapping[i], sizeof w->c->mapping[i]);
         pf_buf_put(&b, &p->mapping[i].start, sizeof p->mapping[i].start);
     }
     w->c->maps = b.len ? pf_hash_bytes_inline(w->key, b.data, b.len) : (pf_hash){0, 0};
-    bool ok = !b.failed;
+    ok = ok && !b.failed;
     pf_buf_free(&b);
     return ok;
 }
