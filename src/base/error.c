@@ -43,8 +43,9 @@ int pf_code_status(pf_code code)
     case PF_QUERY_LIMIT:
         return 422;
     case PF_UNAVAILABLE:
-    case PF_TIMEOUT:
         return 503;
+    case PF_TIMEOUT:
+        return 504;
     case PF_CANCELLED:
         return 499;
     case PF_INTERNAL:

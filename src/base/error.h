@@ -25,7 +25,7 @@ typedef enum pf_code {
     PF_TOO_LARGE,   /* over a limit that will not change by waiting: 413 */
     PF_UNSUPPORTED, /* a media type or encoding that is not spoken: 415 */
     PF_UNAVAILABLE, /* not just now, try again: 503 */
-    PF_TIMEOUT,     /* took longer than it may: 503 */
+    PF_TIMEOUT,     /* took longer than it may: 504 */
     PF_QUERY_LIMIT, /* a query needs more than it may have: 422 */
     PF_CANCELLED,   /* the client is gone; nobody reads the answer */
     PF_INTERNAL,    /* a fault of ours or of the machine: 500 */

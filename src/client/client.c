@@ -107,6 +107,8 @@ static pf_code code_of_status(int status)
         return PF_QUERY_LIMIT;
     case 503:
         return PF_UNAVAILABLE;
+    case 504:
+        return PF_TIMEOUT;
     default:
         return PF_INTERNAL;
     }

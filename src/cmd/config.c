@@ -134,7 +134,7 @@ static size_t flag_table(raw *r, pf_flag *list)
         PF_FLAG("query.max-memory", SIZE, &r->query_memory, LIMITS, "size",
                 "memory of one query or merge; over it 422"),
         PF_FLAG("query.timeout", DURATION, &r->query_timeout, LIMITS, "duration",
-                "time of one query or merge; over it 503"),
+                "time of one query or merge; over it 504"),
 
         PF_FLAG("storage-type", STRING, &r->storage_type, STORE, "type",
                 "local, or auto, which means it"),

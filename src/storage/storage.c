@@ -28,7 +28,7 @@ pf_code pf_op_check(const pf_op *op, pf_error *err)
     if (op->cancel && atomic_load_explicit(op->cancel, memory_order_relaxed))
         return pf_fail(err, PF_CANCELLED, "the request was cancelled");
     if (op->deadline && pf_clock_mono() >= op->deadline)
-        return pf_fail(err, PF_TIMEOUT, "the query took longer than it may");
+        return pf_fail(err, PF_TIMEOUT, "the query took longer than it may (-query.timeout)");
     return PF_OK;
 }
 

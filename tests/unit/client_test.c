@@ -242,6 +242,22 @@ static void test_nonsense_is_an_internal_error(void **state)
     }
 }
 
+static void test_a_query_out_of_time(void **state)
+{
+    (void)state;
+    server s = {.answers = {{504, "{\"code\":504,\"error\":\"too slow\"}"}}, .nanswers = 1};
+    pf_client *c = start(&s, 0);
+    pf_arena a;
+    pf_metas found;
+    pf_error err = {0};
+    pf_arena_init(&a, NULL, 0);
+    assert_int_equal(pf_client_find(c, &(pf_query){.service = PF_STR("s")}, &a, &found, &err),
+                     PF_TIMEOUT);
+    pf_arena_free(&a);
+    stop(&s, c);
+    clean(&s);
+}
+
 static void test_an_answer_over_the_limit(void **state)
 {
     (void)state;
@@ -286,6 +302,7 @@ int main(void)
         cmocka_unit_test(test_calls_share_a_connection),
         cmocka_unit_test(test_find_asks_exactly),
         cmocka_unit_test(test_nonsense_is_an_internal_error),
+        cmocka_unit_test(test_a_query_out_of_time),
         cmocka_unit_test(test_an_answer_over_the_limit),
         cmocka_unit_test(test_no_answer_is_unavailable),
         cmocka_unit_test(test_urls),

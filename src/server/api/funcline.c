@@ -108,10 +108,11 @@ pf_code pf_funcline_row(const pf_funcline *f, const pf_timeline *t, uint32_t gro
         if (code == PF_NOT_FOUND) /* expired meanwhile */
             code = PF_OK;
         if (code == PF_TIMEOUT)
-            return pf_fail(err, code,
-                           "the query took longer than it may: \"function\" reads the profiles of "
-                           "every step and group; a longer \"step\", a shorter range or no "
-                           "\"group_by\" takes less");
+            return pf_fail(
+                err, code,
+                "the query took longer than it may (-query.timeout): \"function\" reads the "
+                "profiles of every step and group; a longer \"step\", a shorter range or no "
+                "\"group_by\" takes less");
         self[i] = w.self;
         total[i] = w.total;
     }

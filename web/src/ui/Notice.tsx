@@ -11,7 +11,9 @@ export function ErrorNotice({ error, again }: { error: ApiError; again: () => vo
       </strong>
       <span class="notice-text">
         <bdi>{error.message}</bdi>
-        {error.status === 422 && <div class="faint">A shorter range or a label filter needs less.</div>}
+        {(error.status === 422 || error.status === 504) && (
+          <div class="faint">A shorter range or a label filter needs less.</div>
+        )}
       </span>
       {error.requestId && <span class="faint">request {error.requestId}</span>}
       <button type="button" onClick={again}>

@@ -153,6 +153,12 @@ test("a server in trouble is an error that can be tried again", async () => {
   await page.getByRole("alert").getByText("the disk is <i>full</i>").waitFor();
   await page.getByText("request r-1").waitFor();
   await page.unroute("**/api/0/profiles/merge**");
+  await page.route("**/api/0/profiles/merge**", (r) =>
+    r.fulfill({ status: 504, json: { code: 504, error: "too slow" } }),
+  );
+  await page.getByRole("button", { name: "Try again" }).click();
+  await page.getByRole("alert").getByText("A shorter range or a label filter needs less.").waitFor();
+  await page.unroute("**/api/0/profiles/merge**");
   await page.getByRole("button", { name: "Try again" }).click();
   await painted(page);
   await page.route("**/api/**", (r) => r.abort());
