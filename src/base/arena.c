@@ -27,7 +27,36 @@ static void *refuse(pf_arena *a, bool limit, bool budget)
 {
     a->over_limit = limit;
     a->over_budget = budget;
+    a->never = false;
     return NULL;
+}
+
+static bool has_room(const pf_arena *a, size_t more)
+{
+    return !a->limit || (more <= a->limit && a->held <= a->limit - more);
+}
+
+/* Whether the budget will never hold `more` bytes beside what the request has. */
+static bool never_fits(const pf_arena *a, size_t more)
+{
+    size_t all;
+    return __builtin_add_overflow(a->held + a->beside, more, &all) ||
+           !pf_budget_fits_alone(a->budget, all);
+}
+
+/* Takes `total` bytes, if limit and budget have them. */
+static bool charge(pf_arena *a, size_t total)
+{
+    if (!has_room(a, total)) {
+        refuse(a, true, false);
+        return false;
+    }
+    if (!a->budget || pf_budget_take(a->budget, total))
+        return true;
+    bool never = never_fits(a, total);
+    refuse(a, never, !never);
+    a->never = never;
+    return false;
 }
 
 static pf_arena_block *block_new(pf_arena *a, size_t need)
@@ -37,17 +66,12 @@ static pf_arena_block *block_new(pf_arena *a, size_t need)
         size = LARGEST_STEP;
     if (size < need)
         size = need;
+    if (!charge(a, size + sizeof(pf_arena_block))) {
+        if (size == need || !charge(a, need + sizeof(pf_arena_block)))
+            return NULL;
+        size = need; /* the step was too wide: just what is needed */
+    }
     size_t total = size + sizeof(pf_arena_block);
-    if (a->limit && (total > a->limit || a->held > a->limit - total)) {
-        total = need + sizeof(pf_arena_block); /* the step is too wide: just what is needed */
-        size = need;
-        if (total > a->limit || a->held > a->limit - total)
-            return refuse(a, true, false);
-    }
-    if (a->budget && !pf_budget_take(a->budget, total)) {
-        bool ever = total <= a->budget->limit && a->held <= a->budget->limit - total;
-        return refuse(a, !ever, ever); /* may not fit an idle server either */
-    }
     pf_arena_block *b = malloc(total);
     if (!b) {
         if (a->budget)
@@ -90,6 +114,18 @@ void *pf_arena_array(pf_arena *a, size_t count, size_t size)
     return pf_arena_alloc(a, n);
 }
 
+bool pf_arena_could_hold(pf_arena *a, size_t n)
+{
+    size_t room = a->head ? a->head->size - a->head->used : 0;
+    size_t more = n > room ? n - room : 0;
+    bool limit = !has_room(a, more), never = a->budget && never_fits(a, more);
+    if (!limit && !never)
+        return true;
+    refuse(a, true, false);
+    a->never = !limit;
+    return false;
+}
+
 static void block_free(pf_arena *a, pf_arena_block *b)
 {
     size_t total = b->size + sizeof *b;
@@ -126,6 +162,9 @@ pf_str pf_arena_str(pf_arena *a, pf_str s)
 
 pf_code pf_arena_fail(const pf_arena *a, pf_error *err, const char *what)
 {
+    if (a->never)
+        return pf_fail(err, PF_TOO_LARGE,
+                       "%s would take more memory than -memory.max-inflight allows", what);
     if (a->over_limit)
         return pf_fail(err, PF_TOO_LARGE, "%s needs more memory than one request may have", what);
     if (a->over_budget)

@@ -24,8 +24,10 @@ typedef struct pf_arena {
     size_t held;          /* bytes of all blocks, headers included */
     size_t limit;         /* ceiling of `held`; 0 is none */
     pf_budget *budget;    /* NULL: none */
-    bool over_limit;      /* the last NULL was for `limit`: waiting will not help */
+    size_t beside;        /* bytes of the budget that the same request holds elsewhere: its body */
+    bool over_limit;      /* the last NULL was for `limit`, or `never`: waiting will not help */
     bool over_budget;     /* the last NULL was for the budget: it may pass */
+    bool never; /* the last NULL was for the budget, which even alone the request overfills */
 } pf_arena;
 
 /* `budget` may be NULL and must outlive the arena. Allocates nothing yet. */
@@ -38,6 +40,10 @@ void *pf_arena_zalloc(pf_arena *a, size_t n);
 /* `count` elements of `size` bytes, not zeroed; NULL on overflow of the product, too. */
 void *pf_arena_array(pf_arena *a, size_t count, size_t size);
 
+/* Asked before `n` bytes are taken piece by piece: false, with the reason as after a NULL, when they can never be
+ * had. True promises nothing. */
+bool pf_arena_could_hold(pf_arena *a, size_t n);
+
 /* Gives back the tail of the newest allocation: `p` (of `n` bytes) shrinks to `keep` bytes. Where it had
  * a large block to itself and keeps nothing, the block is freed at once. */
 void pf_arena_shrink(pf_arena *a, void *p, size_t n, size_t keep);
@@ -45,7 +51,7 @@ void pf_arena_shrink(pf_arena *a, void *p, size_t n, size_t keep);
 /* A copy in the arena, with a NUL behind it that is not counted; {NULL, 0} when out of memory. */
 pf_str pf_arena_str(pf_arena *a, pf_str s);
 
-/* Why the last allocation gave NULL, as an error: PF_TOO_LARGE (limit), PF_UNAVAILABLE (budget) or
+/* Why the last allocation gave NULL, as an error: PF_TOO_LARGE (limit, or never), PF_UNAVAILABLE (budget) or
  * PF_INTERNAL. `what` names what needed it. */
 pf_code pf_arena_fail(const pf_arena *a, pf_error *err, const char *what);
 

@@ -22,6 +22,11 @@ void pf_budget_give(pf_budget *b, size_t n)
     atomic_fetch_sub_explicit(&b->used, n, memory_order_relaxed);
 }
 
+bool pf_budget_fits_alone(const pf_budget *b, size_t n)
+{
+    return n <= b->limit - b->limit / 16;
+}
+
 size_t pf_budget_used(pf_budget *b)
 {
     return atomic_load_explicit(&b->used, memory_order_relaxed);

@@ -201,12 +201,20 @@ static pf_code allocate(pf_decoder *d)
     p->ncomment = (uint32_t)d->count[F_COMMENT];
     p->nsample_location = (uint32_t)d->nsample_location;
     p->nlabel = (uint32_t)d->nlabel;
+#define SIZE(field, n) ((n) * sizeof *p->field)
+    size_t sum = SIZE(string, p->nstring) + SIZE(sample_type, p->nsample_type) +
+                 SIZE(sample, p->nsample) + SIZE(value, d->nvalue) +
+                 SIZE(sample_location, p->nsample_location) + SIZE(label, p->nlabel) +
+                 SIZE(mapping, p->nmapping) + SIZE(location, p->nlocation) +
+                 SIZE(function, p->nfunction) + SIZE(comment, p->ncomment);
+#undef SIZE
 #define TAKE(field, n) (p->field = pf_arena_array(d->a, (n), sizeof *p->field))
-    bool all = TAKE(string, p->nstring) && TAKE(sample_type, p->nsample_type) &&
-               TAKE(sample, p->nsample) && TAKE(value, d->nvalue) &&
-               TAKE(sample_location, p->nsample_location) && TAKE(label, p->nlabel) &&
-               TAKE(mapping, p->nmapping) && TAKE(location, p->nlocation) &&
-               TAKE(function, p->nfunction) && TAKE(comment, p->ncomment);
+    bool all = pf_arena_could_hold(d->a, sum) && TAKE(string, p->nstring) &&
+               TAKE(sample_type, p->nsample_type) && TAKE(sample, p->nsample) &&
+               TAKE(value, d->nvalue) && TAKE(sample_location, p->nsample_location) &&
+               TAKE(label, p->nlabel) && TAKE(mapping, p->nmapping) &&
+               TAKE(location, p->nlocation) && TAKE(function, p->nfunction) &&
+               TAKE(comment, p->ncomment);
 #undef TAKE
     return all ? PF_OK : pf_arena_fail(d->a, d->err, "the decoded profile");
 }

@@ -14,8 +14,9 @@ static size_t held(const pf_merge *m)
 
 pf_code pf_merge_over_limit(const pf_merge *m, pf_error *err)
 {
-    if (!m->limit)
-        return pf_fail(err, PF_QUERY_LIMIT, "merging needs more memory than there is for requests");
+    if (!m->limit || m->texts.never || m->scratch.never)
+        return pf_fail(err, PF_QUERY_LIMIT,
+                       "merging needs more memory than -memory.max-inflight allows");
     return pf_fail(err, PF_QUERY_LIMIT, "merging needs more than the %zu bytes that it may have",
                    m->limit);
 }

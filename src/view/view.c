@@ -9,6 +9,9 @@ pf_code pf_stop_check(const pf_stop *s, pf_error *err)
 
 pf_code pf_view_nomem(const pf_arena *a, pf_error *err)
 {
+    if (a->never)
+        return pf_fail(err, PF_QUERY_LIMIT,
+                       "the view needs more memory than -memory.max-inflight allows");
     if (a->over_limit)
         return pf_fail(err, PF_QUERY_LIMIT, "the view needs more than %zu bytes", a->limit);
     return pf_arena_fail(a, err, "a view");

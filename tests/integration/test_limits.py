@@ -62,6 +62,29 @@ def test_what_could_never_fit_into_memory_is_413(start):
     assert server.post(BODY).status == 200
 
 
+def test_what_alone_overfills_the_memory_is_413_and_names_the_flag(start):
+    """Body, decoded profile, symbols and row are held together. Nobody else is there but for a moment the push before,
+    whose memory is given back when its answer is out: a 503 passes, and would come for ever where it doesn't."""
+    server = start("-memory.max-inflight=4MiB")
+    seen = set()
+
+    def settled(make):
+        return wait_for(lambda: (lambda got: got if got.status != 503 else None)(server.post(make())), "no 503 for ever")
+
+    for stacks in (2000, 6000, 8000, 10_000, 12_000, 14_000, 16_000, 20_000, 40_000):
+        bare = encode(wide(1, stacks))
+        zipped = gzip.compress(bare, 1)
+        chunks = [bare[i : i + 10_000] for i in range(0, len(bare), 10_000)]
+        for make in (lambda: bare, lambda: zipped, lambda: iter(chunks)):  # the last one's length is not announced
+            answer = settled(make)
+            seen.add((stacks > 20_000, answer.status))
+            assert answer.status in (200, 413), (stacks, answer)
+            assert answer.status == 200 or "-memory.max-inflight" in answer.error
+    assert (False, 200) in seen and (False, 413) in seen and (True, 200) not in seen
+    assert "-memory.max-inflight" in settled(lambda: noise(1, 3900 << 10)).error
+    assert settled(lambda: BODY).status == 200
+
+
 def test_what_does_not_fit_just_now_is_503_and_nothing_acknowledged_is_lost(start):
     server = start("-memory.max-inflight=2MiB", "-http.workers=4")
 

@@ -99,6 +99,45 @@ static void test_a_budget_is_shared_and_given_back(void **state)
     assert_int_equal(pf_budget_used(&b), 0);
 }
 
+/* What the request holds elsewhere counts: the two together never fit, though each would. */
+static void test_what_never_fits_beside_a_body(void **state)
+{
+    (void)state;
+    pf_budget b;
+    pf_arena a;
+    pf_error err;
+    pf_budget_init(&b, 1600000); /* a sixteenth is idle requests' */
+    pf_arena_init(&a, &b, 0);
+    assert_true(pf_budget_take(&b, 900000));
+    assert_null(pf_arena_alloc(&a, 700100));
+    assert_int_equal(pf_arena_fail(&a, &err, "x"),
+                     PF_UNAVAILABLE); /* others have it, as far as it knows */
+    a.beside = 900000;
+    assert_true(pf_arena_could_hold(&a, 500000));
+    assert_null(pf_arena_alloc(&a, 700100));
+    assert_int_equal(pf_arena_fail(&a, &err, "x"), PF_TOO_LARGE);
+    assert_non_null(strstr(err.msg, "-memory.max-inflight"));
+    assert_non_null(pf_arena_alloc(&a, 100));
+    assert_false(pf_arena_could_hold(&a, 700000)); /* asked before anything is taken */
+    assert_int_equal(pf_arena_fail(&a, &err, "x"), PF_TOO_LARGE);
+    pf_arena_free(&a);
+    assert_int_equal(pf_budget_used(&b), 900000);
+}
+
+/* A block larger than asked for is a convenience: no reason to refuse. */
+static void test_a_step_too_wide_for_the_budget_is_cut(void **state)
+{
+    (void)state;
+    pf_budget b;
+    pf_arena a;
+    pf_budget_init(&b, 1 << 20);
+    pf_arena_init(&a, &b, 0);
+    while (pf_arena_alloc(&a, 10000))
+        continue;
+    assert_true(pf_budget_used(&b) > (1 << 20) - 10100);
+    pf_arena_free(&a);
+}
+
 static void test_array_overflow_is_refused(void **state)
 {
     (void)state;
@@ -155,6 +194,8 @@ int main(void)
         cmocka_unit_test(test_a_limit_refuses_and_says_too_large),
         cmocka_unit_test(test_the_reason_outlives_a_success),
         cmocka_unit_test(test_a_budget_is_shared_and_given_back),
+        cmocka_unit_test(test_what_never_fits_beside_a_body),
+        cmocka_unit_test(test_a_step_too_wide_for_the_budget_is_cut),
         cmocka_unit_test(test_array_overflow_is_refused),
         cmocka_unit_test(test_shrink_gives_back_the_newest_only),
         cmocka_unit_test(test_reset_keeps_one_block_within_bounds),

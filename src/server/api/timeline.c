@@ -67,6 +67,9 @@ void pf_timeline_free(pf_timeline *t)
 
 static pf_code no_memory(const pf_timeline *t, pf_error *err)
 {
+    if (t->arena->never)
+        return pf_fail(err, PF_QUERY_LIMIT,
+                       "the series needs more memory than -memory.max-inflight allows");
     if (t->arena->over_limit)
         return pf_fail(err, PF_QUERY_LIMIT, "the series needs more than %zu bytes",
                        t->arena->limit);

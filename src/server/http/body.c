@@ -28,9 +28,11 @@ static pf_code grow(pf_req *req, size_t need, pf_error *err)
     size_t cap = next_cap(req, need);
     if (budget && !pf_budget_take(budget, cap - b->cap)) {
         cap = need; /* the step was too wide */
-        if (need > budget->limit)
-            return pf_fail(err, PF_TOO_LARGE, "the body needs more memory than there is");
-        if (!pf_budget_take(budget, cap - b->cap))
+        bool taken = pf_budget_take(budget, cap - b->cap);
+        if (!taken && !pf_budget_fits_alone(budget, need))
+            return pf_fail(err, PF_TOO_LARGE,
+                           "the body needs more memory than -memory.max-inflight allows");
+        if (!taken)
             return pf_fail(err, PF_UNAVAILABLE, "the memory for requests in flight is used up");
     }
     char *data = realloc(b->data, cap);
@@ -40,7 +42,7 @@ static pf_code grow(pf_req *req, size_t need, pf_error *err)
         return pf_fail(err, PF_UNAVAILABLE, "out of memory");
     }
     b->data = data;
-    b->cap = cap;
+    b->cap = req->arena.beside = cap;
     return PF_OK;
 }
 
@@ -67,4 +69,5 @@ void pf_body_free(pf_req *req)
         pf_budget_give(req->http->cfg.budget, req->body.cap);
     free(req->body.data);
     req->body = (pf_body){0};
+    req->arena.beside = 0;
 }

@@ -191,8 +191,8 @@ static pf_refusal judge_body(const pf_req *req)
     if (f->has_length && f->length > limit)
         return (pf_refusal){413, "the body is over the limit"};
     const pf_budget *budget = req->http->cfg.budget;
-    if (req->admit.max_body && budget && f->length > budget->limit)
-        return (pf_refusal){413, "the body needs more memory than there is"};
+    if (req->admit.max_body && budget && !pf_budget_fits_alone(budget, f->length))
+        return (pf_refusal){413, "the body needs more memory than -memory.max-inflight allows"};
     return (pf_refusal){0, NULL};
 }
 
