@@ -120,6 +120,24 @@ bool pf_str_is_utf8(pf_str s)
     return true;
 }
 
+uint32_t pf_str_code_point(pf_str s, size_t at, size_t *n)
+{
+    static const size_t lengths[] = {0, 0, 0, 0, 2, 2, 3, 4}; /* by the high half, from 8 on */
+    unsigned char c = (unsigned char)s.p[at];
+    *n = 1;
+    if (c < 0x80)
+        return c;
+    *n = lengths[(c >> 4) - 8];
+    if (!*n || *n > s.n - at || !pf_str_is_utf8((pf_str){s.p + at, *n})) {
+        *n = 1;
+        return 0xfffd;
+    }
+    uint32_t v = c & (0x7fu >> *n);
+    for (size_t i = 1; i < *n; i++)
+        v = v << 6 | ((unsigned char)s.p[at + i] & 0x3f);
+    return v;
+}
+
 bool pf_str_has_control(pf_str s)
 {
     for (size_t i = 0; i < s.n; i++) {

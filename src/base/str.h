@@ -40,6 +40,9 @@ bool pf_str_to_i64(pf_str s, int64_t *out);
  * U+10FFFF). */
 bool pf_str_is_utf8(pf_str s);
 
+/* The code point at s.p[at], its bytes in *n; U+FFFD, of one byte, where none is well-formed. */
+uint32_t pf_str_code_point(pf_str s, size_t at, size_t *n);
+
 /* True when a byte below 0x20, or 0x7f, or a C1 control character (U+0080-U+009F) stands in it. */
 bool pf_str_has_control(pf_str s);
 

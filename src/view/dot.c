@@ -46,9 +46,18 @@ static void put_colour(pf_buf *out, double share_of, bool fill)
     pf_buf_printf(out, "\"#%02x%02x%02x\"", (unsigned)red, (unsigned)rest, (unsigned)rest);
 }
 
+static void put_amount(const drawing *d, int64_t value)
+{
+    pf_buf text = PF_BUF_INIT;
+    pf_units_put(&text, value, d->unit);
+    put_text(d->out, pf_buf_str(&text));
+    d->out->failed |= text.failed;
+    pf_buf_free(&text);
+}
+
 static void put_value(const drawing *d, int64_t value)
 {
-    pf_units_put(d->out, value, d->unit);
+    put_amount(d, value);
     pf_buf_puts(d->out, " (");
     pf_units_put_percent(d->out, value, d->v->total);
     pf_buf_putc(d->out, ')');
@@ -83,7 +92,7 @@ static void put_edge(const drawing *d, const pf_edge *e)
 {
     double s = share(e->weight, d->v->total);
     pf_buf_printf(d->out, "N%u -> N%u [label=\" ", d->number[e->from], d->number[e->to]);
-    pf_units_put(d->out, e->weight, d->unit);
+    put_amount(d, e->weight);
     pf_buf_printf(d->out, "%s\" weight=%d penwidth=%.2f color=", e->inlined ? "\\n (inline)" : "",
                   1 + (int)(100 * (s > 1 ? 1 : s)), 1 + 5 * (s > 1 ? 1 : s));
     put_colour(d->out, s, false);
@@ -122,7 +131,7 @@ static void put_graph(const drawing *d, const pf_top *top, const pf_graph *g)
                         "subgraph cluster_L { \"legend\" [shape=box fontsize=16 label=\"Type: ");
     put_text(d->out, p->string[p->sample_type[d->v->sample_type].type]);
     pf_buf_printf(d->out, "\\lShowing %u nodes, %u left out\\lTotal: ", top->n, top->left_out);
-    pf_units_put(d->out, d->v->total, d->unit);
+    put_amount(d, d->v->total);
     pf_buf_puts(d->out, "\\l\"] }\n");
     for (uint32_t i = 0; i < top->n; i++)
         put_node(d, &top->row[i]);

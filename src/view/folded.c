@@ -4,11 +4,20 @@
 
 enum { NODES_A_LOOK = 256 };
 
+/* Whatever some reader may take for the end of a line goes. */
 static void put_name(pf_buf *out, pf_str name)
 {
-    for (size_t i = 0; i < name.n; i++) {
-        unsigned char c = (unsigned char)name.p[i];
-        pf_buf_putc(out, c == ';' ? ':' : c < 0x20 || c == 0x7f ? ' ' : (char)c);
+    size_t n;
+    for (size_t i = 0; i < name.n; i += n) {
+        uint32_t c = pf_str_code_point(name, i, &n);
+        if (c == ';')
+            pf_buf_putc(out, ':');
+        else if (c < 0x20 || (c >= 0x7f && c < 0xa0) || c == 0x2028 || c == 0x2029)
+            pf_buf_putc(out, ' ');
+        else if (c == 0xfffd)
+            pf_buf_puts(out, "\xef\xbf\xbd");
+        else
+            pf_buf_put(out, name.p + i, n);
     }
 }
 

@@ -3,8 +3,8 @@
  *     main;work;parse 120
  *
  * Outermost frame first, or the leaf of a tree that goes up; around a function that one before the others. Equal
- * stacks are joined, the value stands behind the last space. In names ';' becomes ':' and control characters become
- * spaces. Samples without a stack stand as "(no stack)".
+ * stacks are joined, the value stands behind the last space. In names ';' becomes ':', control characters and line
+ * separators become spaces, what is not UTF-8 becomes U+FFFD. Samples without a stack stand as "(no stack)".
  */
 #ifndef PF_VIEW_FOLDED_H
 #define PF_VIEW_FOLDED_H

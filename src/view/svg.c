@@ -38,6 +38,15 @@ static void put_colour(const drawing *d, uint32_t node)
     pf_buf_printf(d->out, "hsl(%u,80%%,%u%%)", hue, 66 + light);
 }
 
+static void put_value(const drawing *d, int64_t value)
+{
+    pf_buf text = PF_BUF_INIT;
+    pf_units_put(&text, value, d->unit);
+    pf_units_put_xml(d->out, pf_buf_str(&text), 0);
+    d->out->failed |= text.failed;
+    pf_buf_free(&text);
+}
+
 static void put_frame(const drawing *d, uint32_t node)
 {
     const pf_flame_node *n = &d->f->node[node];
@@ -48,7 +57,7 @@ static void put_frame(const drawing *d, uint32_t node)
     pf_buf_puts(d->out, "<g><title>");
     pf_units_put_xml(d->out, name, 0);
     pf_buf_puts(d->out, " (");
-    pf_units_put(d->out, n->total, d->unit);
+    put_value(d, n->total);
     pf_buf_puts(d->out, ", ");
     pf_units_put_percent(d->out, n->total, d->total);
     pf_buf_printf(d->out, ")</title><rect x=\"%.2f\" y=\"%u\" width=\"%.2f\" height=\"%d\" fill=\"",
@@ -94,7 +103,7 @@ static void put_head(const drawing *d, uint32_t deepest)
                   WIDTH, height, WIDTH, height, MARGIN);
     pf_units_put_xml(d->out, p->string[p->sample_type[d->v->sample_type].type], 0);
     pf_buf_puts(d->out, ": ");
-    pf_units_put(d->out, d->total, d->unit);
+    put_value(d, d->total);
     pf_buf_puts(d->out, "</text>\n");
 }
 

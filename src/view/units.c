@@ -40,29 +40,13 @@ void pf_units_put(pf_buf *out, int64_t value, pf_str unit)
     else if (!unit.n || pf_str_eq(unit, PF_STR("count")))
         pf_buf_printf(out, "%lld", (long long)value);
     else
-        pf_buf_printf(out, "%lld %.*s", (long long)value, PF_FMT(unit));
+        pf_buf_printf(out, "%lld ", (long long)value), pf_buf_put_str(out, unit);
 }
 
 void pf_units_put_percent(pf_buf *out, int64_t part, int64_t whole)
 {
     if (whole)
         pf_buf_printf(out, "%.3g%%", (double)part * 100 / (double)whole);
-}
-
-/* The code point at s[at], its length in *n; U+FFFD, of one byte, where there is none. */
-static uint32_t code_point(pf_str s, size_t at, size_t *n)
-{
-    static const size_t lengths[] = {1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 2, 2, 3, 4};
-    unsigned char c = (unsigned char)s.p[at];
-    *n = lengths[c >> 4];
-    if (!*n || at + *n > s.n || !pf_str_is_utf8((pf_str){s.p + at, *n})) {
-        *n = 1;
-        return 0xfffd;
-    }
-    uint32_t v = *n == 1 ? c : c & (0x7fu >> *n);
-    for (size_t i = 1; i < *n; i++)
-        v = v << 6 | ((unsigned char)s.p[at + i] & 0x3f);
-    return v;
 }
 
 void pf_units_put_xml(pf_buf *out, pf_str text, size_t chars)
@@ -73,7 +57,7 @@ void pf_units_put_xml(pf_buf *out, pf_str text, size_t chars)
             pf_buf_puts(out, "..");
             return;
         }
-        uint32_t c = code_point(text, at, &n);
+        uint32_t c = pf_str_code_point(text, at, &n);
         if (c == '<')
             pf_buf_puts(out, "&lt;");
         else if (c == '>')

@@ -5,7 +5,8 @@
 #include "base/buf.h"
 
 /* Appends `value` of `unit` ("nanoseconds", "bytes", "count" and their like; another unit is written behind the
- * number). As `go tool pprof` scales: by 1000 for time, by 1024 for bytes. */
+ * number). As `go tool pprof` scales: by 1000 for time, by 1024 for bytes.
+ * The unit is the profile's text: whoever writes a format escapes what comes out. */
 void pf_units_put(pf_buf *out, int64_t value, pf_str unit);
 
 /* Appends `part` of `whole` in percent, "12.3%"; nothing when `whole` is 0. */

@@ -63,6 +63,32 @@ static void test_a_profile_and_what_it_comes_to(void **state)
     pf_buf_free(&b);
 }
 
+static void test_what_a_download_is_called(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *stem;
+        pf_type type;
+        const char *expected;
+    } cases[] = {
+        {"dc1eq3c8akc1ptfubjn0", PF_TYPE_CPU, "dc1eq3c8akc1ptfubjn0.pb.gz"},
+        {"x", PF_TYPE_TRACE, "x.trace"},
+        {"P0.shop/1/x,host=\"a\"", PF_TYPE_CPU, "P0.shop_1_x_host__a_.pb.gz"},
+        {"a\r\nX-Evil: 1", PF_TYPE_CPU, "a__X-Evil__1.pb.gz"},
+        {"gr\xc3\xb6\xff;%.", PF_TYPE_CPU, "gr_____..pb.gz"},
+    };
+    char got[PF_DISPOSITION_MAX], expected[PF_DISPOSITION_MAX];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        pf_reply_disposition(pf_str_c(cases[i].stem), cases[i].type, got);
+        snprintf(expected, sizeof expected, "attachment; filename=\"%s\"", cases[i].expected);
+        assert_string_equal(got, expected);
+    }
+    char longest[1000];
+    memset(longest, 'a', sizeof longest);
+    pf_reply_disposition((pf_str){longest, sizeof longest}, PF_TYPE_TRACE, got);
+    assert_string_equal(got + strlen(got) - 9, "aa.trace\"");
+}
+
 static void test_an_error(void **state)
 {
     (void)state;
@@ -83,6 +109,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_profile),
         cmocka_unit_test(test_a_profile_and_what_it_comes_to),
+        cmocka_unit_test(test_what_a_download_is_called),
         cmocka_unit_test(test_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

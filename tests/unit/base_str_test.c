@@ -72,14 +72,37 @@ static void test_control_characters(void **state)
     assert_false(pf_str_has_control(PF_STR("\xc2\xa0 \xe2\x82\x80")));
 }
 
+static void test_code_points(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        uint32_t point;
+        size_t n;
+    } cases[] = {
+        {"ab", 'a', 1},
+        {"\xc3\xb6x", 0xf6, 2},
+        {"\xe2\x80\xa8", 0x2028, 3},
+        {"\xf0\x9f\x94\xa5", 0x1f525, 4},
+        {"\xff", 0xfffd, 1},
+        {"\xe2\x80", 0xfffd, 1},
+        {"\xed\xa0\x80", 0xfffd, 1},
+        {"\x85", 0xfffd, 1},
+        {"\xc0\x80", 0xfffd, 1},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t n = 0;
+        assert_int_equal(pf_str_code_point(pf_str_c(cases[i].text), 0, &n), cases[i].point);
+        assert_int_equal(n, cases[i].n);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cut_and_trim),
-        cmocka_unit_test(test_order_is_by_bytes_then_length),
-        cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_utf8),
-        cmocka_unit_test(test_control_characters),
+        cmocka_unit_test(test_cut_and_trim), cmocka_unit_test(test_order_is_by_bytes_then_length),
+        cmocka_unit_test(test_numbers),      cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_code_points),  cmocka_unit_test(test_control_characters),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -90,16 +90,28 @@ void pf_reply_text_take(pf_req *req, pf_buf *b)
     reply_take(req, "text/plain; charset=utf-8", b);
 }
 
-void pf_reply_blob_take(pf_req *req, pf_blob *blob, pf_str stem)
+/* What a file's name has in every system, and a header's value without a second thought. */
+static bool is_plain(char c)
 {
-    char value[FILENAME_MAX_STEM + 64];
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' ||
+           c == '-' || c == '_';
+}
+
+void pf_reply_disposition(pf_str stem, pf_type type, char out[static PF_DISPOSITION_MAX])
+{
+    char name[FILENAME_MAX_STEM];
     if (stem.n > FILENAME_MAX_STEM)
         stem.n = FILENAME_MAX_STEM;
-    int n = snprintf(value, sizeof value, "attachment; filename=\"%.*s%s\"", PF_FMT(stem),
-                     blob->type == PF_TYPE_TRACE ? ".trace" : ".pb.gz");
-    for (int i = 0; i < n; i++) /* ids of other stores may hold '/': not in a file's name */
-        if (value[i] == '/' && i > 11)
-            value[i] = '_';
+    for (size_t i = 0; i < stem.n; i++)
+        name[i] = is_plain(stem.p[i]) ? stem.p[i] : '_';
+    snprintf(out, PF_DISPOSITION_MAX, "attachment; filename=\"%.*s%s\"", (int)stem.n, name,
+             type == PF_TYPE_TRACE ? ".trace" : ".pb.gz");
+}
+
+void pf_reply_blob_take(pf_req *req, pf_blob *blob, pf_str stem)
+{
+    char value[PF_DISPOSITION_MAX];
+    pf_reply_disposition(stem, blob->type, value);
     pf_req_add_header(req, "Content-Disposition", value);
     reply_take(req, "application/octet-stream", &blob->bytes);
 }

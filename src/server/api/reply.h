@@ -30,6 +30,11 @@ void pf_reply_text_take(pf_req *req, pf_buf *b);
 /* 200 with a profile's bytes, taken over, to be saved as `stem` with the ending of its kind. */
 void pf_reply_blob_take(pf_req *req, pf_blob *blob, pf_str stem);
 
+/* "attachment; filename=…": what of `stem` a file's name or a header should not have becomes '_', since ids of other
+ * stores may hold anything. */
+enum { PF_DISPOSITION_MAX = 160 };
+void pf_reply_disposition(pf_str stem, pf_type type, char out[static PF_DISPOSITION_MAX]);
+
 /* The body of an error: JSON under /api/, a line of text elsewhere. Returns its content type. */
 const char *pf_reply_error_body(void *ctx, pf_str target, int status, const char *msg, pf_buf *out);
 
