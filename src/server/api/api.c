@@ -107,10 +107,19 @@ pf_code pf_api_new(const pf_api_config *cfg, pf_api **out, pf_error *err)
     return PF_OK;
 }
 
+/* Profiles hold text from anywhere: whatever a browser makes of an answer, it runs nothing of it. The page's own
+ * files have a policy of their own (web.c). */
+static const pf_http_header headers[] = {
+    {"X-Content-Type-Options", "nosniff"},
+    {"Content-Security-Policy", "default-src 'none'; sandbox"},
+    {NULL, NULL},
+};
+
 pf_http_app pf_api_app(pf_api *api)
 {
     return (pf_http_app){
         .ctx = api,
+        .headers = headers,
         .admit = admit,
         .handle = handle,
         .finished = finished,

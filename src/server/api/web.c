@@ -88,7 +88,6 @@ static void add_headers(pf_req *req, const pf_web_asset *asset)
                       asset->immutable ? "public, max-age=31536000, immutable" : "no-cache");
     pf_req_add_header(req, "Vary", "Accept, Accept-Encoding");
     pf_req_add_header(req, "Content-Security-Policy", speedscope ? speedscope_policy : policy);
-    pf_req_add_header(req, "X-Content-Type-Options", "nosniff");
     pf_req_add_header(req, "X-Frame-Options", "DENY");
     pf_req_add_header(req, "Referrer-Policy", "no-referrer");
     pf_req_add_header(req, "Cross-Origin-Opener-Policy", "same-origin");

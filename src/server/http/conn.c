@@ -116,6 +116,8 @@ static size_t write_answer(pf_http *h, pf_buf *out, pf_str target, pf_str id, in
     put_start(out, status);
     pf_buf_printf(out, "Connection: close\r\nContent-Type: %s\r\n", type);
     pf_buf_printf(out, "X-Request-Id: %.*s\r\n", PF_FMT(id));
+    for (const pf_http_header *f = h->app.headers; f && f->name; f++)
+        pf_buf_printf(out, "%s: %s\r\n", f->name, f->value);
     if (status == 503)
         pf_buf_puts(out, "Retry-After: 1\r\n");
     pf_buf_printf(out, "Content-Length: %zu\r\n\r\n", body.len);

@@ -54,8 +54,16 @@ typedef struct pf_admit {
     pf_run run;
 } pf_admit;
 
+typedef struct pf_http_header {
+    const char *name, *value;
+} pf_http_header;
+
 typedef struct pf_http_app {
     void *ctx;
+
+    /* Headers of every answer, the transport's own included, but where the application has added one of that name to
+     * it. Ends with a NULL name; NULL: none. */
+    const pf_http_header *headers;
 
     /* On an HTTP thread, once the headers are in and before the body. May reply at once (a 404, a
      * 405): the body is then not waited for. Must not block. */

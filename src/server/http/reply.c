@@ -111,6 +111,17 @@ void pf_req_reply_take(pf_req *req, int status, const char *content_type, pf_buf
     pf_reply_publish(req);
 }
 
+static bool was_added(const pf_buf *headers, const char *name)
+{
+    const char *p = headers->data, *end = p ? p + headers->len : NULL;
+    for (; p && p < end; p += strlen(p) + 1) {
+        if (pf_str_eq_nocase(pf_str_c(p), pf_str_c(name)))
+            return true;
+        p += strlen(p) + 1;
+    }
+    return false;
+}
+
 /* Headers of the application; a value with a line break is dropped by libmicrohttpd. */
 static void add_headers(pf_req *req, struct MHD_Response *resp)
 {
@@ -120,6 +131,9 @@ static void add_headers(pf_req *req, struct MHD_Response *resp)
     MHD_add_response_header(resp, "X-Request-Id", req->id);
     if (atomic_load_explicit(&req->http->stopping, memory_order_relaxed))
         MHD_add_response_header(resp, MHD_HTTP_HEADER_CONNECTION, "close");
+    for (const pf_http_header *h = req->http->app.headers; h && h->name; h++)
+        if (!was_added(&r->headers, h->name))
+            MHD_add_response_header(resp, h->name, h->value);
     const char *p = r->headers.data, *end = p ? p + r->headers.len : NULL;
     while (p && p < end) {
         const char *value = p + strlen(p) + 1;
