@@ -47,7 +47,32 @@ static void test_methods(void **state)
         posts += pf_route_at(i)->post != NULL;
         assert_true(pf_route_at(i)->get || !pf_route_is_known(pf_route_at(i)));
     }
-    assert_int_equal(posts, 1);
+    assert_int_equal(posts, 2); /* and symbolz */
+}
+
+static void test_symbolz(void **state)
+{
+    (void)state;
+    static const char *const theirs[] = {
+        "/symbolz",
+        "/symbolz/",
+        "/debug/pprof/symbolz",
+        "/debug/pprof/symbol",
+        "/api/0/profiles/symbolz",
+        "/api/0/profiles/dc1eq3c8akc1ptfubjn0/symbolz",
+        "/api/0/profiles/P0.shop/1/symbolz",
+        "/api/0/profiles/P0.shop/1/x,path=/debug/pprof/symbol",
+    };
+    for (size_t i = 0; i < sizeof theirs / sizeof *theirs; i++)
+        assert_string_equal(label(theirs[i]), "/symbolz");
+    static const char *const ids[] = {
+        "/api/0/profiles/x%2Fsymbolz", "/api/0/profiles/asymbolz",  "/api/0/profiles/symbolzz",
+        "/api/0/profiles/symbol",      "/api/0/profiles/symbolz/x",
+    };
+    for (size_t i = 0; i < sizeof ids / sizeof *ids; i++)
+        assert_string_equal(label(ids[i]), "/api/0/profiles/__pid__");
+    assert_false(pf_route_is_known(pf_route_find(PF_STR("/x/symbolz"))));
+    assert_string_equal(label("/debug/metrics"), "/debug/metrics");
 }
 
 int main(void)
@@ -55,6 +80,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_paths),
         cmocka_unit_test(test_methods),
+        cmocka_unit_test(test_symbolz),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,8 @@
 
 #include <stdlib.h>
 
+enum { SYMBOLZ_MAX = 16 << 20 }; /* bytes: a million addresses */
+
 pf_api_config pf_api_config_default(void)
 {
     return (pf_api_config){
@@ -57,6 +59,8 @@ static void admit(void *ctx, pf_req *req, pf_admit *out)
         pf_reply_not_allowed(req, r->post ? "GET, HEAD, POST" : "GET, HEAD", &err);
     } else {
         out->max_body = is_read(req) ? 0 : api->cfg.max_body;
+        if (r->post == pf_handle_symbolz && out->max_body > SYMBOLZ_MAX)
+            out->max_body = SYMBOLZ_MAX;
         out->run = r->is_inline || !is_read(req) ? PF_RUN_INLINE : PF_RUN_WORKER;
     }
 }

@@ -43,6 +43,7 @@ void pf_handle_store(pf_api *api, pf_req *req);
 void pf_handle_services(pf_api *api, pf_req *req);
 void pf_handle_version(pf_api *api, pf_req *req);
 void pf_handle_metrics(pf_api *api, pf_req *req);
+void pf_handle_symbolz(pf_api *api, pf_req *req);
 void pf_handle_healthz(pf_api *api, pf_req *req);
 void pf_handle_readyz(pf_api *api, pf_req *req);
 void pf_handle_root(pf_api *api, pf_req *req);

@@ -16,6 +16,7 @@ static const pf_route routes[] = {
     {"/api/0/version", pf_handle_version, NULL, true},
     {"/debug/metrics", pf_handle_metrics, NULL, false},
     {"/metrics", pf_handle_metrics, NULL, false},
+    {"/symbolz", pf_handle_symbolz, pf_handle_symbolz, true},
     {"/healthz", pf_handle_healthz, NULL, true},
     {"/readyz", pf_handle_readyz, NULL, false},
     {"/api/0/ui/config", pf_handle_ui_config, NULL, true},
@@ -45,6 +46,23 @@ static const pf_route *find_label(const char *label)
     return &routes[i];
 }
 
+static bool has_suffix(pf_str s, pf_str suffix)
+{
+    return s.n >= suffix.n && pf_str_eq((pf_str){s.p + s.n - suffix.n, suffix.n}, suffix);
+}
+
+/* Where `go tool pprof URL` asks for names: at "/symbolz", or beside the URL's path, unescaped, whose last segment it
+ * replaces by "symbolz", or by "symbol" where it holds "/debug/pprof/" (or ends in "/pprof/heap" and its like). Ids may
+ * hold '/', so there may be any number of segments between. An escaped "%2Fsymbolz" is part of an id. */
+static bool is_symbolz(pf_str path)
+{
+    if (pf_str_eq(path, PF_STR("/symbolz")))
+        return true;
+    return (pf_str_has_prefix(path, PF_STR("/api/0/profiles/")) ||
+            pf_str_has_prefix(path, PF_STR("/debug/pprof/"))) &&
+           (has_suffix(path, PF_STR("/symbolz")) || has_suffix(path, PF_STR("/pprof/symbol")));
+}
+
 const pf_route *pf_route_find(pf_str path)
 {
     pf_str prefix = PF_STR("/api/0/profiles/");
@@ -56,6 +74,8 @@ const pf_route *pf_route_find(pf_str path)
         path = PF_STR("/");
     while (path.n > 1 && path.p[path.n - 1] == '/')
         path.n--;
+    if (is_symbolz(path))
+        return find_label("/symbolz");
     for (size_t i = 0; i < ROUTE_UNKNOWN; i++)
         if (i != ROUTE_GET && pf_str_eq(path, pf_str_c(routes[i].label)))
             return &routes[i];
