@@ -58,6 +58,8 @@ static void put_amount(const drawing *d, int64_t value)
 static void put_value(const drawing *d, int64_t value)
 {
     put_amount(d, value);
+    if (!d->v->total)
+        return;
     pf_buf_puts(d->out, " (");
     pf_units_put_percent(d->out, value, d->v->total);
     pf_buf_putc(d->out, ')');
@@ -132,6 +134,8 @@ static void put_graph(const drawing *d, const pf_top *top, const pf_graph *g)
     put_text(d->out, p->string[p->sample_type[d->v->sample_type].type]);
     pf_buf_printf(d->out, "\\lShowing %u nodes, %u left out\\lTotal: ", top->n, top->left_out);
     put_amount(d, d->v->total);
+    if (!top->n && !d->v->total)
+        pf_buf_puts(d->out, "\\lNo samples with a value");
     pf_buf_puts(d->out, "\\l\"] }\n");
     for (uint32_t i = 0; i < top->n; i++)
         put_node(d, &top->row[i]);

@@ -58,7 +58,7 @@ static void put_frame(const drawing *d, uint32_t node)
     pf_units_put_xml(d->out, name, 0);
     pf_buf_puts(d->out, " (");
     put_value(d, n->total);
-    pf_buf_puts(d->out, ", ");
+    pf_buf_puts(d->out, d->total ? ", " : "");
     pf_units_put_percent(d->out, n->total, d->total);
     pf_buf_printf(d->out, ")</title><rect x=\"%.2f\" y=\"%u\" width=\"%.2f\" height=\"%d\" fill=\"",
                   x, y, w, ROW - 1);
@@ -107,6 +107,11 @@ static void put_head(const drawing *d, uint32_t deepest)
     pf_buf_puts(d->out, "</text>\n");
 }
 
+static bool is_empty(const pf_flame *f)
+{
+    return f->n == 1 && !f->node[0].total;
+}
+
 pf_code pf_svg_write(const pf_flame *f, const pf_view *v, pf_buf *out, pf_error *err)
 {
     const pf_profile *p = v->profile;
@@ -121,11 +126,14 @@ pf_code pf_svg_write(const pf_flame *f, const pf_view *v, pf_buf *out, pf_error 
     if (!d.x || !d.next || !d.depth)
         return pf_view_nomem(v->arena, err);
     put_head(&d, lay_out(&d));
+    if (is_empty(f))
+        pf_buf_printf(out, "<text x=\"%d\" y=\"%d\">No samples with a value</text>\n", MARGIN,
+                      TOP + 12);
     for (uint32_t i = 0; i < f->n && !out->failed; i++) {
         pf_code code = i % NODES_A_LOOK ? PF_OK : pf_stop_check(&v->stop, err);
         if (code)
             return code;
-        if (!i || width_of(&d, i) * (WIDTH - 2 * MARGIN) >= NARROWEST)
+        if ((!i && !is_empty(f)) || width_of(&d, i) * (WIDTH - 2 * MARGIN) >= NARROWEST)
             put_frame(&d, i);
     }
     pf_buf_puts(out, "</svg>\n");

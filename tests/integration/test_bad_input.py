@@ -8,7 +8,7 @@ import zlib
 import pytest
 from builders import everything, small
 from conftest import corpus_files
-from pprof_wire import Function, Line, Location, Mapping, Sample, differences, encode, parse, tag, varint
+from pprof_wire import Function, Line, Location, Mapping, Profile, Sample, differences, encode, parse, tag, varint
 from server import SANITIZED
 
 BODY = encode(small())
@@ -38,7 +38,8 @@ INVALID = {
     "a wrong checksum": (gzip.compress(BODY)[:-8] + b"\0\0\0\0" + gzip.compress(BODY)[-4:], ""),
     "two profiles": (encode(small(time_nanos=1)) * 2, "concatenated profiles detected"),
     "two gzipped profiles": (gzip.compress(encode(small(time_nanos=1))) * 2, "concatenated profiles detected"),
-    "no samples": (encode(small(samples=[])), "no samples"),
+    "an empty message": (encode(Profile()), "missing sample type information"),
+    "neither samples nor their types": (encode(small(samples=[], sample_types=[])), "missing sample type information"),
     "no sample types": (encode(small(sample_types=[])), "missing sample type information"),
     "too few values": (encode(small(samples=[Sample([1], [1])])), "mismatch: sample has 1 values vs. 2 types"),
     "too many values": (encode(small(samples=[Sample([1], [1, 2, 3])])), "mismatch: sample has 3 values vs. 2 types"),

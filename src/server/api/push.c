@@ -78,8 +78,8 @@ static pf_code decode(pf_api *api, pf_req *req, pf_write *w, pf_error *err)
         return pf_arena_fail(a, err, "a profile");
     if ((code = pf_profile_decode(p, a, w->inflated, err)))
         return code;
-    if (!p->nsample)
-        return pf_fail(err, PF_INVALID, "no samples");
+    if (!p->nsample_type) /* without samples google/pprof takes it, but nothing can be made of it */
+        return pf_fail(err, PF_INVALID, "missing sample type information");
     w->profile = p;
     if (p->time_nanos > 0)
         w->meta.created_at = p->time_nanos;

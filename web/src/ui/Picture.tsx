@@ -74,11 +74,11 @@ export function Picture({ s, source, format, label, nothing }: PictureProps) {
     if (!tree || !base) return source.loading ? <Skeleton rows={9} label="Loading the profile" /> : null;
     if (!tree.total[0] && tree.n <= 1)
       return (
-        <Empty title="Nothing is left to show.">
+        <Empty title={filtered ? "Nothing is left to show." : "No samples"}>
           <p>
             {filtered
               ? "The filters leave no sample, or every sample is zero."
-              : `Every sample of ${source.sample.type} is zero. Another sample type may have values.`}
+              : `Nothing was sampled, or every value of ${source.sample.type} is zero. Another sample type may have values.`}
           </p>
           {filtered && (
             <button type="button" onClick={() => update({ ...unfiltered, ...fresh })}>

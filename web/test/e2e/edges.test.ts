@@ -204,8 +204,23 @@ test("a trace has nothing to compare or to follow, and zeros have no filter to r
     assert.equal(await page.locator(".skeleton").count(), 0, view);
   }
   await page.goto(`${server.origin}/?service=traced&type=cpu`);
-  await page.getByText("Every sample of cpu is zero.").waitFor();
+  await page.getByText("every value of cpu is zero").waitFor();
   assert.equal(await page.getByRole("button", { name: "Remove the filters" }).count(), 0);
+  clean(problems);
+});
+
+test("a profile without samples is no error anywhere", async () => {
+  const id = await server.pushMade("idle", "", 60, { samples: [], durationNanos: 10_000_000_000n });
+  await server.pushMade("idle", "", 90, { samples: [] });
+  const { page, problems } = await open(browser, "about:blank");
+  for (const rest of ["", `&id=${id}`, "&mode=leaf", `&view=compare&id=${id}&base_id=${id}`]) {
+    await page.goto(`${server.origin}/?service=idle&type=cpu${rest}`);
+    await page.getByText("No samples", { exact: true }).first().waitFor();
+    assert.equal(await page.getByRole("alert").count(), 0, rest);
+  }
+  await page.goto(`${server.origin}/?service=idle&type=cpu&view=profiles`);
+  await page.getByText(id).waitFor();
+  assert.equal(await page.getByRole("alert").count(), 0);
   clean(problems);
 });
 
