@@ -20,6 +20,12 @@ static pf_map_slot *probe(const pf_map *m, pf_hash key)
     }
 }
 
+/* How many slots `probe` looked at to get to `s`. */
+static uint64_t looked_at(const pf_map *m, pf_hash key, const pf_map_slot *s)
+{
+    return (((size_t)(s - m->slots) - key.lo) & (m->cap - 1)) + 1;
+}
+
 static void mark_empty(pf_map *m)
 {
     memset(m->slots, 0xff, m->cap * sizeof *m->slots);
@@ -28,7 +34,7 @@ static void mark_empty(pf_map *m)
 /* `cap`: a power of two. */
 static bool resize(pf_map *m, size_t cap)
 {
-    pf_map bigger = {.cap = cap, .len = m->len, .budget = m->budget};
+    pf_map bigger = {.cap = cap, .len = m->len, .probes = m->probes, .budget = m->budget};
     size_t bytes = cap * sizeof *bigger.slots;
     if (m->budget && !pf_budget_take(m->budget, bytes))
         return false;
@@ -39,9 +45,13 @@ static bool resize(pf_map *m, size_t cap)
         return false;
     }
     mark_empty(&bigger);
-    for (size_t i = 0; i < m->cap; i++)
-        if (m->slots[i].value != PF_MAP_EMPTY)
-            *probe(&bigger, m->slots[i].key) = m->slots[i];
+    for (size_t i = 0; i < m->cap; i++) {
+        if (m->slots[i].value == PF_MAP_EMPTY)
+            continue;
+        pf_map_slot *s = probe(&bigger, m->slots[i].key);
+        bigger.probes += looked_at(&bigger, m->slots[i].key, s);
+        *s = m->slots[i];
+    }
     pf_map_free(m);
     *m = bigger;
     return true;
@@ -65,6 +75,7 @@ uint32_t *pf_map_at(pf_map *m, pf_hash key)
     if (m->len * 4 >= m->cap * 3 && !resize(m, m->cap ? m->cap * 2 : FIRST_CAP))
         return NULL;
     pf_map_slot *s = probe(m, key);
+    m->probes += looked_at(m, key, s);
     if (s->value == PF_MAP_EMPTY) {
         s->key = key;
         m->len++;

@@ -2,8 +2,9 @@
  *
  *     slot:  | hash.lo | hash.hi | value |     linear probing, at most 3/4 full, power-of-two slots
  *
- * The keys are already well-mixed hashes (see hash.h), so the low bits pick the slot. A stored
- * value can't be PF_MAP_EMPTY. There is no removal: tables here grow, are read, and are dropped
+ * The keys are already well-mixed hashes (pf_hash_bytes, see hash.h): the low bits of key.lo alone pick the
+ * slot, so a number, or one times a constant, makes a table of collisions. `probes` shows it. A stored value
+ * can't be PF_MAP_EMPTY. There is no removal: tables here grow, are read, and are dropped
  * whole. Owns its slots (malloc), counted against `budget` where one is given. Not thread-safe.
  */
 #ifndef PF_BASE_MAP_H
@@ -20,8 +21,9 @@ typedef struct pf_map_slot {
 
 typedef struct pf_map {
     pf_map_slot *slots;
-    size_t cap; /* slots: 0 or a power of two */
-    size_t len; /* used ones */
+    size_t cap;      /* slots: 0 or a power of two */
+    size_t len;      /* used ones */
+    uint64_t probes; /* slots that pf_map_at and growing looked at; about two a call are right */
     pf_budget *budget;
 } pf_map;
 

@@ -4,6 +4,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include <cmocka.h>
 
@@ -135,6 +136,53 @@ static void sums_stay_at_the_ends(void **state)
     pf_arena_free(&a);
 }
 
+/* A profile a cell, from `ngroup` groups in `nstep` steps, the steps of a group `apart`, and group i `shift` * i
+ * steps on; the slots that the two tables looked at, for each of the lookups. */
+static double probes_a_lookup(uint32_t ngroup, uint32_t nstep, uint32_t apart, uint32_t shift)
+{
+    enum { STEPS = 8192 };
+    pf_arena a;
+    pf_error err;
+    pf_timeline t;
+    pf_arena_init(&a, NULL, 0);
+    assert_int_equal(pf_timeline_init(&t, 0, STEPS * S - 1, S, PF_STR("k"), &a, &err), PF_OK);
+    assert_int_equal(t.points, STEPS);
+    for (uint32_t n = 0; n < nstep; n++) {
+        for (uint32_t i = 0; i < ngroup; i++) {
+            char name[16];
+            pf_pair pair = {PF_STR("k"), {name, (size_t)snprintf(name, sizeof name, "%u", i)}};
+            pf_total one = {.series = i, .labels = {&pair, 1}};
+            one.created_at = (n * apart + (uint64_t)i * shift) % STEPS * S;
+            assert_int_equal(pf_timeline_add(&t, &one, 1, &err), PF_OK);
+        }
+    }
+    assert_int_equal(t.ngroup, ngroup);
+    assert_int_equal(t.ncell, ngroup * nstep);
+    double probes = (double)(t.groups_by_value.probes + t.cells_by_place.probes);
+    pf_timeline_free(&t);
+    pf_arena_free(&a);
+    return probes / (double)(ngroup + ngroup * nstep);
+}
+
+/* A slot is found at once or a few on, wherever the groups and steps are; tables that grew moved each twice. */
+static void cells_are_found_at_once(void **state)
+{
+    (void)state;
+    static const struct {
+        uint32_t ngroup, nstep, apart, shift;
+    } cases[] = {
+        {100000, 1, 1, 0},  /* all in one step */
+        {100000, 1, 1, 1},  /* a step each */
+        {4096, 16, 512, 0}, /* few steps, far apart */
+        {4096, 16, 1, 4096}, {16, 4096, 2, 0}, {16, 8192, 1, 1}, {1, 8192, 1, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        double n = probes_a_lookup(cases[i].ngroup, cases[i].nstep, cases[i].apart, cases[i].shift);
+        if (n > 10)
+            fail_msg("case %zu: %.0f slots looked at for each lookup", i, n);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -143,6 +191,7 @@ int main(void)
         cmocka_unit_test(extremes_are_no_trap),
         cmocka_unit_test(groups_are_joined_behind_the_largest),
         cmocka_unit_test(sums_stay_at_the_ends),
+        cmocka_unit_test(cells_are_found_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -93,6 +93,26 @@ static void test_reserved_room_is_not_outgrown(void **state)
     assert_int_equal(pf_budget_used(&b), 0);
 }
 
+static void test_probes_are_counted(void **state)
+{
+    (void)state;
+    pf_map m;
+    pf_map_init(&m, NULL);
+    assert_true(pf_map_reserve(&m, 40));
+    for (uint32_t i = 0; i < 10;
+         i++) { /* all in the last slot and on from the first one: 1 + 2 + ... + 10 */
+        *pf_map_at(&m, (pf_hash){m.cap - 1 + i * m.cap, i}) = i;
+        assert_int_equal(m.probes, (i + 1) * (i + 2) / 2);
+    }
+    pf_map_at(&m, (pf_hash){m.cap - 1, 0});
+    assert_int_equal(m.probes, 56);
+    pf_map_get(&m, (pf_hash){m.cap - 1 + 9 * m.cap, 9}); /* reading changes nothing */
+    assert_int_equal(m.probes, 56);
+    assert_true(pf_map_reserve(&m, 1000)); /* each is moved */
+    assert_true(m.probes >= 66);
+    pf_map_free(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -100,6 +120,7 @@ int main(void)
         cmocka_unit_test(test_keys_differ_in_either_half),
         cmocka_unit_test(test_a_budget_ends_growth),
         cmocka_unit_test(test_reserved_room_is_not_outgrown),
+        cmocka_unit_test(test_probes_are_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -145,9 +145,8 @@ static pf_code cell_of(pf_timeline *t, uint32_t group, uint32_t step, pf_cell **
 {
     pf_group *g = &t->group[group];
     if (g->last != step) {
-        uint64_t place = (uint64_t)group << 32 | step;
-        uint32_t *at =
-            pf_map_at(&t->cells_by_place, (pf_hash){place * UINT64_C(0x9e3779b97f4a7c15), place});
+        const uint32_t place[] = {group, step};
+        uint32_t *at = pf_map_at(&t->cells_by_place, pf_hash_bytes(&t->key, place, sizeof place));
         if (!at)
             return pf_fail_nomem(err, "a series");
         if (*at == PF_MAP_EMPTY) {

@@ -39,7 +39,7 @@ typedef struct pf_timeline {
 
     pf_arena *arena;
     pf_map groups_by_value, cells_by_place;
-    pf_hash_key key;
+    pf_hash_key key; /* of both maps */
     pf_group *group;
     pf_cell *cell;
     uint32_t *of_series; /* by series: its group's index, and one more; 0: not known */
