@@ -40,6 +40,7 @@ pf_code pf_finder_init(pf_finder *f, pf_partitions *set, pf_conns *conns, const 
     *f = (pf_finder){.conns = conns, .q = q, .op = op};
     pf_arena_init(&f->arena, op ? op->budget : NULL, op ? op->max_memory : 0);
     pf_map_init(&f->numbers, NULL);
+    pf_hash_key_random(&f->key);
     pf_code code = pf_partitions_all(set, &f->list, &f->npartitions, err);
     size_t kept = 0;
     for (size_t i = 0; !code && i < f->npartitions; i++) {
@@ -62,14 +63,16 @@ void pf_finder_free(pf_finder *f)
     *f = (pf_finder){0};
 }
 
-static pf_hash series_key(uint32_t partition, int64_t series)
+/* Each partition numbers its series from 1 on. */
+static pf_hash series_key(const pf_finder *f, uint32_t partition, int64_t series)
 {
-    return (pf_hash){(uint64_t)series * UINT64_C(0x9e3779b97f4a7c15), partition};
+    const int64_t both[] = {series, partition};
+    return pf_hash_bytes(&f->key, both, sizeof both);
 }
 
 const pf_known_series *pf_finder_series(const pf_finder *f, const pf_entry *e)
 {
-    uint32_t at = pf_map_get(&f->numbers, series_key(e->partition, e->series));
+    uint32_t at = pf_map_get(&f->numbers, series_key(f, e->partition, e->series));
     return at == PF_MAP_EMPTY ? NULL : &f->known[at];
 }
 
@@ -105,7 +108,7 @@ static pf_code read_series(pf_finder *f, int64_t number, pf_known_series *out, p
 /* Looks it up the first time. */
 pf_code pf_finder_know(pf_finder *f, int64_t number, uint32_t *at, pf_error *err)
 {
-    pf_hash key = series_key(f->partition, number);
+    pf_hash key = series_key(f, f->partition, number);
     *at = pf_map_get(&f->numbers, key);
     if (*at != PF_MAP_EMPTY)
         return PF_OK;

@@ -38,8 +38,9 @@ typedef struct pf_finder {
     size_t npartitions;
     pf_entries entries;
     pf_find_from from;
-    pf_arena arena; /* labels */
-    pf_map numbers; /* (partition, series) -> index in known */
+    pf_arena arena;  /* labels */
+    pf_map numbers;  /* (partition, series) -> index in known */
+    pf_hash_key key; /* of its hashes */
     pf_known_series *known;
     size_t nknown, known_cap;
     unsigned steps; /* rows walked, for looking at the op now and then */
