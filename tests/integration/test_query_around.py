@@ -7,8 +7,8 @@ import xml.etree.ElementTree
 
 import pytest
 from builders import small
-from conftest import CORPUS, tool_environment
-from pprof_tool import INLINE, number, tool_rows
+from conftest import CORPUS
+from pprof_tool import INLINE, number, tool, tool_environment, tool_rows
 from pprof_wire import encode
 from server import FROM, TO, query
 from views import FAMILIES, Tree, family, flame, push_all, services, view
@@ -109,7 +109,7 @@ def test_a_function_comes_to_what_the_tool_calls_cum(shared_server, look, tool_h
 def peek(home, files, unit, index, function):
     """({caller: value}, {callee: value}) as `go tool pprof -peek` prints them."""
     flags = ["-nodecount=0", "-nodefraction=0", "-edgefraction=0", "-symbolize=none", f"-unit={unit}"]
-    command = ["go", "tool", "pprof", f"-peek=^{re.escape(function)}$", f"-sample_index={index}", *flags, *map(str, files)]
+    command = [tool(), f"-peek=^{re.escape(function)}$", f"-sample_index={index}", *flags, *map(str, files)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, cwd=home, env=tool_environment(home))
     assert done.returncode == 0, done.stderr
     sides, at = ({}, {}), 0
