@@ -32,6 +32,11 @@ test: ## set up, build, run every test, also under sanitizers; ARGS="-R unit/" p
 	@scripts/setup test
 	@scripts/test $(ARGS)
 
+.PHONY: fuzz
+fuzz: ## set up, build, fuzz each target for FUZZ_SECONDS (300), from its seeds on; ARGS="-R view" picks targets
+	@scripts/setup fuzz
+	@scripts/test fuzz $(ARGS)
+
 .PHONY: demo
 demo: ## set up, build, serve a demonstration: a small service in two versions, an hour of its profiles
 	@scripts/setup demo
