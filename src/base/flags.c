@@ -105,6 +105,31 @@ static bool parse_bool(const char *s, bool *out)
     return false;
 }
 
+static bool add_item(pf_flag *f, const char *text)
+{
+    pf_flag_list *list = f->value;
+    if (!f->set)
+        list->n = 0;
+    if (!*text || list->n == PF_FLAG_LIST_MAX)
+        return false;
+    f->set = true;
+    list->item[list->n++] = text;
+    return true;
+}
+
+static bool add_items(pf_flag *f, const char *commas)
+{
+    pf_flag_list *list = f->value;
+    char *rest = list->text;
+    if (strlen(commas) >= sizeof list->text)
+        return false;
+    strcpy(rest, commas);
+    for (char *one; (one = strsep(&rest, ","));)
+        if (!add_item(f, one))
+            return false;
+    return true;
+}
+
 static bool assign(pf_flag *f, const char *text)
 {
     int64_t n;
@@ -112,6 +137,8 @@ static bool assign(pf_flag *f, const char *text)
     case PF_FLAG_STRING:
         *(const char **)f->value = text;
         return true;
+    case PF_FLAG_LIST:
+        return add_item(f, text);
     case PF_FLAG_BOOL:
         return parse_bool(text, f->value);
     case PF_FLAG_INT:
@@ -146,6 +173,8 @@ static const char *kind_name(pf_flag_kind k)
         return "a duration such as 300ms or 1h30m";
     case PF_FLAG_SIZE:
         return "a size such as 64MiB";
+    case PF_FLAG_LIST:
+        return "one of at most 16 values";
     default:
         return "a value";
     }
@@ -178,7 +207,7 @@ static pf_code from_environment(pf_flags *f, pf_error *err)
         const char *text = flag->set ? NULL : getenv(name);
         if (!text || !*text)
             continue;
-        if (!assign(flag, text))
+        if (!(flag->kind == PF_FLAG_LIST ? add_items(flag, text) : assign(flag, text)))
             return pf_fail(err, PF_INVALID, "environment variable %s: \"%s\" is not %s", name, text,
                            kind_name(flag->kind));
         flag->set = true;
@@ -250,13 +279,18 @@ static void print_default(const pf_flag *f, FILE *out)
                                  {"m", 60 * PF_NS_PER_SEC},
                                  {"s", PF_NS_PER_SEC},
                                  {"ms", PF_NS_PER_MS}};
-    const char *s = f->kind == PF_FLAG_STRING ? *(const char **)f->value : NULL;
-    if (f->kind == PF_FLAG_IGNORED || (f->kind == PF_FLAG_STRING && (!s || !*s)) ||
+    const char *s = f->kind == PF_FLAG_STRING ? *(const char **)f->value
+                    : f->kind == PF_FLAG_LIST && ((pf_flag_list *)f->value)->n
+                        ? ((pf_flag_list *)f->value)->item[0]
+                        : NULL;
+    bool text = f->kind == PF_FLAG_STRING || f->kind == PF_FLAG_LIST;
+    if (f->kind == PF_FLAG_IGNORED || (text && (!s || !*s)) ||
         (f->kind == PF_FLAG_BOOL && !*(bool *)f->value))
         return;
     fputs(" (default ", out);
     switch (f->kind) {
     case PF_FLAG_STRING:
+    case PF_FLAG_LIST:
         fputs(s, out);
         break;
     case PF_FLAG_BOOL:

@@ -29,8 +29,18 @@ typedef enum pf_flag_kind {
     PF_FLAG_INT,      /* int64_t *: not negative */
     PF_FLAG_DURATION, /* int64_t *: nanoseconds, not negative; "1h30m", "300ms", "7d", "0" */
     PF_FLAG_SIZE,     /* int64_t *: bytes, not negative; "64MiB", "1GB", "1048576" */
-    PF_FLAG_IGNORED,  /* takes a value and does nothing with it: `set` tells that it was there */
+    PF_FLAG_LIST, /* pf_flag_list *: may be given several times; the first one clears the default */
+    PF_FLAG_IGNORED, /* takes a value and does nothing with it: `set` tells that it was there */
 } pf_flag_kind;
+
+enum { PF_FLAG_LIST_MAX = 16 };
+
+/* The values of a flag that may be given several times; in the environment they are separated by commas. */
+typedef struct pf_flag_list {
+    const char *item[PF_FLAG_LIST_MAX]; /* borrowed, or in `text` */
+    size_t n;
+    char text[1024];
+} pf_flag_list;
 
 typedef struct pf_flag {
     const char *name;
