@@ -13,8 +13,10 @@
 
 /* What the flags write to before it is checked; the defaults stand here. */
 typedef struct raw {
-    const char *addr, *storage_type, *dir, *badger_dir, *log_level, *log_format;
-    const char *base_path, *source_url;
+    pf_flag_list addr;
+    const char *storage_type, *dir, *badger_dir, *log_level, *log_format;
+    const char *base_path, *source_url, *trusted_proxies;
+    const char *tls_cert, *tls_key, *tls_client_ca;
     bool version, log_access, check;
     int64_t exit_timeout, data_ttl, badger_ttl;
     int64_t max_body, max_inflated, max_inflight, threads, workers, queue, connections, header_max;
@@ -29,7 +31,11 @@ static raw raw_defaults(void)
     pf_api_config api = pf_api_config_default();
     pf_local_config local = pf_local_config_default();
     return (raw){
-        .addr = ":10100",
+        .addr = {.item = {":10100"}, .n = 1},
+        .trusted_proxies = "",
+        .tls_cert = "",
+        .tls_key = "",
+        .tls_client_ca = "",
         .storage_type = "auto",
         .dir = "./profefe-data",
         .base_path = "",
@@ -100,7 +106,15 @@ static const char *const ignored_bools[] = {
 static size_t flag_table(raw *r, pf_flag *list)
 {
     const pf_flag table[] = {
-        PF_FLAG("addr", STRING, &r->addr, SERVER, "host:port", "address to listen on"),
+        PF_FLAG("addr", LIST, &r->addr, SERVER, "host:port",
+                "address to listen on, or unix:/path; may be given several times"),
+        PF_FLAG("tls.cert", STRING, &r->tls_cert, SERVER, "file",
+                "certificate (PEM) to serve HTTPS with; read again when it changes"),
+        PF_FLAG("tls.key", STRING, &r->tls_key, SERVER, "file", "its key (PEM)"),
+        PF_FLAG("tls.client-ca", STRING, &r->tls_client_ca, SERVER, "file",
+                "whose certificates clients may show (PEM); they are asked, not required"),
+        PF_FLAG("http.trusted-proxies", STRING, &r->trusted_proxies, SERVER, "networks",
+                "whose X-Forwarded-For and Forwarded name the client: 10.0.0.0/8,::1,unix"),
         PF_FLAG("exit-timeout", DURATION, &r->exit_timeout, SERVER, "duration",
                 "how long requests under way may go on after SIGTERM"),
         PF_FLAG("http.threads", INT, &r->threads, SERVER, "n", "threads that receive and send"),
@@ -116,11 +130,12 @@ static size_t flag_table(raw *r, pf_flag *list)
                 "largest body as sent; over it 413"),
         PF_FLAG("http.max-inflated-size", SIZE, &r->max_inflated, LIMITS, "size",
                 "largest body after gunzip; over it 413"),
-        PF_FLAG("http.max-connections", INT, &r->connections, LIMITS, "n", "connections at once"),
+        PF_FLAG("http.max-connections", INT, &r->connections, LIMITS, "n",
+                "connections at once; one address has half of them at most"),
         PF_FLAG("http.max-header-size", SIZE, &r->header_max, LIMITS, "size",
                 "request line and headers together"),
         PF_FLAG("http.max-queue", INT, &r->queue, LIMITS, "n",
-                "requests that wait for a worker; over it 503"),
+                "requests that wait for a worker, over it 503; 0: as many as connections"),
         PF_FLAG("http.header-timeout", DURATION, &r->header_timeout, LIMITS, "duration",
                 "in which a request's headers must arrive"),
         PF_FLAG("http.body-timeout", DURATION, &r->body_timeout, LIMITS, "duration",
@@ -255,7 +270,7 @@ static pf_code check_ranges(const raw *r, pf_error *err)
     } ranges[] = {
         {"http.threads", r->threads, 1, 1024},
         {"http.workers", r->workers, 1, 1024},
-        {"http.max-queue", r->queue, 1, 1000000},
+        {"http.max-queue", r->queue, 0, 1000000},
         {"http.max-connections", r->connections, 1, 1000000},
         {"http.max-header-size", r->header_max, 1024, 16 << 20},
         {"http.max-body-size", r->max_body, 1, much},
@@ -299,6 +314,16 @@ static pf_code take_base_path(const raw *r, pf_config *c, pf_error *err)
     return PF_OK;
 }
 
+static pf_code check_tls(const raw *r, pf_error *err)
+{
+    if (!*r->tls_cert != !*r->tls_key)
+        return pf_fail(err, PF_INVALID, "flag -tls.%s: it needs -tls.%s beside it",
+                       *r->tls_cert ? "cert" : "key", *r->tls_cert ? "key" : "cert");
+    if (*r->tls_client_ca && !*r->tls_cert)
+        return pf_fail(err, PF_INVALID, "flag -tls.client-ca: it needs -tls.cert and -tls.key");
+    return PF_OK;
+}
+
 /* The page makes links of it, so it must not be a "javascript:" one. */
 static pf_code check_source_url(const raw *r, pf_error *err)
 {
@@ -317,12 +342,19 @@ static void fill(const raw *r, pf_config *c)
     c->memory_max_inflight = r->max_inflight;
 
     c->http = pf_http_config_default();
-    c->http.addr = r->addr;
     c->http.threads = (unsigned)r->threads;
     c->http.workers = (unsigned)r->workers;
     c->http.queue_max = (unsigned)r->queue;
     c->http.connections = (unsigned)r->connections;
     c->http.base_path = c->base_path;
+    c->http.trusted_proxies = r->trusted_proxies;
+    c->addr = r->addr;
+    for (size_t i = 0; i < c->addr.n; i++) /* those of the environment stand in the list itself */
+        if (r->addr.item[i] >= r->addr.text && r->addr.item[i] < r->addr.text + sizeof r->addr.text)
+            c->addr.item[i] = c->addr.text + (r->addr.item[i] - r->addr.text);
+    c->tls = (pf_tls_config){.cert = *r->tls_cert ? r->tls_cert : NULL,
+                             .key = *r->tls_key ? r->tls_key : NULL,
+                             .client_ca = *r->tls_client_ca ? r->tls_client_ca : NULL};
     c->http.header_max = (size_t)r->header_max;
     c->http.header_timeout = r->header_timeout;
     c->http.body_timeout = r->body_timeout;
@@ -376,7 +408,8 @@ pf_code pf_config_read(pf_config *c, int argc, char **argv, pf_error *err)
         return code;
     warn_ignored(&flags);
     if ((code = choose_storage(&r, &flags, err)) || (code = check_ranges(&r, err)) ||
-        (code = take_base_path(&r, c, err)) || (code = check_source_url(&r, err)))
+        (code = take_base_path(&r, c, err)) || (code = check_source_url(&r, err)) ||
+        (code = check_tls(&r, err)))
         return code;
     fill(&r, c);
     return PF_OK;

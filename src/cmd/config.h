@@ -15,7 +15,9 @@ typedef struct pf_config {
     int64_t exit_timeout;        /* ns */
     int64_t memory_max_inflight; /* bytes */
     char base_path[256];         /* what http and api point to: a pf_config is not copied */
-    pf_http_config http;
+    pf_flag_list addr;           /* to listen on */
+    pf_tls_config tls;           /* cert NULL: clear text */
+    pf_http_config http;         /* its listens are whoever starts it's to fill in */
     pf_api_config api;
     pf_local_config local;
 } pf_config;

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
 static const pf_api_build build_info = {
     .version = PF_VERSION,
@@ -26,6 +27,7 @@ static sigset_t block_signals(void)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN); /* a file-size limit is a failing write, not the end */
@@ -46,24 +48,67 @@ static void raise_open_files(void)
 
 static void log_started(const pf_http *http, const pf_config *c)
 {
-    PF_LOG_INFO("server is running", PF_S("addr", pf_http_address(http)), PF_S("storage", "local"),
-                PF_S("dir", c->local.dir), PF_S("version", PF_VERSION));
+    const char *addr;
+    for (size_t i = 0; (addr = pf_http_address(http, i)); i++)
+        PF_LOG_INFO("server is running", PF_S("addr", addr),
+                    PF_S("tls", c->tls.cert ? "on" : "off"), PF_S("storage", "local"),
+                    PF_S("dir", c->local.dir), PF_S("version", PF_VERSION));
     if (!pf_http_is_loopback(http))
         PF_LOG_WARN("listening beyond loopback without authentication: whoever reaches the address "
                     "can read and write profiles",
-                    PF_S("addr", pf_http_address(http)));
+                    PF_S("addr", pf_http_address(http, 0)));
+}
+
+/* What changes while the server runs. `force`: somebody has asked for it by SIGHUP. */
+static void reload(pf_tls *tls, bool force)
+{
+    pf_error err;
+    bool fresh = false;
+    if (!tls)
+        return;
+    if (pf_tls_reload(tls, force, &fresh, &err))
+        PF_LOG_ERROR("the TLS certificate could not be read again: the old one is kept",
+                     PF_S("error", err.msg));
+    else if (fresh)
+        PF_LOG_INFO("read the TLS certificate again");
 }
 
 /* Until a signal comes; then lets what is under way finish. */
-static void serve(pf_http *http, pf_api *api, const pf_config *c, const sigset_t *signals)
+static void serve(pf_http *http, pf_api *api, pf_tls *tls, const pf_config *c,
+                  const sigset_t *signals)
 {
-    int sig = 0;
-    while (sigwait(signals, &sig) != 0)
-        ;
+    const struct timespec look = {.tv_sec = 1}; /* at files that may have changed */
+    int sig;
+    while ((sig = sigtimedwait(signals, NULL, &look)) < 0 || sig == SIGHUP)
+        reload(tls, sig == SIGHUP);
     PF_LOG_INFO("exiting", PF_S("signal", sig == SIGINT ? "SIGINT" : "SIGTERM"));
     pf_api_stopping(api);
     if (!pf_http_stop(http, pf_clock_mono() + c->exit_timeout))
         PF_LOG_WARN("requests under way were cut off", PF_D("exit_timeout", c->exit_timeout));
+}
+
+/* Sockets that the service manager has left take the place of addresses. */
+static size_t listens(const pf_config *c, const pf_http_app *app, pf_tls *tls, pf_http_listen *out)
+{
+    size_t inherited = pf_http_inherited(), n = inherited ? inherited : c->addr.n;
+    for (size_t i = 0; i < n; i++)
+        out[i] = (pf_http_listen){.addr = inherited ? NULL : c->addr.item[i],
+                                  .fd = PF_HTTP_INHERITED + (int)i,
+                                  .app = app,
+                                  .tls = tls};
+    return n;
+}
+
+static pf_code start_http(const pf_config *c, pf_api *api, pf_budget *inflight, pf_tls *tls,
+                          pf_http **http, pf_error *err)
+{
+    pf_http_listen list[PF_HTTP_LISTENS_MAX];
+    pf_http_config config = c->http;
+    pf_http_app app = pf_api_app(api);
+    config.budget = inflight;
+    config.listens = list;
+    config.nlistens = listens(c, &app, tls, list);
+    return pf_http_start(&config, http, err);
 }
 
 static pf_code run(const pf_config *c, pf_error *err)
@@ -73,10 +118,15 @@ static pf_code run(const pf_config *c, pf_error *err)
     pf_budget inflight;
     pf_budget_init(&inflight, (size_t)c->memory_max_inflight);
 
+    pf_tls *tls = NULL;
     pf_store *store = NULL;
-    pf_code code = pf_local_open(&c->local, &store, err);
-    if (code)
+    pf_code code = c->tls.cert ? pf_tls_new(&c->tls, &tls, err) : PF_OK;
+    if (!code)
+        code = pf_local_open(&c->local, &store, err);
+    if (code) {
+        pf_tls_free(tls);
         return code;
+    }
 
     pf_api_config api_config = c->api;
     api_config.store = store;
@@ -85,18 +135,15 @@ static pf_code run(const pf_config *c, pf_error *err)
     pf_api *api = NULL;
     code = pf_api_new(&api_config, &api, err);
     pf_http *http = NULL;
-    if (!code) {
-        pf_http_config http_config = c->http;
-        http_config.budget = &inflight;
-        pf_http_app app = pf_api_app(api);
-        code = pf_http_start(&http_config, &app, &http, err);
-    }
+    if (!code)
+        code = start_http(c, api, &inflight, tls, &http, err);
     if (!code) {
         log_started(http, c);
-        serve(http, api, c, &signals);
+        serve(http, api, tls, c, &signals);
     }
     pf_store_close(store);
     pf_api_free(api);
+    pf_tls_free(tls);
     if (!code)
         PF_LOG_INFO("stopped");
     return code;

@@ -19,9 +19,6 @@ import pytest
 
 PATIENCE = 30
 
-# Debian 13's libmicrohttpd 1.0 judges more by itself: some of what we answer 431 or 501 it answers 400 before
-# we see it, a NUL in the request line it answers by closing, and chunk extensions it refuses.
-MHD_1 = subprocess.run(["pkg-config", "--atleast-version=1.0", "libmicrohttpd"]).returncode == 0
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 
@@ -161,10 +158,6 @@ class Client:
 
     def refused(self, *statuses):
         """An error answer, then the end of the connection."""
-        if MHD_1:
-            statuses += (400,)
-            if not self.buffer and not self.more():
-                return None
         answer = self.answer()
         assert answer.status in statuses, (answer.status, answer.body)
         assert answer.headers.get("connection") == "close"
@@ -241,7 +234,7 @@ def test_chunked_body_comes_back(serve, path):
         body = os.urandom(300_000)
         for at in range(0, len(body), 70_001):
             piece = body[at : at + 70_001]
-            c.send(b"%x%b\r\n%b\r\n" % (len(piece), b"" if MHD_1 else b";ext=1", piece))
+            c.send(b"%x%b\r\n%b\r\n" % (len(piece), b";ext=1", piece))
         c.send("0\r\nTrailer: ignored\r\n\r\n")
         assert c.answer().body == body
         c.request("GET", "/info")  # the connection is still good
@@ -266,6 +259,8 @@ def test_request_as_the_application_sees_it(serve):
         "query": "a=%20b&c=%00",
         "peer": "127.0.0.1",
         "id": "mine-2",
+        "client": "",
+        "tls": False,
         "x-test": "two words",
         "body": 3,
     }
@@ -290,7 +285,8 @@ def test_head_has_the_headers_and_no_body(serve):
     with server.connect() as c:
         c.request("HEAD", "/stream?n=1000000")
         assert c.answer(head=True).status == 200
-        c.closed()
+        c.request("GET", "/bytes?n=3")
+        assert c.answer().body == b"xxx"
 
 
 def test_keep_alive_answers_are_not_held_back(serve):
@@ -540,7 +536,7 @@ def test_something_else_than_http(serve):
         c.send(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(32)) + b"\r\n\r\n")
         c.rest()
     with serve().connect() as c:
-        c.send(b"\n\r\n\n")  # empty lines before a request are forgiven
+        c.send(b"\r\n\r\n")  # empty lines before a request are forgiven
         c.request("GET", "/info")
         assert c.answer().status == 200
 
@@ -905,7 +901,7 @@ def test_connection_limit(serve):
 
 @pytest.mark.parametrize("path", ["/inline", "/worker"])
 def test_many_connections_at_once(serve, path):
-    """While the only HTTP thread is held up, 300 clients send: more than the events that libmicrohttpd fetches at
+    """While the only HTTP thread is held up, 300 clients send: more than a thread fetches events at
     once. All are served, without a further event to wake it."""
     server = serve("-threads=1", "-queue=400")
     clients = [server.connect() for _ in range(300)]

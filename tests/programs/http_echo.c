@@ -14,6 +14,8 @@
  *     /refused           answered 404 by admit
  *     /nobody            takes no body
  *     /status?code=N     pf_req_reply_status
+ *     /trailers          a stream with trailers
+ *     /json?n=N          N bytes of JSON, which may be compressed
  *     /state             counters of this program, as JSON
  */
 #include "base/clock.h"
@@ -31,6 +33,9 @@ static struct {
     size_t max_body;
     int64_t exit_timeout;
     bool verbose;
+    pf_tls_config tls;
+    pf_http_listen listens[4];
+    size_t nlistens;
 } flags = {.max_body = 1 << 20, .exit_timeout = 5 * PF_NS_PER_SEC};
 
 static pf_budget budget;
@@ -176,6 +181,8 @@ static void info(pf_req *req)
     put_field(&b, "query", pf_req_query(req));
     put_field(&b, "peer", pf_req_peer(req));
     put_field(&b, "id", pf_req_id(req));
+    put_field(&b, "client", pf_req_client_name(req));
+    pf_buf_printf(&b, "\"tls\":%s,", pf_req_is_tls(req) ? "true" : "false");
     put_field(&b, "x-test", pf_req_header(req, "x-tESt"));
     pf_buf_printf(&b, "\"body\":%zu,\"started\":%lld}\n", pf_req_body(req).n,
                   (long long)pf_req_started(req));
@@ -207,6 +214,21 @@ static void bytes(pf_req *req)
     pf_req_reply_take(req, 200, "text/plain", &b);
 }
 
+static void trailers(pf_req *req)
+{
+    pf_req_add_trailer(req, "X-Sum", "42");
+    stream(req);
+}
+
+static void json(pf_req *req)
+{
+    int64_t n = param(req, "n", 0);
+    pf_buf b = PF_BUF_INIT;
+    for (int64_t i = 0; (int64_t)b.len < n; i++)
+        pf_buf_printf(&b, "{\"number\":%lld}\n", (long long)i);
+    pf_req_reply_take(req, 200, "application/json", &b);
+}
+
 static void handle(void *ctx, pf_req *req)
 {
     (void)ctx;
@@ -227,6 +249,10 @@ static void handle(void *ctx, pf_req *req)
         sleep_until_cancelled(req, INT64_MAX);
     else if (is(req, "/stream"))
         stream(req);
+    else if (is(req, "/trailers"))
+        trailers(req);
+    else if (is(req, "/json"))
+        json(req);
     else if (is(req, "/bytes"))
         bytes(req);
     else if (is(req, "/info"))
@@ -251,10 +277,10 @@ static void on_finished(void *ctx, pf_req *req, int status, int64_t sent, int64_
     }
 }
 
-static const char *error_body(void *ctx, pf_str target, int status, const char *msg, pf_buf *out)
+static const char *error_form(void *ctx, pf_req *req, int status, const char *msg, pf_buf *out)
 {
     (void)ctx;
-    (void)target;
+    (void)req;
     pf_buf_printf(out, "{\"code\":%d,\"error\":", status);
     pf_buf_put_json(out, pf_str_c(msg));
     pf_buf_puts(out, "}\n");
@@ -270,10 +296,22 @@ static bool read_flag(const char *arg, pf_http_config *cfg, size_t *limit)
     if (!eq)
         return false;
     pf_str name = {arg, (size_t)(eq - arg)};
-    if (pf_str_eq(name, PF_STR("-addr"))) {
-        cfg->addr = eq + 1;
-        return true;
-    }
+    const struct {
+        const char *name, **value;
+    } texts[] = {
+        {"-addr", flags.nlistens < 4 ? &flags.listens[flags.nlistens].addr : NULL},
+        {"-tls-cert", &flags.tls.cert},
+        {"-tls-key", &flags.tls.key},
+        {"-tls-client-ca", &flags.tls.client_ca},
+        {"-trusted-proxies", &cfg->trusted_proxies},
+        {"-base-path", &cfg->base_path},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (pf_str_eq(name, pf_str_c(texts[i].name)) && texts[i].value) {
+            *texts[i].value = eq + 1;
+            flags.nlistens += i == 0;
+            return true;
+        }
     int64_t v;
     if (!pf_str_to_i64(pf_str_c(eq + 1), &v))
         return false;
@@ -310,10 +348,42 @@ static bool read_flag(const char *arg, pf_http_config *cfg, size_t *limit)
     return false;
 }
 
+/* Inherited sockets instead of addresses, one address when none is named. */
+static void listen_on(const pf_http_app *app)
+{
+    size_t inherited = pf_http_inherited();
+    for (size_t i = 0; i < inherited && i < 4; i++)
+        flags.listens[i] = (pf_http_listen){.fd = 3 + (int)i};
+    if (inherited)
+        flags.nlistens = inherited < 4 ? inherited : 4;
+    else if (!flags.nlistens)
+        flags.listens[flags.nlistens++].addr = "127.0.0.1:0";
+    for (size_t i = 0; i < flags.nlistens; i++)
+        flags.listens[i].app = app;
+}
+
+static void use_tls(pf_tls *tls, pf_http_config *cfg)
+{
+    for (size_t i = 0; i < flags.nlistens; i++)
+        flags.listens[i].tls = tls;
+    cfg->listens = flags.listens;
+    cfg->nlistens = flags.nlistens;
+}
+
+static void reload(pf_tls *tls)
+{
+    bool fresh;
+    pf_error err;
+    if (tls && pf_tls_reload(tls, true, &fresh, &err))
+        printf("not reloaded: %s\n", err.msg);
+    else
+        printf("reloaded\n");
+    fflush(stdout);
+}
+
 int main(int argc, char **argv)
 {
     pf_http_config cfg = pf_http_config_default();
-    cfg.addr = "127.0.0.1:0";
     size_t limit = 128 << 20;
     for (int i = 1; i < argc; i++) {
         if (!read_flag(argv[i], &cfg, &limit)) {
@@ -328,21 +398,31 @@ int main(int argc, char **argv)
     sigemptyset(&set);
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
 
     pf_http_app app = {
-        .admit = admit, .handle = handle, .finished = on_finished, .error_body = error_body};
+        .admit = admit, .handle = handle, .finished = on_finished, .error_form = error_form};
+    pf_tls *tls = NULL;
     pf_http *h;
     pf_error err;
-    if (pf_http_start(&cfg, &app, &h, &err)) {
+    listen_on(&app);
+    if ((flags.tls.cert && pf_tls_new(&flags.tls, &tls, &err)) ||
+        (use_tls(tls, &cfg), pf_http_start(&cfg, &h, &err))) {
         fprintf(stderr, "http_echo: %s\n", err.msg);
+        pf_tls_free(tls);
         return 1;
     }
-    printf("listening %s\n", pf_http_address(h));
+    printf("listening");
+    for (size_t i = 0; pf_http_address(h, i); i++)
+        printf(" %s", pf_http_address(h, i));
+    printf("\n");
     fflush(stdout);
     int sig;
-    sigwait(&set, &sig);
+    while (sigwait(&set, &sig) == 0 && sig == SIGHUP)
+        reload(tls);
     bool clean = pf_http_stop(h, pf_clock_mono() + flags.exit_timeout);
     printf("stopped %s budget=%zu\n", clean ? "clean" : "late", pf_budget_used(&budget));
+    pf_tls_free(tls);
     return 0;
 }

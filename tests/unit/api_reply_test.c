@@ -1,6 +1,8 @@
 /* The envelope: how a profile and an error are shown. */
 #include "server/api/reply.h"
 
+#include "server/http/request.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -93,12 +95,14 @@ static void test_an_error(void **state)
 {
     (void)state;
     pf_buf b = PF_BUF_INIT;
-    assert_string_equal(pf_reply_error_body(NULL, PF_STR("/api/0/x"), 404, "no \"x\"", &b),
-                        PF_JSON);
+    static pf_req req;
+    req.path = PF_STR("/api/0/x");
+    assert_string_equal(pf_reply_error_form(NULL, &req, 404, "no \"x\"", &b), PF_JSON);
     pf_buf_putc(&b, 0);
     assert_string_equal(b.data, "{\"code\":404,\"error\":\"no \\\"x\\\"\"}\n");
     pf_buf_clear(&b);
-    assert_memory_equal(pf_reply_error_body(NULL, PF_STR("/x"), 404, "no", &b), "text/plain", 10);
+    req.path = PF_STR("/x");
+    assert_memory_equal(pf_reply_error_form(NULL, &req, 404, "no", &b), "text/plain", 10);
     pf_buf_putc(&b, 0);
     assert_string_equal(b.data, "no\n");
     pf_buf_free(&b);

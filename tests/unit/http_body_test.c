@@ -1,5 +1,5 @@
 /* How a body's buffer grows, and what it charges the budget. */
-#include "server/http/internal.h"
+#include "server/http/body.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,8 +11,7 @@
 
 typedef struct fixture {
     pf_budget budget;
-    pf_http http;
-    pf_req req;
+    pf_body body;
 } fixture;
 
 static fixture *make(size_t budget, size_t max_body)
@@ -20,15 +19,13 @@ static fixture *make(size_t budget, size_t max_body)
     fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
     pf_budget_init(&f->budget, budget);
-    f->http.cfg.budget = &f->budget;
-    f->req.http = &f->http;
-    f->req.admit.max_body = max_body;
+    f->body = (pf_body){.max = max_body, .announced = UINT64_MAX, .budget = &f->budget};
     return f;
 }
 
 static void end(fixture *f)
 {
-    pf_body_free(&f->req);
+    pf_body_free(&f->body);
     assert_int_equal(pf_budget_used(&f->budget), 0);
     free(f);
 }
@@ -38,22 +35,22 @@ static void append(fixture *f, size_t n, pf_code expected)
     static char bytes[1 << 20];
     pf_error err;
     memset(bytes, (int)('a' + n % 26), n);
-    assert_int_equal(pf_body_append(&f->req, bytes, n, &err), expected);
-    assert_int_equal(pf_budget_used(&f->budget), f->req.body.cap);
-    assert_true(f->req.body.len <= f->req.body.cap);
+    assert_int_equal(pf_body_append(&f->body, bytes, n, &err), expected);
+    assert_int_equal(pf_budget_used(&f->budget), f->body.cap);
+    assert_true(f->body.len <= f->body.cap);
 }
 
 static void test_announced_length_is_exact_when_small(void **state)
 {
     (void)state;
     fixture *f = make(1 << 20, 1 << 20);
-    f->req.framing = (pf_framing){.has_length = true, .length = 18000};
+    f->body.announced = 18000;
     append(f, 1000, PF_OK);
-    assert_int_equal(f->req.body.cap, 18000);
+    assert_int_equal(f->body.cap, 18000);
     append(f, 17000, PF_OK);
-    assert_int_equal(f->req.body.cap, 18000);
-    assert_int_equal(f->req.body.data[999], 'a' + 1000 % 26);
-    assert_int_equal(f->req.body.data[1000], 'a' + 17000 % 26);
+    assert_int_equal(f->body.cap, 18000);
+    assert_int_equal(f->body.data[999], 'a' + 1000 % 26);
+    assert_int_equal(f->body.data[1000], 'a' + 17000 % 26);
     end(f);
 }
 
@@ -61,11 +58,20 @@ static void test_announced_length_is_not_believed(void **state)
 {
     (void)state;
     fixture *f = make(1 << 30, 1 << 30);
-    f->req.framing = (pf_framing){.has_length = true, .length = 1 << 29};
+    f->body.announced = 1 << 29;
     append(f, 1, PF_OK);
-    assert_int_equal(f->req.body.cap, PF_BODY_FIRST);
+    assert_int_equal(f->body.cap, PF_BODY_FIRST);
     append(f, PF_BODY_FIRST, PF_OK);
-    assert_int_equal(f->req.body.cap, 2 * PF_BODY_FIRST);
+    assert_int_equal(f->body.cap, 2 * PF_BODY_FIRST);
+    end(f);
+}
+
+static void test_more_than_was_announced(void **state)
+{
+    (void)state;
+    fixture *f = make(1 << 20, 1 << 20);
+    f->body.announced = 100;
+    append(f, 200, PF_OK);
     end(f);
 }
 
@@ -76,7 +82,7 @@ static void test_limit(void **state)
     append(f, 60, PF_OK);
     append(f, 41, PF_TOO_LARGE);
     append(f, 40, PF_OK);
-    assert_int_equal(f->req.body.cap, 100);
+    assert_int_equal(f->body.cap, 100);
     append(f, 1, PF_TOO_LARGE);
     end(f);
 }
@@ -87,7 +93,7 @@ static void test_budget(void **state)
     fixture *f = make(300000, 1 << 20);
     append(f, 200000, PF_OK);
     append(f, 90000, PF_OK); /* doubling would pass the budget: takes what is needed */
-    assert_int_equal(f->req.body.cap, 290000);
+    assert_int_equal(f->body.cap, 290000);
     append(f, 20000, PF_TOO_LARGE); /* more than there is in all */
     end(f);
 
@@ -95,7 +101,7 @@ static void test_budget(void **state)
     assert_true(pf_budget_take(&f->budget, 250000)); /* somebody else */
     pf_error err;
     static char bytes[60000];
-    assert_int_equal(pf_body_append(&f->req, bytes, sizeof bytes, &err), PF_UNAVAILABLE);
+    assert_int_equal(pf_body_append(&f->body, bytes, sizeof bytes, &err), PF_UNAVAILABLE);
     pf_budget_give(&f->budget, 250000);
     append(f, sizeof bytes, PF_OK);
     end(f);
@@ -105,9 +111,9 @@ static void test_without_a_budget(void **state)
 {
     (void)state;
     fixture *f = make(1, 1 << 20);
-    f->http.cfg.budget = NULL;
+    f->body.budget = NULL;
     pf_error err;
-    assert_int_equal(pf_body_append(&f->req, "abc", 3, &err), PF_OK);
+    assert_int_equal(pf_body_append(&f->body, "abc", 3, &err), PF_OK);
     end(f);
 }
 
@@ -116,6 +122,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_announced_length_is_exact_when_small),
         cmocka_unit_test(test_announced_length_is_not_believed),
+        cmocka_unit_test(test_more_than_was_announced),
         cmocka_unit_test(test_limit),
         cmocka_unit_test(test_budget),
         cmocka_unit_test(test_without_a_budget),

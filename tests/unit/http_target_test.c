@@ -1,5 +1,5 @@
 /* How a raw request target is cut up, and what is refused as one. */
-#include "server/http/internal.h"
+#include "server/http/target.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

@@ -6,8 +6,6 @@
 
 #include <stdlib.h>
 
-enum { SYMBOLZ_MAX = 16 << 20 }; /* bytes: a million addresses */
-
 pf_api_config pf_api_config_default(void)
 {
     return (pf_api_config){
@@ -35,11 +33,18 @@ static bool is_read(pf_req *req)
     return pf_req_method(req) == PF_METHOD_GET || pf_req_method(req) == PF_METHOD_HEAD;
 }
 
-static pf_handler pick(const pf_route *r, pf_req *req)
+static const pf_action *pick(const pf_route *r, pf_req *req)
 {
+    static const pf_action none;
     if (is_read(req))
-        return r->get;
-    return pf_req_method(req) == PF_METHOD_POST ? r->post : NULL;
+        return &r->get;
+    return pf_req_method(req) == PF_METHOD_POST ? &r->post : &none;
+}
+
+static size_t max_body(const pf_api *api, const pf_action *a)
+{
+    bool of_push = a->max_body < 0 || (uint64_t)a->max_body > api->cfg.max_body;
+    return of_push ? api->cfg.max_body : (size_t)a->max_body;
 }
 
 /* Refuses here, before the body is read, what no handler would take. */
@@ -47,28 +52,29 @@ static void admit(void *ctx, pf_req *req, pf_admit *out)
 {
     const pf_api *api = ctx;
     const pf_route *r = pf_route_find(pf_req_path(req));
+    const pf_action *action = pick(r, req);
     pf_error err;
     pf_req_set_user(req, (void *)r);
+    if (action->form)
+        out->error_form = action->form;
     if (!pf_route_is_known(r)) {
         pf_fail(&err, PF_NOT_FOUND, "nothing found");
         pf_req_reply_error(req, PF_NOT_FOUND, &err);
-    } else if (!pick(r, req)) {
+    } else if (!action->handler) {
         pf_str method = pf_req_method_name(req);
         pf_fail(&err, PF_NOT_ALLOWED, "method %.*s is not allowed here",
                 PF_FMT(((pf_str){method.p, method.n < 32 ? method.n : 32})));
-        pf_reply_not_allowed(req, r->post ? "GET, HEAD, POST" : "GET, HEAD", &err);
+        pf_reply_not_allowed(req, r->post.handler ? "GET, HEAD, POST" : "GET, HEAD", &err);
     } else {
-        out->max_body = is_read(req) ? 0 : api->cfg.max_body;
-        if (r->post == pf_handle_symbolz && out->max_body > SYMBOLZ_MAX)
-            out->max_body = SYMBOLZ_MAX;
-        out->run = r->is_inline || !is_read(req) ? PF_RUN_INLINE : PF_RUN_WORKER;
+        out->max_body = max_body(api, action);
+        out->run = action->run;
     }
 }
 
 static void handle(void *ctx, pf_req *req)
 {
     const pf_route *r = pf_req_user(req);
-    pick(r, req)(ctx, req);
+    pick(r, req)->handler(ctx, req);
 }
 
 static void finished(void *ctx, pf_req *req, int status, int64_t sent, int64_t duration_ns)
@@ -127,7 +133,7 @@ pf_http_app pf_api_app(pf_api *api)
         .admit = admit,
         .handle = handle,
         .finished = finished,
-        .error_body = pf_reply_error_body,
+        .error_form = pf_reply_error_form,
     };
 }
 

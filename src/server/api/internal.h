@@ -16,15 +16,25 @@ struct pf_api {
 
 typedef void (*pf_handler)(pf_api *api, pf_req *req);
 
+enum { PF_BODY_OF_PUSH = -1 };
+
+/* What a method does on a path. */
+typedef struct pf_action {
+    pf_handler handler; /* NULL: the method is not allowed */
+    pf_run run; /* PF_RUN_INLINE: quick, without disk; may find out otherwise and pf_req_move */
+    int64_t
+        max_body; /* bytes; 0: it takes none; PF_BODY_OF_PUSH, and at most: -http.max-body-size */
+    pf_error_form form; /* how this protocol says that something failed; NULL: the API's */
+} pf_action;
+
 /* A path that is known, and who answers it. See route.c. */
 typedef struct pf_route {
     const char *label; /* the path in metrics: "/api/0/profiles/__pid__" */
-    pf_handler get;    /* HEAD too; NULL: not allowed */
-    pf_handler post;
-    bool is_inline; /* quick, without disk: answered on the HTTP thread */
+    pf_action get;     /* HEAD too */
+    pf_action post;
 } pf_route;
 
-/* Never NULL: an unknown path has a route of its own whose handlers are both NULL. */
+/* Never NULL: an unknown path has a route of its own without handlers. */
 const pf_route *pf_route_find(pf_str path);
 bool pf_route_is_known(const pf_route *r);
 const pf_route *pf_route_at(size_t i); /* all of them, NULL behind the last; for the metrics */

@@ -116,10 +116,10 @@ void pf_reply_blob_take(pf_req *req, pf_blob *blob, pf_str stem)
     reply_take(req, "application/octet-stream", &blob->bytes);
 }
 
-const char *pf_reply_error_body(void *ctx, pf_str target, int status, const char *msg, pf_buf *out)
+const char *pf_reply_error_form(void *ctx, pf_req *req, int status, const char *msg, pf_buf *out)
 {
     (void)ctx;
-    if (!pf_str_has_prefix(target, PF_STR("/api/"))) {
+    if (!req || !pf_str_has_prefix(pf_req_path(req), PF_STR("/api/"))) {
         pf_buf_printf(out, "%s\n", msg);
         return "text/plain; charset=utf-8";
     }

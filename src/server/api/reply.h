@@ -36,7 +36,7 @@ enum { PF_DISPOSITION_MAX = 160 };
 void pf_reply_disposition(pf_str stem, pf_type type, char out[static PF_DISPOSITION_MAX]);
 
 /* The body of an error: JSON under /api/, a line of text elsewhere. Returns its content type. */
-const char *pf_reply_error_body(void *ctx, pf_str target, int status, const char *msg, pf_buf *out);
+const char *pf_reply_error_form(void *ctx, pf_req *req, int status, const char *msg, pf_buf *out);
 
 /* 405 with an Allow header. */
 void pf_reply_not_allowed(pf_req *req, const char *allow, const pf_error *err);

@@ -2,28 +2,48 @@
 
 #include <string.h>
 
+enum { SYMBOLZ_MAX = 16 << 20 }; /* bytes: a million addresses */
+
+#define READ(handler)                                                                              \
+    {                                                                                              \
+        handler, PF_RUN_WORKER, 0, NULL                                                            \
+    }
+#define READ_INLINE(handler)                                                                       \
+    {                                                                                              \
+        handler, PF_RUN_INLINE, 0, NULL                                                            \
+    }
+#define NONE                                                                                       \
+    {                                                                                              \
+        NULL, PF_RUN_INLINE, 0, NULL                                                               \
+    }
+
+/* A push of ordinary size is decoded where its last byte arrived: see push.c. */
 static const pf_route routes[] = {
-    {"/api/0/profiles", pf_handle_find, pf_handle_push, false},
-    {"/api/0/profiles/merge", pf_handle_merge, NULL, false},
-    {"/api/0/profiles/__pid__", pf_handle_get, NULL, false},
-    {"/api/0/profiles/diff", pf_handle_diff, NULL, false},
-    {"/api/0/types", pf_handle_types, NULL, false},
-    {"/api/0/sample_types", pf_handle_sample_types, NULL, false},
-    {"/api/0/labels", pf_handle_labels, NULL, false},
-    {"/api/0/series", pf_handle_series, NULL, false},
-    {"/api/0/store", pf_handle_store, NULL, false},
-    {"/api/0/services", pf_handle_services, NULL, false},
-    {"/api/0/version", pf_handle_version, NULL, true},
-    {"/debug/metrics", pf_handle_metrics, NULL, false},
-    {"/metrics", pf_handle_metrics, NULL, false},
-    {"/symbolz", pf_handle_symbolz, pf_handle_symbolz, true},
-    {"/healthz", pf_handle_healthz, NULL, true},
-    {"/readyz", pf_handle_readyz, NULL, false},
-    {"/api/0/ui/config", pf_handle_ui_config, NULL, true},
-    {"/", pf_handle_root, NULL, true},
-    {"/assets/__file__", pf_handle_asset, NULL, true},
-    {"/speedscope/__file__", pf_handle_asset, NULL, true},
-    {"unknown", NULL, NULL, true},
+    {"/api/0/profiles",
+     READ(pf_handle_find),
+     {pf_handle_push, PF_RUN_INLINE, PF_BODY_OF_PUSH, NULL}},
+    {"/api/0/profiles/merge", READ(pf_handle_merge), NONE},
+    {"/api/0/profiles/__pid__", READ(pf_handle_get), NONE},
+    {"/api/0/profiles/diff", READ(pf_handle_diff), NONE},
+    {"/api/0/types", READ(pf_handle_types), NONE},
+    {"/api/0/sample_types", READ(pf_handle_sample_types), NONE},
+    {"/api/0/labels", READ(pf_handle_labels), NONE},
+    {"/api/0/series", READ(pf_handle_series), NONE},
+    {"/api/0/store", READ(pf_handle_store), NONE},
+    {"/api/0/services", READ(pf_handle_services), NONE},
+    {"/api/0/version", READ_INLINE(pf_handle_version), NONE},
+    {"/debug/metrics", READ(pf_handle_metrics), NONE},
+    {"/metrics", READ(pf_handle_metrics), NONE},
+    {"/symbolz",
+     READ_INLINE(pf_handle_symbolz),
+     {pf_handle_symbolz, PF_RUN_INLINE, SYMBOLZ_MAX, NULL}},
+    {"/healthz", READ_INLINE(pf_handle_healthz), NONE},
+    {"/readyz", READ(pf_handle_readyz), NONE},
+    {"/api/0/ui/config", READ_INLINE(pf_handle_ui_config), NONE},
+    {"/", READ_INLINE(pf_handle_root), NONE},
+    {"/assets/__file__", READ_INLINE(pf_handle_asset), NONE},
+    {"/speedscope/__file__", READ_INLINE(pf_handle_asset), NONE},
+    {"unknown", NONE, NONE},
 };
 
 enum { ROUTE_GET = 2, ROUTE_UNKNOWN = sizeof routes / sizeof *routes - 1 };

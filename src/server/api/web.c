@@ -98,12 +98,17 @@ static void reply_asset(pf_req *req, const pf_web_asset *asset)
     pf_buf b = PF_BUF_INIT;
     pf_str bytes = {pf_web_blob + asset->offset, asset->size};
     pf_error err;
+    bool packed = pf_web_accepts(pf_req_header(req, "Accept-Encoding"), PF_STR("gzip"));
+    if (!packed && pf_req_run(req) == PF_RUN_INLINE) {
+        pf_req_move(req); /* unpacking takes its time */
+        return;
+    }
     add_headers(req, asset);
     if (pf_web_etag_matches(pf_req_header(req, "If-None-Match"), pf_str_c(asset->etag))) {
         pf_req_reply_take(req, 304, NULL, &b);
         return;
     }
-    if (pf_web_accepts(pf_req_header(req, "Accept-Encoding"), PF_STR("gzip"))) {
+    if (packed) {
         pf_req_add_header(req, "Content-Encoding", "gzip");
     } else {
         pf_code code = pf_gunzip(bytes, asset->raw, pf_req_arena(req), &bytes, &err);

@@ -1,178 +1,415 @@
-/* conn.c: a connection from accept to close, as far as it is ours.
- *
- *     IDLE --request line--> HEAD --headers--> BODY --> HANDLE --> WRITE --+
- *      ^                                                                   |
- *      +----------------------------- keep-alive --------------------------+
- *
- * libmicrohttpd reads and writes; what is kept here is what it does not offer: in which phase a
- * connection is and since when (watch.c has the deadlines), a way to answer when its own state
- * machine takes no answer, and a closing that lets the client read that answer.
- *
- * That last point: closing a socket whose receive buffer holds bytes, or gets some later, makes the
- * kernel send a reset, and a reset makes the client's kernel throw away the answer that it had not
- * read yet. A client that pushes 100 MB and is told 413 early would see "connection reset". So the
- * sending side is shut, the socket handed to the door thread (a dup: libmicrohttpd closes its own),
- * and read dry for a while.
- */
-#include "server/http/internal.h"
+#include "server/http/conn.h"
 
-#include "base/xid.h"
+#include "base/clock.h"
+#include "server/http/h1.h"
+#include "server/http/h2.h"
+#include "server/http/pump.h"
 
-#include <fcntl.h>
-#include <stdio.h>
+#include <stddef.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
-#include <time.h>
-#include <unistd.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
 
-void pf_conn_phase(pf_conn *c, pf_phase phase)
+enum {
+    DRY_READS = 16,       /* of a closing socket before others have their turn */
+    LINGER_MS = 2000,     /* how long a closing socket is read */
+    LINGER_IDLE_MS = 500, /* how long it may be silent */
+    LINGER_BYTES = 64 << 20,
+    NAME_MAX_BYTES = 512,
+};
+
+typedef enum state { HANDSHAKE, SERVING, LINGERING } state;
+
+struct pf_connection {
+    pf_poll poll;
+    pf_timer timer;
+    pf_mail mail;   /* brings it to its thread, then gives it another turn */
+    pf_owner owner; /* of its requests */
+    pf_idle idle;
+    pf_connections *set;
+    pf_connection *prev, *next;
+    pf_origin origin;
+    pf_holder *holder;
+    pf_tls *tls;
+    char *name; /* of the client's certificate */
+
+    state state;
+    pf_pump pump;
+    bool again; /* its mail is on the way */
+    int64_t linger_until;
+    size_t lingered;
+};
+
+static int64_t now(const pf_connection *c)
 {
-    atomic_store_explicit(&c->since, pf_clock_mono(), memory_order_relaxed);
-    atomic_store_explicit(&c->phase, phase, memory_order_release);
+    return pf_loop_now(c->set->loop);
 }
 
-static pf_conn *conn_open(pf_loop *loop, struct MHD_Connection *mhd)
-{
-    pf_http *h = pf_loop_http(loop);
-    pf_conn *c = calloc(1, sizeof *c);
-    if (!c)
-        return NULL;
-    c->http = h;
-    c->loop = loop;
-    c->mhd = mhd;
-    c->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-    pf_peer_format(MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS)->client_addr,
-                   c->peer);
-    pthread_mutex_init(&c->lock, NULL);
-    pf_conn_phase(c, PF_PHASE_IDLE);
-    pthread_mutex_lock(&h->conns_lock);
-    c->next = h->conns;
-    if (c->next)
-        c->next->prev = c;
-    h->conns = c;
-    h->nconns++;
-    pthread_mutex_unlock(&h->conns_lock);
-    return c;
-}
+/* ---- Closing: the connection is gone afterwards, or may be */
 
-static void conn_close(pf_conn *c)
+static void free_connection(pf_connection *c)
 {
-    pf_http *h = c->http;
-    pthread_mutex_lock(&h->conns_lock);
-    *(c->prev ? &c->prev->next : &h->conns) = c->next;
-    if (c->next)
-        c->next->prev = c->prev;
-    h->nconns--;
-    pthread_mutex_unlock(&h->conns_lock);
-    if (c->req) /* libmicrohttpd lost the connection without completing its request */
-        pf_req_end(c->req);
-    int unread = 0;
-    if (!c->aborted &&
-        (atomic_load(&c->linger) || (ioctl(c->fd, FIONREAD, &unread) == 0 && unread > 0))) {
-        int fd = fcntl(c->fd, F_DUPFD_CLOEXEC, 3);
-        if (fd >= 0)
-            pf_door_linger(h, fd);
-    }
-    pthread_mutex_destroy(&c->lock);
+    free(c->name);
     free(c);
 }
 
-void pf_conn_notify(void *cls, struct MHD_Connection *mhd, void **socket_context,
-                    enum MHD_ConnectionNotificationCode code)
+static void close_now(pf_connection *c)
 {
-    pf_loop *loop = cls;
-    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        *socket_context = conn_open(loop, mhd); /* NULL: pf_req_uri refuses what comes on it */
+    pf_connections *s = c->set;
+    pf_idle_leave(&s->idle, &c->idle);
+    *(c->prev ? &c->prev->next : &s->all) = c->next;
+    if (c->next)
+        c->next->prev = c->prev;
+    pf_loop_cancel_timer(s->loop, &c->timer);
+    pf_loop_unwatch(s->loop, &c->poll);
+    pf_pump_free(&c->pump);
+    pf_holders_give(&s->service->holders, c->holder);
+    atomic_fetch_sub(&s->n, 1);
+    atomic_fetch_sub(&s->service->connections, 1);
+    c->set = NULL;
+    if (!c->again) /* else its mail frees it */
+        free_connection(c);
+}
+
+static void abort_now(pf_connection *c)
+{
+    pf_io_abort(&c->pump.io);
+    close_now(c);
+}
+
+static void take_another_turn(pf_connection *c)
+{
+    if (!c->again)
+        pf_loop_post(c->set->loop, &c->mail);
+    c->again = true;
+}
+
+/* Reads what still comes and throws it away. */
+static void read_dry(pf_connection *c)
+{
+    int64_t until = now(c) + LINGER_IDLE_MS * PF_NS_PER_MS;
+    for (int i = 0; c->pump.readable && i < DRY_READS; i++) {
+        ssize_t n =
+            recv(c->pump.io.fd, pf_loop_scratch(c->set->loop), PF_LOOP_SCRATCH, MSG_DONTWAIT);
+        if (n > 0)
+            c->lingered += (size_t)n;
+        if (n == 0 || c->lingered > LINGER_BYTES) {
+            close_now(c);
+            return;
+        }
+        c->pump.readable = n > 0;
+    }
+    if (until > c->linger_until)
+        until = c->linger_until;
+    if (now(c) >= c->linger_until || !pf_loop_set_timer(c->set->loop, &c->timer, until))
+        close_now(c);
+    else if (c->pump.readable)
+        take_another_turn(c);
+}
+
+static void linger(pf_connection *c)
+{
+    pf_pump_use(&c->pump, NULL);
+    pf_io_end(&c->pump.io);
+    if (c->pump.input_ended) {
+        close_now(c);
         return;
     }
-    if (*socket_context)
-        conn_close(*socket_context);
-    *socket_context = NULL;
-    pf_loop_gone(loop);
+    c->state = LINGERING;
+    c->pump.readable = true;
+    c->linger_until = now(c) + LINGER_MS * PF_NS_PER_MS;
+    pf_idle_join(&c->set->idle, &c->idle, now(c));
+    read_dry(c);
 }
 
-static void put_start(pf_buf *out, int status)
+/* ---- Serving */
+
+static int64_t deadline_of(const pf_connection *c)
 {
-    char date[64];
-    time_t now = (time_t)(pf_clock_wall(NULL) / PF_NS_PER_SEC);
-    struct tm tm;
-    gmtime_r(&now, &tm);
-    strftime(date, sizeof date, "%a, %d %b %Y %H:%M:%S GMT", &tm); /* LC_TIME stays "C" */
-    pf_buf_printf(out, "HTTP/1.1 %d %s\r\nDate: %s\r\n", status,
-                  MHD_get_reason_phrase_for((unsigned)status), date);
+    int64_t deadline = c->pump.protocol->deadline;
+    int64_t stuck = c->pump.progress_at + c->set->service->cfg.write_timeout;
+    return c->pump.blocked && stuck < deadline ? stuck : deadline;
 }
 
-/* An error answer as bytes; returns the length of its body. */
-static size_t write_answer(pf_http *h, pf_buf *out, pf_str target, pf_str id, int status,
-                           const char *msg)
+static void set_timer(pf_connection *c)
 {
-    pf_buf body = PF_BUF_INIT;
-    const char *type = h->app.error_body(h->app.ctx, target, status, msg, &body);
-    char fresh[PF_XID_CHARS + 1];
-    if (!id.n) {
-        pf_xid_format(pf_xid_new(pf_clock_wall(NULL) / PF_NS_PER_SEC), fresh);
-        id = (pf_str){fresh, PF_XID_CHARS};
-    }
-    put_start(out, status);
-    pf_buf_printf(out, "Connection: close\r\nContent-Type: %s\r\n", type);
-    pf_buf_printf(out, "X-Request-Id: %.*s\r\n", PF_FMT(id));
-    for (const pf_http_header *f = h->app.headers; f && f->name; f++)
-        pf_buf_printf(out, "%s: %s\r\n", f->name, f->value);
-    if (status == 503)
-        pf_buf_puts(out, "Retry-After: 1\r\n");
-    pf_buf_printf(out, "Content-Length: %zu\r\n\r\n", body.len);
-    pf_buf_put(out, body.data, body.len);
-    size_t n = body.len;
-    pf_buf_free(&body);
-    return n;
+    pf_loop *loop = c->set->loop;
+    int64_t deadline = deadline_of(c);
+    bool set = true;
+    if (deadline == INT64_MAX)
+        pf_loop_cancel_timer(loop, &c->timer);
+    else if (c->timer.at != deadline || !c->timer.place)
+        set = pf_loop_set_timer(loop, &c->timer, deadline);
+    if (!set)
+        abort_now(c);
 }
 
-/* These answers are a few hundred bytes and the socket's buffer is empty: what does not go out at
- * once is given up. */
-static bool send_all(int fd, const pf_buf *b)
+/* Nothing more can be done just now: closes, or says what is waited for. */
+static void settle(pf_connection *c)
 {
-    return !b->failed && send(fd, b->data, b->len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)b->len;
-}
-
-void pf_conn_answer(pf_conn *c, const pf_req *req, int status, const char *msg)
-{
-    if (c->answered || c->aborted)
+    pf_protocol *p = c->pump.protocol;
+    if (c->pump.broken || p->aborted) {
+        abort_now(c);
         return;
-    pf_buf out = PF_BUF_INIT;
-    pf_str target = req ? req->target : PF_STR("");
-    pf_str id = req ? (pf_str){req->id, req->id_len} : PF_STR("");
-    size_t n = write_answer(c->http, &out, target, id, status, msg);
-    c->answered = true;
-    c->answer_status = status;
-    c->answer_sent = send_all(c->fd, &out) ? (int64_t)n : -1;
-    pf_buf_free(&out);
-    atomic_store_explicit(&c->linger, true, memory_order_relaxed);
-    shutdown(c->fd, SHUT_WR);
-}
-
-void pf_conn_answer_cut(pf_conn *c, const pf_req *req)
-{
-    if (atomic_load(&c->http->stopping))
-        pf_conn_answer(c, req, 503, "the server is shutting down");
+    }
+    bool pending = pf_pump_look(&c->pump);
+    if (p->aborted) {
+        abort_now(c);
+        return;
+    }
+    if (p->ended && !pending) {
+        if (p->idle) {
+            pf_io_end(&c->pump.io);
+            close_now(c);
+        } else {
+            linger(c);
+        }
+        return;
+    }
+    if (c->pump.half_closed)
+        p->ops->half_closed(p);
+    if (p->idle && !pending)
+        pf_idle_join(&c->set->idle, &c->idle, now(c));
     else
-        pf_conn_answer(c, req, 400, "the request ended before it was complete");
+        pf_idle_leave(&c->set->idle, &c->idle);
+    set_timer(c);
 }
 
-void pf_answer_refused(pf_http *h, int fd, int status, const char *msg)
+static void serve(pf_connection *c)
 {
-    pf_buf out = PF_BUF_INIT;
-    write_answer(h, &out, PF_STR(""), PF_STR(""), status, msg);
-    send_all(fd, &out);
-    pf_buf_free(&out);
-    shutdown(fd, SHUT_WR);
-    pf_door_linger(h, fd);
+    if (!pf_pump_run(&c->pump))
+        take_another_turn(c);
+    settle(c);
 }
 
-void pf_conn_abort(pf_conn *c)
+static void take_name(pf_connection *c)
 {
-    c->aborted = true;
-    /* A reset, so that the kernel does not keep what the client will not take. */
-    struct linger now = {.l_onoff = 1, .l_linger = 0};
-    setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
-    shutdown(c->fd, SHUT_RDWR);
+    char name[NAME_MAX_BYTES];
+    if (pf_io_client_name(&c->pump.io, name, sizeof name))
+        c->name = strdup(name);
+    c->origin.peer.name = c->name;
+}
+
+static void start_serving(pf_connection *c)
+{
+    bool h2 = pf_io_is_h2(&c->pump.io);
+    c->state = SERVING;
+    c->pump.choose_h2 = c->tls ? NULL : pf_h2_new;
+    pf_pump_use(&c->pump, (h2 ? pf_h2_new : pf_h1_new)(&c->origin, &c->owner));
+    if (c->pump.broken)
+        abort_now(c);
+    else
+        serve(c);
+}
+
+static void shake_hands(pf_connection *c)
+{
+    static const char clear[] = "HTTP/1.1 400 Bad Request\r\n"
+                                "Content-Type: text/plain; charset=utf-8\r\n"
+                                "Content-Length: 35\r\nConnection: close\r\n\r\n"
+                                "this port speaks TLS: use https://\n";
+    pf_service *service = c->set->service;
+    switch (pf_io_handshake(&c->pump.io)) {
+    case PF_IO_AGAIN:
+        break;
+    case PF_IO_OK:
+        if (c->tls) {
+            bool resumed = pf_io_was_resumed(&c->pump.io);
+            atomic_fetch_add(resumed ? &service->resumed : &service->handshakes, 1);
+            take_name(c);
+        }
+        start_serving(c);
+        break;
+    case PF_IO_CLEAR:
+        pf_io_write_clear(c->pump.io.fd, clear, sizeof clear - 1);
+        linger(c);
+        break;
+    default:
+        atomic_fetch_add(&service->handshake_failures, 1);
+        close_now(c);
+    }
+}
+
+static void run(pf_connection *c)
+{
+    if (c->state == HANDSHAKE)
+        shake_hands(c);
+    else if (c->state == SERVING)
+        serve(c);
+    else
+        read_dry(c);
+}
+
+/* ---- What a connection is called by */
+
+static void on_event(pf_poll *p, uint32_t events)
+{
+    pf_connection *c = (pf_connection *)((char *)p - offsetof(pf_connection, poll));
+    pf_pump *pump = &c->pump;
+    if (events & EPOLLERR) {
+        close_now(c);
+        return;
+    }
+    pump->readable = pump->readable || (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP));
+    pump->writable = pump->writable || (events & EPOLLOUT);
+    pump->half_closed = pump->half_closed || (events & (EPOLLRDHUP | EPOLLHUP));
+    run(c);
+}
+
+static void on_timer(pf_timer *t)
+{
+    pf_connection *c = (pf_connection *)((char *)t - offsetof(pf_connection, timer));
+    if (c->state != SERVING) {
+        if (c->state == HANDSHAKE)
+            atomic_fetch_add(&c->set->service->handshake_failures, 1);
+        close_now(c);
+        return;
+    }
+    bool waited = now(c) >= c->pump.progress_at + c->set->service->cfg.write_timeout;
+    if (c->pump.blocked && waited && pf_pump_is_stuck(&c->pump)) {
+        abort_now(c);
+        return;
+    }
+    if (now(c) >= c->pump.protocol->deadline)
+        c->pump.protocol->ops->timeout(c->pump.protocol);
+    serve(c);
+}
+
+static void on_ready(pf_owner *o, pf_req *req)
+{
+    pf_connection *c = (pf_connection *)((char *)o - offsetof(pf_connection, owner));
+    c->pump.protocol->ops->ready(c->pump.protocol, req);
+    serve(c);
+}
+
+static void on_turn(pf_mail *m)
+{
+    pf_connection *c = (pf_connection *)((char *)m - offsetof(pf_connection, mail));
+    c->again = false;
+    if (c->set)
+        run(c);
+    else /* closed meanwhile */
+        free_connection(c);
+}
+
+static void on_arrival(pf_mail *m)
+{
+    pf_connection *c = (pf_connection *)((char *)m - offsetof(pf_connection, mail));
+    pf_connections *s = c->set;
+    c->mail.fn = on_turn;
+    c->again = false;
+    c->next = s->all;
+    if (c->next)
+        c->next->prev = c;
+    s->all = c;
+    int64_t until = now(c) + s->service->cfg.header_timeout;
+    if (s->draining || !pf_io_open(&c->pump.io, c->poll.fd, c->tls) ||
+        !pf_loop_set_timer(s->loop, &c->timer, until) ||
+        !pf_loop_watch(s->loop, &c->poll, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)) {
+        close_now(c);
+        return;
+    }
+    c->pump.readable = c->pump.writable = true;
+    pf_idle_join(&s->idle, &c->idle, now(c)); /* during the handshake, too, it may make room */
+    run(c);
+}
+
+/* ---- The set */
+
+bool pf_connections_add(pf_connections *s, const pf_accepted *a)
+{
+    pf_connection *c = calloc(1, sizeof *c);
+    if (!c)
+        return false;
+    c->set = s;
+    c->poll = (pf_poll){on_event, a->fd};
+    c->timer.fn = on_timer;
+    c->owner.ready = on_ready;
+    c->mail.fn = on_arrival;
+    c->again = true;
+    c->tls = a->tls;
+    c->holder = a->holder;
+    c->origin = (pf_origin){s->service, s->loop, &s->pool, a->app, a->peer};
+    c->origin.peer.tls = a->tls != NULL;
+    c->pump = (pf_pump){.loop = s->loop, .io.fd = a->fd, .origin = &c->origin, .owner = &c->owner};
+    atomic_fetch_add(&s->n, 1);
+    atomic_fetch_add(&s->service->connections, 1);
+    pf_loop_post(s->loop, &c->mail);
+    return true;
+}
+
+static void on_evict(pf_mail *m)
+{
+    pf_connections *s = (pf_connections *)((char *)m - offsetof(pf_connections, evict_mail));
+    unsigned n = atomic_exchange(&s->unwanted, 0);
+    for (; n && s->idle.first; n--) {
+        pf_connection *c = (pf_connection *)((char *)s->idle.first - offsetof(pf_connection, idle));
+        atomic_fetch_add(&s->service->evicted, 1);
+        if (c->state != LINGERING)
+            pf_io_end(&c->pump.io);
+        close_now(c);
+    }
+}
+
+void pf_connections_evict(pf_connections *s)
+{
+    if (atomic_fetch_add(&s->unwanted, 1) == 0)
+        pf_loop_post(s->loop, &s->evict_mail);
+}
+
+/* What has arrived already is still answered. */
+static void drain(pf_connection *c)
+{
+    pf_protocol *p = c->pump.protocol;
+    while (!c->pump.broken && !p->aborted && p->idle && pf_pump_read(&c->pump))
+        p = c->pump.protocol;
+    if (!c->pump.broken)
+        p->ops->drain(p);
+    serve(c);
+}
+
+static void on_drain(pf_mail *m)
+{
+    pf_connections *s = (pf_connections *)((char *)m - offsetof(pf_connections, drain_mail));
+    s->draining = true;
+    for (pf_connection *c = s->all, *next; c; c = next) {
+        next = c->next;
+        if (c->state == HANDSHAKE)
+            close_now(c);
+        else if (c->state == SERVING)
+            drain(c);
+    }
+}
+
+void pf_connections_drain(pf_connections *s)
+{
+    pf_loop_post(s->loop, &s->drain_mail);
+}
+
+static void on_abort(pf_mail *m)
+{
+    pf_connections *s = (pf_connections *)((char *)m - offsetof(pf_connections, abort_mail));
+    while (s->all)
+        close_now(s->all);
+}
+
+void pf_connections_abort(pf_connections *s)
+{
+    pf_loop_post(s->loop, &s->abort_mail);
+}
+
+void pf_connections_init(pf_connections *s, pf_service *service, pf_loop *loop)
+{
+    *s = (pf_connections){.service = service,
+                          .loop = loop,
+                          .evict_mail.fn = on_evict,
+                          .drain_mail.fn = on_drain,
+                          .abort_mail.fn = on_abort};
+    pf_idle_init(&s->idle);
+}
+
+void pf_connections_free(pf_connections *s)
+{
+    pf_request_pool_free(&s->pool);
 }

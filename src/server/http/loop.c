@@ -1,190 +1,140 @@
-/* loop.c: the HTTP threads.
- *
- * Each has a libmicrohttpd daemon of its own and runs it from outside: waits for the daemon's epoll
- * set and for its own bell, takes over the connections that the door has left, and calls MHD_run.
- *
- *     door:    accept -> left ---bell--> MHD_add_connection
- *     anyone:  MHD_resume_connection --bell--> MHD_run
- *
- * libmicrohttpd has threads and a pool of its own, but these can't be used for many connections: it
- * fetches 128 events a call, and when it gets just that many it asks for more before it has served
- * those, with the time-out it started with, which is none. A thread whose 128 clients all wait for
- * it then waits for a 129th. Run from outside the time-out is 0.
- */
-#include "server/http/internal.h"
+#include "server/http/loop.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
 #include <errno.h>
 #include <limits.h>
-#include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <time.h>
 #include <unistd.h>
 
-typedef struct left {
-    struct left *next;
-    int fd;
-    socklen_t len;
-    struct sockaddr_storage addr;
-} left;
+enum { EVENTS = 128 };
+
+static _Thread_local const pf_loop *current; /* the loop whose thread this is */
 
 struct pf_loop {
-    pf_http *http;
-    struct MHD_Daemon *mhd;
     pthread_t thread;
-    bool running;
-    int epoll; /* the daemon's */
-    int bell;  /* eventfd */
-    atomic_bool rung;
-    atomic_bool stop;
-    atomic_uint connections; /* left here and not closed yet */
+    unsigned index;
+    bool started;
+    int epoll;
+    pf_poll wakeup; /* an eventfd: mail has come while the thread slept */
+    _Atomic(pf_mail *) mailbox;
+    pf_mail stop_mail;
+    bool stop;
 
-    pthread_mutex_t lock; /* guards left */
-    left *left;
+    pf_timers timers;
+    int64_t now;
+    struct epoll_event events[EVENTS];
+    int nevents, at; /* of the round that is being served */
+    time_t date_second;
+    char date[64];
+    char scratch[PF_LOOP_SCRATCH];
 };
 
-void pf_loop_ring(pf_loop *l)
-{
-    uint64_t one = 1;
-    if (!atomic_exchange(&l->rung, true) && write(l->bell, &one, sizeof one) < 0) {
-        /* The counter is full: it is ringing anyway. */
-    }
-}
-
-/* The bell is silenced before anything is looked at, so that what comes later rings again. */
-static void hear(pf_loop *l)
+static void drain_wakeup(pf_poll *p, uint32_t events)
 {
     uint64_t count;
-    if (read(l->bell, &count, sizeof count) < 0) {
-        /* It was silent. */
-    }
-    atomic_store(&l->rung, false);
-}
-
-bool pf_loop_leave(pf_loop *l, int fd, const struct sockaddr *addr, socklen_t len)
-{
-    left *x = malloc(sizeof *x);
-    if (!x || len > sizeof x->addr) {
-        free(x);
-        return false;
-    }
-    *x = (left){.fd = fd, .len = len};
-    memcpy(&x->addr, addr, len);
-    atomic_fetch_add(&l->connections, 1);
-    pthread_mutex_lock(&l->lock);
-    x->next = l->left;
-    l->left = x;
-    pthread_mutex_unlock(&l->lock);
-    pf_loop_ring(l);
-    return true;
-}
-
-void pf_loop_gone(pf_loop *l)
-{
-    atomic_fetch_sub(&l->connections, 1);
-    atomic_fetch_sub(&l->http->accepted, 1);
-}
-
-pf_http *pf_loop_http(const pf_loop *l)
-{
-    return l->http;
-}
-
-pf_loop *pf_loop_pick(pf_http *h)
-{
-    pf_loop *best = &h->loops[0];
-    for (unsigned i = 1; i < h->nloops; i++)
-        if (atomic_load_explicit(&h->loops[i].connections, memory_order_relaxed) <
-            atomic_load_explicit(&best->connections, memory_order_relaxed))
-            best = &h->loops[i];
-    return best;
-}
-
-static void take_left(pf_loop *l, bool serve)
-{
-    pthread_mutex_lock(&l->lock);
-    left *x = l->left;
-    l->left = NULL;
-    pthread_mutex_unlock(&l->lock);
-    for (left *next; x; x = next) {
-        next = x->next;
-        if (!serve)
-            close(x->fd);
-        /* On failure, for want of memory, it closes the socket. */
-        if (!serve ||
-            MHD_add_connection(l->mhd, x->fd, (struct sockaddr *)&x->addr, x->len) != MHD_YES)
-            pf_loop_gone(l);
-        free(x);
+    (void)events;
+    if (read(p->fd, &count, sizeof count) < 0) {
+        /* Nothing was there to be read: that is all the same. */
     }
 }
 
-static int timeout_ms(pf_loop *l)
+void pf_loop_post(pf_loop *l, pf_mail *m)
 {
-    unsigned long long ms;
-    if (MHD_get_timeout(l->mhd, &ms) != MHD_YES)
+    pf_mail *head = atomic_load_explicit(&l->mailbox, memory_order_relaxed);
+    do
+        m->next = head;
+    while (!atomic_compare_exchange_weak(&l->mailbox, &head, m));
+    /* The first into an empty box wakes the thread; the loop itself looks before it sleeps. */
+    uint64_t one = 1;
+    if (!head && current != l && write(l->wakeup.fd, &one, sizeof one) < 0) {
+        /* The counter is full: the thread is awake. */
+    }
+}
+
+/* The box holds the newest first. */
+static void receive(pf_loop *l)
+{
+    pf_mail *newest = atomic_exchange(&l->mailbox, NULL), *oldest = NULL;
+    while (newest) {
+        pf_mail *next = newest->next;
+        newest->next = oldest;
+        oldest = newest;
+        newest = next;
+    }
+    while (oldest) {
+        pf_mail *m = oldest;
+        oldest = m->next;
+        m->fn(m);
+    }
+}
+
+static int timeout_ms(const pf_loop *l)
+{
+    if (atomic_load(&l->mailbox))
+        return 0;
+    int64_t next = pf_timers_next(&l->timers);
+    if (next == INT64_MAX)
         return -1;
-    return ms > INT_MAX ? INT_MAX : (int)ms;
+    int64_t ms = (next - pf_clock_mono() + PF_NS_PER_MS - 1) / PF_NS_PER_MS;
+    return ms < 0 ? 0 : ms > INT_MAX ? INT_MAX : (int)ms;
 }
 
-/* Waits until there is something to do; true when the bell has rung. */
-static bool wait_for_work(pf_loop *l)
+static void wait_and_serve(pf_loop *l)
 {
-    struct pollfd fds[] = {{.fd = l->bell, .events = POLLIN}, {.fd = l->epoll, .events = POLLIN}};
-    int ms = timeout_ms(l);
-    if (ms && poll(fds, 2, ms) < 0 && errno != EINTR)
-        PF_LOG_ERROR("poll failed", PF_S("error", strerror(errno)));
-    return fds[0].revents || atomic_load(&l->rung);
+    l->nevents = epoll_wait(l->epoll, l->events, EVENTS, timeout_ms(l));
+    if (l->nevents < 0 && errno != EINTR)
+        PF_LOG_ERROR("epoll_wait failed", PF_S("error", strerror(errno)));
+    l->now = pf_clock_mono();
+    for (l->at = 0; l->at < l->nevents; l->at++) {
+        pf_poll *p = l->events[l->at].data.ptr;
+        if (p)
+            p->fn(p, l->events[l->at].events);
+    }
+    l->nevents = 0;
 }
 
 static void *run(void *arg)
 {
     pf_loop *l = arg;
-    while (!atomic_load(&l->stop)) {
-        if (wait_for_work(l)) {
-            hear(l);
-            take_left(l, true);
-        }
-        MHD_run(l->mhd);
+    current = l;
+    while (!l->stop) {
+        wait_and_serve(l);
+        receive(l);
+        pf_timers_run(&l->timers, l->now);
     }
-    take_left(l, false);
-    MHD_stop_daemon(l->mhd);
     return NULL;
 }
 
-/* Room for a head of header_max, and as much again, so that what is over the limit is mostly refused
- * here and not by libmicrohttpd. Its records of headers come out of the same pool. */
-static size_t pool_size(const pf_http_config *cfg)
+pf_code pf_loop_new(unsigned index, pf_loop **out, pf_error *err)
 {
-    size_t n = cfg->header_max * 2;
-    return n < 32 << 10 ? 32 << 10 : n;
+    pf_loop *l = calloc(1, sizeof *l);
+    if (!l)
+        return pf_fail_nomem(err, "an HTTP thread");
+    l->index = index;
+    l->now = pf_clock_mono();
+    l->epoll = epoll_create1(EPOLL_CLOEXEC);
+    l->wakeup = (pf_poll){drain_wakeup, eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
+    if (l->epoll < 0 || l->wakeup.fd < 0 || !pf_loop_watch(l, &l->wakeup, EPOLLIN)) {
+        pf_code code = pf_fail(err, PF_INTERNAL, "can't start an HTTP thread: %s", strerror(errno));
+        pf_loop_free(l);
+        return code;
+    }
+    *out = l;
+    return PF_OK;
 }
 
-static struct MHD_Daemon *daemon_start(pf_loop *l)
-{
-    pf_http *h = l->http;
-    struct MHD_OptionItem options[] = {
-        {MHD_OPTION_EXTERNAL_LOGGER, (intptr_t)pf_mhd_log, l},
-        {MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)pf_conn_notify, l},
-        {MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)pf_req_completed, NULL},
-        {MHD_OPTION_URI_LOG_CALLBACK, (intptr_t)pf_req_uri, h},
-        /* The limit is kept at the door, the deadlines in watch.c. */
-        {MHD_OPTION_CONNECTION_LIMIT, (intptr_t)h->cfg.connections + 1, NULL},
-        {MHD_OPTION_CONNECTION_TIMEOUT, 0, NULL},
-        {MHD_OPTION_CONNECTION_MEMORY_LIMIT, (intptr_t)pool_size(&h->cfg), NULL},
-        {MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, NULL}, /* blocked in these threads */
-        {MHD_OPTION_END, 0, NULL},
-    };
-    return MHD_start_daemon(
-        MHD_USE_ERROR_LOG | MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_NO_LISTEN_SOCKET, 0,
-        NULL, NULL, pf_req_access, NULL, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
-}
-
-/* A thread inherits the signal mask: SIGPIPE is blocked around its creation. */
-static int start_thread(pf_loop *l)
+/* A thread inherits the signal mask: SIGPIPE is blocked around its creation, since OpenSSL writes to sockets
+ * without MSG_NOSIGNAL. */
+pf_code pf_loop_start(pf_loop *l, pf_error *err)
 {
     sigset_t pipe, before;
     sigemptyset(&pipe);
@@ -192,62 +142,85 @@ static int start_thread(pf_loop *l)
     pthread_sigmask(SIG_BLOCK, &pipe, &before);
     int rc = pthread_create(&l->thread, NULL, run, l);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return rc;
-}
-
-static pf_code loop_start(pf_http *h, unsigned i, pf_error *err)
-{
-    pf_loop *l = &h->loops[i];
-    l->http = h;
-    pthread_mutex_init(&l->lock, NULL);
-    l->bell = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (l->bell < 0)
-        return pf_fail(err, PF_INTERNAL, "can't start an HTTP thread: %s", strerror(errno));
-    l->mhd = daemon_start(l);
-    if (!l->mhd)
-        return pf_fail(err, PF_INTERNAL,
-                       "can't start an HTTP thread: out of descriptors or memory");
-    l->epoll = MHD_get_daemon_info(l->mhd, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
-    int rc = start_thread(l);
-    if (rc) {
-        MHD_stop_daemon(l->mhd);
+    if (rc)
         return pf_fail(err, PF_INTERNAL, "can't start an HTTP thread: %s", strerror(rc));
-    }
-    l->running = true;
+    l->started = true;
     char name[16];
-    snprintf(name, sizeof name, "http-%u", i % 1000);
+    snprintf(name, sizeof name, "http-%u", l->index % 1000);
     pthread_setname_np(l->thread, name);
     return PF_OK;
 }
 
-pf_code pf_loops_start(pf_http *h, pf_error *err)
+static void set_stop(pf_mail *m)
 {
-    h->loops = calloc(h->cfg.threads, sizeof *h->loops);
-    if (!h->loops)
-        return pf_fail_nomem(err, "the HTTP threads");
-    pf_code code = PF_OK;
-    for (; !code && h->nloops < h->cfg.threads; h->nloops++)
-        code = loop_start(h, h->nloops, err);
-    return code;
+    pf_loop *l = (pf_loop *)((char *)m - offsetof(pf_loop, stop_mail));
+    l->stop = true;
 }
 
-void pf_loops_stop(pf_http *h)
+void pf_loop_stop(pf_loop *l)
 {
-    for (unsigned i = 0; i < h->nloops; i++) {
-        pf_loop *l = &h->loops[i];
-        atomic_store(&l->stop, true);
-        if (l->running)
-            pf_loop_ring(l);
+    if (!l->started)
+        return;
+    l->stop_mail.fn = set_stop;
+    pf_loop_post(l, &l->stop_mail);
+    pthread_join(l->thread, NULL);
+    l->started = false;
+}
+
+void pf_loop_free(pf_loop *l)
+{
+    if (!l)
+        return;
+    if (l->epoll >= 0)
+        close(l->epoll);
+    if (l->wakeup.fd >= 0)
+        close(l->wakeup.fd);
+    pf_timers_free(&l->timers);
+    free(l);
+}
+
+bool pf_loop_watch(pf_loop *l, pf_poll *p, uint32_t events)
+{
+    struct epoll_event ev = {.events = events, .data.ptr = p};
+    return epoll_ctl(l->epoll, EPOLL_CTL_ADD, p->fd, &ev) == 0;
+}
+
+void pf_loop_unwatch(pf_loop *l, pf_poll *p)
+{
+    epoll_ctl(l->epoll, EPOLL_CTL_DEL, p->fd, NULL);
+    for (int i = l->at; i < l->nevents; i++) /* already fetched, not served yet */
+        if (l->events[i].data.ptr == p)
+            l->events[i].data.ptr = NULL;
+}
+
+bool pf_loop_set_timer(pf_loop *l, pf_timer *t, int64_t at)
+{
+    return pf_timer_set(&l->timers, t, at);
+}
+
+void pf_loop_cancel_timer(pf_loop *l, pf_timer *t)
+{
+    pf_timer_cancel(&l->timers, t);
+}
+
+int64_t pf_loop_now(const pf_loop *l)
+{
+    return l->now;
+}
+
+char *pf_loop_scratch(pf_loop *l)
+{
+    return l->scratch;
+}
+
+const char *pf_loop_date(pf_loop *l)
+{
+    time_t now = (time_t)(pf_clock_wall(NULL) / PF_NS_PER_SEC);
+    if (now != l->date_second || !*l->date) {
+        struct tm tm;
+        gmtime_r(&now, &tm);
+        strftime(l->date, sizeof l->date, "%a, %d %b %Y %H:%M:%S GMT", &tm); /* LC_TIME stays "C" */
+        l->date_second = now;
     }
-    for (unsigned i = 0; i < h->nloops; i++) {
-        pf_loop *l = &h->loops[i];
-        if (l->running)
-            pthread_join(l->thread, NULL);
-        if (l->bell >= 0)
-            close(l->bell);
-        pthread_mutex_destroy(&l->lock);
-    }
-    free(h->loops);
-    h->loops = NULL;
-    h->nloops = 0;
+    return l->date;
 }

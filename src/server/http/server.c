@@ -1,28 +1,27 @@
-/* server.c: starting and stopping.
- *
- * Stopping, in order: accept no more; close connections on which nothing is under way; let requests
- * finish until the deadline, each answer closing its connection. Then `closed` is set: requests
- * that wait for a worker are answered 503, those that are being worked on are cancelled and their
- * sockets shut. What somebody else holds is waited for however long it takes: it is about to write
- * into the request. When nothing is suspended, libmicrohttpd may be stopped; the workers come last,
- * since broken streams end on them.
+/* Stopping, in order: accept no more; close connections on which nothing is under way; let requests finish until
+ * the deadline, each answer closing its connection. Then the connections that are left are closed, which cancels what
+ * somebody works on. That is waited for however long it takes: its answer is about to be written into the request.
  */
-#include "server/http/internal.h"
+#include "server/http/server.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
 
 pf_http_config pf_http_config_default(void)
 {
     return (pf_http_config){
-        .addr = ":10100",
         .threads = 2,
         .workers = 4,
-        .queue_max = 256,
         .connections = 1024,
+        .descriptors = 256,
         .header_max = 32 << 10,
         .base_path = "",
         .header_timeout = 10 * PF_NS_PER_SEC,
@@ -32,20 +31,13 @@ pf_http_config pf_http_config_default(void)
     };
 }
 
-/* Pooled requests keep an arena block each: together at most a sixteenth of the budget. */
-static unsigned pool_max(const pf_http_config *cfg)
-{
-    size_t n = 32;
-    if (cfg->budget && cfg->budget->limit / 16 / PF_ARENA_KEEP < n)
-        n = cfg->budget->limit / 16 / PF_ARENA_KEEP;
-    return (unsigned)n;
-}
-
 static pf_code check(const pf_http_config *cfg, pf_error *err)
 {
-    if (!cfg->threads || !cfg->workers || !cfg->queue_max || !cfg->connections)
-        return pf_fail(err, PF_INVALID,
-                       "threads, workers, queue and connections must be at least 1");
+    if (!cfg->nlistens || cfg->nlistens > PF_HTTP_LISTENS_MAX)
+        return pf_fail(err, PF_INVALID, "there must be from 1 to %d addresses to listen on",
+                       PF_HTTP_LISTENS_MAX);
+    if (!cfg->threads || !cfg->workers || !cfg->connections)
+        return pf_fail(err, PF_INVALID, "threads, workers and connections must be at least 1");
     if (cfg->threads > 256 || cfg->workers > 1024 || cfg->connections > 1 << 20)
         return pf_fail(err, PF_INVALID, "too many threads, workers or connections");
     if (cfg->header_max < 1024 || cfg->header_max > 16 << 20)
@@ -56,155 +48,218 @@ static pf_code check(const pf_http_config *cfg, pf_error *err)
     return PF_OK;
 }
 
+/* Each connection is a descriptor. */
+static pf_code check_descriptors(const pf_http_config *cfg, pf_error *err)
+{
+    struct rlimit r;
+    rlim_t needed = (rlim_t)cfg->connections + cfg->descriptors;
+    if (getrlimit(RLIMIT_NOFILE, &r) < 0 || r.rlim_cur == RLIM_INFINITY || r.rlim_cur >= needed)
+        return PF_OK;
+    return pf_fail(err, PF_INVALID,
+                   "-http.max-connections: %u connections need %llu open descriptors, %llu are "
+                   "allowed (ulimit -n)",
+                   cfg->connections, (unsigned long long)needed, (unsigned long long)r.rlim_cur);
+}
+
+/* Unused requests keep an arena block each: together at most a sixteenth of the budget. */
+static unsigned pool_max(const pf_http_config *cfg)
+{
+    size_t n = 32, keep = 256 << 10;
+    if (cfg->budget && cfg->budget->limit / 16 / keep < n)
+        n = cfg->budget->limit / 16 / keep;
+    return (unsigned)(n / cfg->threads);
+}
+
+static pf_code start_service(pf_http *h, const pf_http_config *cfg, pf_error *err)
+{
+    pf_service *s = &h->service;
+    s->cfg = *cfg;
+    if (!s->cfg.queue_max)
+        s->cfg.queue_max = s->cfg.connections;
+    s->pool_max = pool_max(cfg);
+    pf_holders_init(&s->holders);
+    pf_error why;
+    if (pf_networks_parse(&s->trusted, cfg->trusted_proxies, &why))
+        return pf_fail(err, PF_INVALID, "-http.trusted-proxies: %s", why.msg);
+    return pf_workers_new(cfg->workers, s->cfg.queue_max, &s->workers, err);
+}
+
+static pf_code open_listeners(pf_http *h, const pf_http_config *cfg, pf_error *err)
+{
+    pf_code code = PF_OK;
+    for (size_t i = 0; i < cfg->nlistens && !code; i++) {
+        const pf_http_listen *from = &cfg->listens[i];
+        pf_listener *l = &h->listeners[i];
+        h->apps[i] = *from->app;
+        h->tls[i] = from->tls;
+        code = from->addr ? pf_listener_open(l, from->addr, err)
+                          : pf_listener_inherit(l, from->fd, err);
+        h->nlisteners += !code;
+        h->nsockets += l->n;
+    }
+    return code;
+}
+
+static pf_code start_acceptors(pf_http *h, pf_http_thread *t, pf_error *err)
+{
+    pf_acceptor *a = t->acceptors = calloc(h->nsockets, sizeof *a);
+    if (!a)
+        return pf_fail_nomem(err, "an HTTP thread");
+    for (size_t i = 0; i < h->nlisteners; i++)
+        for (unsigned k = 0; k < h->listeners[i].n; k++) {
+            pf_code code = pf_acceptor_start(a++, t->loop, h->listeners[i].fds[k], &h->acceptance,
+                                             &h->apps[i], h->tls[i], err);
+            if (code)
+                return code;
+        }
+    return PF_OK;
+}
+
+static void stop_accepting(pf_mail *m)
+{
+    pf_http_thread *t = (pf_http_thread *)((char *)m - offsetof(pf_http_thread, stop_accepting));
+    for (size_t i = 0; i < t->http->nsockets; i++)
+        pf_acceptor_stop(&t->acceptors[i]);
+    atomic_fetch_sub(&t->http->accepting, 1);
+}
+
+static pf_code start_threads(pf_http *h, pf_error *err)
+{
+    unsigned n = h->service.cfg.threads;
+    h->threads = calloc(n, sizeof *h->threads);
+    h->sets = calloc(n, sizeof *h->sets);
+    if (!h->threads || !h->sets)
+        return pf_fail_nomem(err, "the HTTP threads");
+    h->acceptance = (pf_acceptance){&h->service, h->sets, n};
+    pf_code code = PF_OK;
+    for (; h->nthreads < n && !code; h->nthreads += !code) {
+        pf_http_thread *t = &h->threads[h->nthreads];
+        t->http = h;
+        t->stop_accepting.fn = stop_accepting;
+        code = pf_loop_new(h->nthreads, &t->loop, err);
+        if (!code)
+            pf_connections_init(&t->conns, &h->service, t->loop);
+        h->sets[h->nthreads] = &t->conns;
+    }
+    for (unsigned i = 0; i < h->nthreads && !code; i++)
+        code = start_acceptors(h, &h->threads[i], err);
+    for (unsigned i = 0; i < h->nthreads && !code; i++)
+        code = pf_loop_start(h->threads[i].loop, err);
+    return code;
+}
+
 static void http_free(pf_http *h)
 {
     pf_http_metrics_stop(h);
-    pf_door_stop(h);
-    pf_loops_stop(h);
-    pf_workers_stop(h);
-    pf_listener_close(&h->listener);
-    pf_pool_free(&h->pool);
-    pthread_cond_destroy(&h->idle);
-    pthread_mutex_destroy(&h->idle_lock);
-    pthread_mutex_destroy(&h->conns_lock);
+    for (unsigned i = 0; i < h->nthreads; i++)
+        pf_loop_stop(h->threads[i].loop);
+    pf_workers_free(h->service.workers);
+    for (unsigned i = 0; i < h->nthreads; i++) {
+        pf_connections_free(&h->threads[i].conns);
+        pf_loop_free(h->threads[i].loop);
+        free(h->threads[i].acceptors);
+    }
+    for (size_t i = 0; i < h->nlisteners; i++)
+        pf_listener_close(&h->listeners[i]);
+    pf_holders_free(&h->service.holders);
+    free(h->sets);
+    free(h->threads);
     free(h);
 }
 
-pf_code pf_http_start(const pf_http_config *cfg, const pf_http_app *app, pf_http **out,
-                      pf_error *err)
+pf_code pf_http_start(const pf_http_config *cfg, pf_http **out, pf_error *err)
 {
     *out = NULL;
     pf_code code = check(cfg, err);
+    if (!code)
+        code = check_descriptors(cfg, err);
     if (code)
         return code;
     pf_http *h = calloc(1, sizeof *h);
     if (!h)
         return pf_fail_nomem(err, "the HTTP server");
-    h->cfg = *cfg;
-    h->app = *app;
-    pthread_mutex_init(&h->conns_lock, NULL);
-    pthread_mutex_init(&h->idle_lock, NULL);
-    pthread_cond_init(&h->idle, NULL);
-    pf_pool_init(&h->pool, pool_max(cfg));
-    code = pf_listener_open(&h->listener, cfg->addr, err);
+    code = start_service(h, cfg, err);
     if (!code)
-        code = pf_workers_start(h, err);
+        code = open_listeners(h, cfg, err);
     if (!code)
-        code = pf_loops_start(h, err);
-    if (!code) {
-        memcpy(h->address, h->listener.text, sizeof h->address);
-        h->loopback = h->listener.loopback;
-        code = pf_door_start(h, err);
-    }
-    if (!code)
-        pf_http_metrics_start(h);
-    if (code)
+        code = start_threads(h, err);
+    if (code) {
         http_free(h);
-    else
-        *out = h;
-    return code;
+        return code;
+    }
+    pf_http_metrics_start(h);
+    *out = h;
+    return PF_OK;
 }
 
-const char *pf_http_address(const pf_http *h)
+const char *pf_http_address(const pf_http *h, size_t i)
 {
-    return h->address;
+    return i < h->nlisteners ? h->listeners[i].text : NULL;
 }
 
 bool pf_http_is_loopback(const pf_http *h)
 {
-    return h->loopback;
+    for (size_t i = 0; i < h->nlisteners; i++)
+        if (!h->listeners[i].loopback)
+            return false;
+    return true;
 }
 
-void pf_http_poke(pf_http *h)
+size_t pf_http_inherited(void)
 {
-    if (!atomic_load_explicit(&h->stopping, memory_order_relaxed))
-        return;
-    pthread_mutex_lock(&h->idle_lock);
-    pthread_cond_broadcast(&h->idle);
-    pthread_mutex_unlock(&h->idle_lock);
+    const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+    int64_t p = 0, n = 0;
+    bool ours = pid && fds && pf_str_to_i64(pf_str_c(pid), &p) && p == getpid() &&
+                pf_str_to_i64(pf_str_c(fds), &n) && n > 0 && n <= PF_HTTP_LISTENS_MAX;
+    unsetenv("LISTEN_PID");
+    unsetenv("LISTEN_FDS");
+    unsetenv("LISTEN_FDNAMES");
+    return ours ? (size_t)n : 0;
 }
 
-/* Waits for a change, or a moment: a poke may have come just before. */
-static void wait_a_moment(pf_http *h)
+static void nap(void)
 {
-    struct timespec ts;
-    clock_gettime(CLOCK_REALTIME, &ts);
-    ts.tv_nsec += 10 * PF_NS_PER_MS;
-    if (ts.tv_nsec >= PF_NS_PER_SEC) {
-        ts.tv_nsec -= PF_NS_PER_SEC;
-        ts.tv_sec++;
-    }
-    pthread_mutex_lock(&h->idle_lock);
-    pthread_cond_timedwait(&h->idle, &h->idle_lock, &ts);
-    pthread_mutex_unlock(&h->idle_lock);
+    struct timespec ts = {.tv_nsec = PF_NS_PER_MS};
+    nanosleep(&ts, NULL);
 }
 
-/* Ends reading on connections that wait for a request. One that has just arrived is still read and
- * answered; libmicrohttpd closes the others. */
-static void close_idle(pf_http *h)
+static bool is_empty(pf_http *h)
 {
-    pthread_mutex_lock(&h->conns_lock);
-    for (pf_conn *c = h->conns; c; c = c->next)
-        if (atomic_load(&c->phase) == PF_PHASE_IDLE) {
-            atomic_store(&c->deaf, true);
-            shutdown(c->fd, SHUT_RD);
-        }
-    pthread_mutex_unlock(&h->conns_lock);
+    return !atomic_load(&h->service.connections) && !atomic_load(&h->service.live);
 }
 
-static void cancel_all(pf_http *h)
-{
-    pthread_mutex_lock(&h->conns_lock);
-    for (pf_conn *c = h->conns; c; c = c->next) {
-        pthread_mutex_lock(&c->lock);
-        if (c->req)
-            atomic_store(&c->req->cancelled, true);
-        shutdown(c->fd, SHUT_RDWR);
-        pthread_mutex_unlock(&c->lock);
-    }
-    pthread_mutex_unlock(&h->conns_lock);
-}
-
-static bool drain(pf_http *h, int64_t deadline)
-{
-    for (;;) {
-        close_idle(h);
-        pthread_mutex_lock(&h->conns_lock);
-        bool empty = !h->nconns;
-        pthread_mutex_unlock(&h->conns_lock);
-        if (empty && !atomic_load(&h->live) && !atomic_load(&h->accepted))
-            return true;
-        if (pf_clock_mono() >= deadline)
-            return !atomic_load(&h->live);
-        wait_a_moment(h);
-    }
-}
-
-static void wait_until_released(pf_http *h)
+static void wait_until_empty(pf_http *h)
 {
     int64_t warned = pf_clock_mono();
-    while (atomic_load(&h->suspended) || atomic_load(&h->resuming)) {
+    while (!is_empty(h)) {
         int64_t now = pf_clock_mono();
         if (now - warned > 5 * PF_NS_PER_SEC) {
             warned = now;
             PF_LOG_WARN("waiting for requests that don't end",
-                        PF_I("requests", atomic_load(&h->suspended)));
+                        PF_I("requests", atomic_load(&h->service.live)));
         }
-        wait_a_moment(h);
+        nap();
     }
 }
 
 bool pf_http_stop(pf_http *h, int64_t deadline)
 {
-    atomic_store(&h->stopping, true);
-    pf_door_shut(h);
-    bool clean = drain(h, deadline);
-    atomic_store(&h->closed, true);
-    cancel_all(h);
-    wait_until_released(h);
-    pf_loops_stop(h);
-    while (pf_door_busy(h) && pf_clock_mono() < deadline)
-        wait_a_moment(h);
+    atomic_store(&h->service.stopping, true);
+    atomic_store(&h->accepting, h->nthreads);
+    for (unsigned i = 0; i < h->nthreads; i++)
+        pf_loop_post(h->threads[i].loop, &h->threads[i].stop_accepting);
+    while (atomic_load(&h->accepting))
+        nap();
+    for (size_t i = 0; i < h->nlisteners; i++)
+        pf_listener_close(&h->listeners[i]);
+    for (unsigned i = 0; i < h->nthreads; i++)
+        pf_connections_drain(&h->threads[i].conns);
+    while (!is_empty(h) && pf_clock_mono() < deadline)
+        nap();
+    bool clean = !atomic_load(&h->service.live);
+    for (unsigned i = 0; i < h->nthreads; i++)
+        pf_connections_abort(&h->threads[i].conns);
+    wait_until_empty(h);
     http_free(h);
     return clean;
 }

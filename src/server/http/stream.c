@@ -1,19 +1,15 @@
-/* stream.c: answers that are made while they are sent.
- *
- *     worker            produce() -> piece ------------------+
- *     HTTP thread       copies it to the socket as that takes it, piece empty:
- *                       suspends the connection, queues a job +--> worker: produce() ... resumes
- *
- * So there is one piece at a time, a slow reader costs that piece and no worker, and the piece
- * belongs to the worker while the connection is suspended, else to the HTTP thread. When nothing
- * more is wanted, done() is called by the worker that made the last piece or failed to; if the
- * connection breaks first, by one that pf_req_end sends for.
- */
-#include "server/http/internal.h"
+#include "server/http/stream.h"
 
-#include <string.h>
+#include "server/http/answer.h"
 
-void pf_stream_end(pf_req *req)
+#include <stddef.h>
+
+static pf_req *request_of(pf_job *job)
+{
+    return (pf_req *)((char *)job - offsetof(pf_req, job));
+}
+
+static void call_done(pf_req *req)
 {
     pf_stream *s = &req->reply.stream;
     void (*done)(void *) = s->done;
@@ -22,22 +18,60 @@ void pf_stream_end(pf_req *req)
         done(s->ctx);
 }
 
+/* What the piece becomes on the wire. */
+static pf_code encode(pf_req *req, pf_error *err)
+{
+    pf_reply *r = &req->reply;
+    pf_stream *s = &r->stream;
+    pf_buf coded = PF_BUF_INIT;
+    if (!s->encoder)
+        return PF_OK;
+    if (!pf_encoder_put(s->encoder, pf_buf_str(&r->body), s->end, &coded)) {
+        pf_buf_free(&coded);
+        return pf_fail(err, PF_UNAVAILABLE, "out of memory");
+    }
+    pf_buf_free(&r->body);
+    r->body = coded;
+    return PF_OK;
+}
+
 /* One piece; an empty one that is not the last is asked for again. */
 static pf_code produce(pf_req *req, pf_error *err)
 {
-    pf_stream *s = &req->reply.stream;
+    pf_reply *r = &req->reply;
+    pf_stream *s = &r->stream;
     pf_code code = PF_OK;
-    pf_buf_clear(&s->piece);
-    s->taken = 0;
-    while (!code && !s->end && !s->piece.len) {
+    pf_buf_clear(&r->body);
+    r->sent = 0;
+    while (!code && !s->end && !r->body.len) {
         if (atomic_load_explicit(&req->cancelled, memory_order_relaxed))
             return pf_fail(err, PF_CANCELLED, "the client is gone");
-        code = s->produce(s->ctx, &s->piece, &s->end, err);
-        if (!code)
-            code = s->piece.failed ? pf_fail(err, PF_UNAVAILABLE, "out of memory")
-                                   : pf_reply_charge(req, s->piece.cap, err);
+        code = s->produce(s->ctx, &r->body, &s->end, err);
+        if (!code && r->body.failed)
+            code = pf_fail(err, PF_UNAVAILABLE, "out of memory");
     }
     return code;
+}
+
+/* Begins to compress a stream that turns out to be one. */
+static pf_code start_encoder(pf_req *req, pf_error *err)
+{
+    pf_reply *r = &req->reply;
+    if (pf_answer_coding(req) == PF_CODING_NONE)
+        return PF_OK;
+    size_t piece = r->body.cap > PF_REPLY_FREE ? r->body.cap : PF_REPLY_FREE;
+    pf_code code = pf_answer_charge(req, piece + pf_encoder_bytes(), err);
+    if (code)
+        return code;
+    r->stream.encoder = pf_encoder_new();
+    if (!r->stream.encoder || !pf_answer_set_coding(req, PF_CODING_GZIP))
+        return pf_fail(err, PF_UNAVAILABLE, "out of memory");
+    return PF_OK;
+}
+
+static size_t held(const pf_req *req)
+{
+    return req->reply.body.cap + (req->reply.stream.encoder ? pf_encoder_bytes() : 0);
 }
 
 /* The first piece decides: an error is an error answer, and what is complete needs no stream. */
@@ -48,35 +82,64 @@ static void produce_first(pf_req *req)
     pf_error err = {0};
     s->first = false;
     pf_code code = produce(req, &err);
+    if (!code && !s->end)
+        code = start_encoder(req, &err);
+    if (!code)
+        code = encode(req, &err);
+    if (!code)
+        code = pf_answer_charge(req, held(req), &err);
     if (code || s->end) {
-        pf_stream_end(req);
+        call_done(req);
         s->produce = NULL;
-        r->body = s->piece;
-        s->piece = PF_BUF_INIT;
     }
     if (code)
-        pf_reply_set_error(req, pf_code_status(code), err.msg);
-    pf_reply_publish(req);
+        pf_answer_set_error(req, pf_code_status(code), err.msg);
 }
 
-void pf_stream_produce(pf_req *req)
+static void produce_job(pf_job *job)
 {
+    pf_req *req = request_of(job);
     pf_stream *s = &req->reply.stream;
+    pf_error err;
     if (s->first) {
         produce_first(req);
-        return;
+    } else {
+        s->failed =
+            produce(req, &err) || encode(req, &err) || pf_answer_charge(req, held(req), &err);
+        if (s->failed)
+            pf_buf_clear(&req->reply.body);
+        if (s->failed || s->end)
+            call_done(req);
     }
-    pf_error err;
-    s->failed = produce(req, &err) != PF_OK;
-    if (s->failed || s->end)
-        pf_stream_end(req);
-    pf_req_resume(req);
+    pf_loop_post(req->loop, &req->mail);
+}
+
+static void done_job(pf_job *job)
+{
+    pf_req *req = request_of(job);
+    call_done(req);
+    pf_loop_post(req->loop, &req->mail);
+}
+
+void pf_stream_ask(pf_req *req)
+{
+    req->job.fn = produce_job;
+    pf_workers_push(req->service->workers, &req->job);
+}
+
+bool pf_stream_ask_done(pf_req *req)
+{
+    if (!req->reply.stream.done)
+        return false;
+    req->job.fn = done_job;
+    pf_workers_push(req->service->workers, &req->job);
+    return true;
 }
 
 void pf_req_reply_stream(pf_req *req, int status, const char *content_type, pf_produce_fn fn,
                          void (*done)(void *ctx), void *ctx)
 {
-    if (!pf_reply_claim(req)) {
+    if (!pf_answer_claim(req)) {
         if (done)
             done(ctx);
         return;
@@ -85,47 +148,5 @@ void pf_req_reply_stream(pf_req *req, int status, const char *content_type, pf_p
     r->status = status;
     r->content_type = content_type;
     r->stream = (pf_stream){.produce = fn, .done = done, .ctx = ctx, .first = true};
-    pf_workers_push(req->http->workers, req, PF_JOB_PRODUCE);
-}
-
-/* Sends for the next piece; false when the server is closing. */
-static bool ask(pf_req *req)
-{
-    if (!pf_req_hold(req))
-        return false;
-    MHD_suspend_connection(req->mhd);
-    pf_workers_push(req->http->workers, req, PF_JOB_PRODUCE);
-    return true;
-}
-
-static ssize_t read_piece(void *cls, uint64_t pos, char *out, size_t max)
-{
-    (void)pos;
-    pf_req *req = cls;
-    pf_stream *s = &req->reply.stream;
-    pf_req_release(req);
-    if (s->failed)
-        return MHD_CONTENT_READER_END_WITH_ERROR;
-    size_t n = s->piece.len - s->taken;
-    if (!n && s->end)
-        return MHD_CONTENT_READER_END_OF_STREAM;
-    if (!n)
-        return ask(req) ? 0 : MHD_CONTENT_READER_END_WITH_ERROR;
-    if (n > max)
-        n = max;
-    memcpy(out, s->piece.data + s->taken, n);
-    s->taken += n;
-    req->sent += (int64_t)n;
-    return (ssize_t)n;
-}
-
-struct MHD_Response *pf_stream_response(pf_req *req)
-{
-    struct MHD_Response *resp =
-        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, PF_STREAM_BLOCK, read_piece, req, NULL);
-    /* To HEAD libmicrohttpd would send the last chunk, which the client takes for the next answer.
-     * This flag makes it end by closing instead. */
-    if (resp && req->method == PF_METHOD_HEAD)
-        MHD_set_response_options(resp, MHD_RF_HTTP_VERSION_1_0_ONLY, MHD_RO_END);
-    return resp;
+    pf_stream_ask(req);
 }

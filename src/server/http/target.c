@@ -1,10 +1,5 @@
-/* target.c: the request target as it stood on the request line.
- *
- * libmicrohttpd hands over a target that is unescaped in place, so that "%00" cuts it short and
- * "%2F" can't be told from "/". The raw one is taken in its URI callback and only cut up here:
- * unescaping is the business of whoever knows what a part means.
- */
-#include "server/http/internal.h"
+/* The raw target is only cut up here: unescaping is the business of whoever knows what a part means. */
+#include "server/http/target.h"
 
 static bool is_token_char(unsigned char c)
 {

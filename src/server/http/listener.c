@@ -1,19 +1,23 @@
-/* address.c: "host:port" and the sockets that listen on it.
+/* Addresses to listen on:
  *
  *     ":10100"           every interface, IPv4 and IPv6 by one socket; IPv4 alone where the machine
  *                        has no IPv6
  *     "127.0.0.1:10100"  as it says
  *     "[::1]:0"          port 0 takes a free one
  *     "localhost:10100"  every address that the name stands for, on the same port
+ *     "unix:/run/p.sock" a Unix socket; one that nobody listens on any more is replaced
  */
-#include "server/http/internal.h"
+#include "server/http/listener.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 enum { BACKLOG = 1024, HOST_MAX = 255 };
@@ -53,6 +57,8 @@ static pf_code split(const char *addr, char host[static HOST_MAX + 1], const cha
 
 static bool is_loopback(const struct sockaddr *sa)
 {
+    if (sa->sa_family == AF_UNIX)
+        return true;
     if (sa->sa_family == AF_INET)
         return ntohl(((const struct sockaddr_in *)sa)->sin_addr.s_addr) >> 24 == 127;
     const struct in6_addr *a = &((const struct sockaddr_in6 *)sa)->sin6_addr;
@@ -83,6 +89,25 @@ static int open_one(const struct sockaddr *sa, socklen_t len, bool dual)
     return fd;
 }
 
+/* Notes where the first one listens, and whether all keep to this machine. */
+static void describe(pf_listener *l, struct sockaddr *a)
+{
+    char host[INET6_ADDRSTRLEN];
+    bool v6 = a->sa_family == AF_INET6;
+    l->loopback = (l->loopback || !l->n) && is_loopback(a);
+    if (l->n)
+        return;
+    if (a->sa_family == AF_UNIX) {
+        snprintf(l->text, sizeof l->text, "unix:%s", ((struct sockaddr_un *)a)->sun_path);
+        return;
+    }
+    inet_ntop(a->sa_family,
+              v6 ? (void *)&((struct sockaddr_in6 *)a)->sin6_addr
+                 : (void *)&((struct sockaddr_in *)a)->sin_addr,
+              host, sizeof host);
+    snprintf(l->text, sizeof l->text, v6 ? "[%s]:%u" : "%s:%u", host, ntohs(*port_of(a)));
+}
+
 /* Opens one more socket; with `port` (network order) where that is known already. */
 static bool add(pf_listener *l, const struct sockaddr *sa, socklen_t len, bool dual, uint16_t *port)
 {
@@ -97,17 +122,7 @@ static bool add(pf_listener *l, const struct sockaddr *sa, socklen_t len, bool d
     socklen_t n = sizeof at;
     getsockname(fd, a, &n);
     *port = *port_of(a);
-    if (!l->n) {
-        char host[INET6_ADDRSTRLEN];
-        bool v6 = a->sa_family == AF_INET6;
-        inet_ntop(a->sa_family,
-                  v6 ? (void *)&((struct sockaddr_in6 *)a)->sin6_addr
-                     : (void *)&((struct sockaddr_in *)a)->sin_addr,
-                  host, sizeof host);
-        snprintf(l->text, sizeof l->text, v6 ? "[%s]:%u" : "%s:%u", host, ntohs(*port));
-        l->loopback = true;
-    }
-    l->loopback = l->loopback && is_loopback(a);
+    describe(l, a);
     l->fds[l->n++] = fd;
     return true;
 }
@@ -137,7 +152,7 @@ static pf_code open_named(pf_listener *l, const char *addr, const char *host, co
         return pf_fail(err, PF_INVALID, "bad address \"%s\": %s", addr, gai_strerror(rc));
     uint16_t given = 0;
     int e = 0;
-    for (struct addrinfo *a = list; a && l->n < PF_LISTENERS_MAX; a = a->ai_next) {
+    for (struct addrinfo *a = list; a && l->n < PF_LISTENER_SOCKETS; a = a->ai_next) {
         if (a->ai_family != AF_INET && a->ai_family != AF_INET6)
             continue;
         if (!add(l, a->ai_addr, a->ai_addrlen, false, &given) &&
@@ -152,9 +167,44 @@ static pf_code open_named(pf_listener *l, const char *addr, const char *host, co
                    e ? strerror(e) : "no usable address");
 }
 
+/* Nobody answers behind a socket that a killed process has left. */
+static bool is_left_over(const struct sockaddr_un *sa)
+{
+    struct stat st;
+    if (lstat(sa->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
+        return false;
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool dead = fd >= 0 && connect(fd, (const struct sockaddr *)sa, sizeof *sa) < 0 &&
+                errno == ECONNREFUSED;
+    if (fd >= 0)
+        close(fd);
+    return dead;
+}
+
+static pf_code open_unix(pf_listener *l, const char *addr, const char *path, pf_error *err)
+{
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    size_t n = strlen(path);
+    if (!n || n >= sizeof sa.sun_path)
+        return bad_address(err, addr, "the path of a Unix socket has 1 to 107 bytes");
+    memcpy(sa.sun_path, path, n + 1);
+    if (is_left_over(&sa))
+        unlink(path);
+    int fd = open_one((struct sockaddr *)&sa, sizeof sa, false);
+    if (fd < 0)
+        return pf_fail(err, PF_UNAVAILABLE, "can't listen on %s: %s", addr, strerror(errno));
+    l->fds[l->n++] = fd;
+    l->loopback = true;
+    l->unix_path = strdup(path);
+    snprintf(l->text, sizeof l->text, "%s", addr);
+    return PF_OK;
+}
+
 pf_code pf_listener_open(pf_listener *l, const char *addr, pf_error *err)
 {
     *l = (pf_listener){0};
+    if (strncmp(addr, "unix:", 5) == 0)
+        return open_unix(l, addr, addr + 5, err);
     char host[HOST_MAX + 1] = "";
     const char *port = "";
     pf_code code = split(addr, host, &port, err);
@@ -165,27 +215,35 @@ pf_code pf_listener_open(pf_listener *l, const char *addr, pf_error *err)
     return open_named(l, addr, host, port, err);
 }
 
-void pf_listener_close(pf_listener *l)
+pf_code pf_listener_inherit(pf_listener *l, int fd, pf_error *err)
 {
-    for (unsigned i = 0; i < l->n; i++)
-        close(l->fds[i]);
-    l->n = 0;
+    *l = (pf_listener){.inherited = true};
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof sa;
+    int listens = 0;
+    socklen_t n = sizeof listens;
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &n) < 0 || !listens ||
+        getsockname(fd, (struct sockaddr *)&sa, &len) < 0)
+        return pf_fail(err, PF_INVALID, "the inherited descriptor %d is no listening socket", fd);
+    if (sa.ss_family != AF_INET && sa.ss_family != AF_INET6 && sa.ss_family != AF_UNIX)
+        return pf_fail(err, PF_INVALID, "the inherited socket %d is of an unknown family", fd);
+    int flags = fcntl(fd, F_GETFL);
+    if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 ||
+        fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
+        return pf_fail(err, PF_INTERNAL, "can't use the inherited socket %d: %s", fd,
+                       strerror(errno));
+    describe(l, (struct sockaddr *)&sa);
+    l->fds[l->n++] = fd;
+    return PF_OK;
 }
 
-void pf_peer_format(const struct sockaddr *sa, char out[static INET6_ADDRSTRLEN])
+void pf_listener_close(pf_listener *l)
 {
-    const void *ip = NULL;
-    int family = sa->sa_family;
-    if (family == AF_INET) {
-        ip = &((const struct sockaddr_in *)sa)->sin_addr;
-    } else if (family == AF_INET6) {
-        const struct in6_addr *a = &((const struct sockaddr_in6 *)sa)->sin6_addr;
-        ip = a;
-        if (IN6_IS_ADDR_V4MAPPED(a)) {
-            ip = &a->s6_addr[12];
-            family = AF_INET;
-        }
-    }
-    if (!ip || !inet_ntop(family, ip, out, INET6_ADDRSTRLEN))
-        *out = 0;
+    for (unsigned i = 0; i < l->n && !l->inherited; i++)
+        close(l->fds[i]);
+    if (l->unix_path)
+        unlink(l->unix_path);
+    free(l->unix_path);
+    l->unix_path = NULL;
+    l->n = 0;
 }

@@ -1,12 +1,15 @@
 /* Reading "host:port", and what listens then. */
-#include "server/http/internal.h"
+#include "server/http/listener.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -76,24 +79,53 @@ static void test_name(void **state)
     pf_listener_close(&l);
 }
 
-static void test_peer(void **state)
+static void test_unix(void **state)
 {
     (void)state;
-    char out[INET6_ADDRSTRLEN];
-    struct sockaddr_in v4 = {.sin_family = AF_INET};
-    inet_pton(AF_INET, "192.0.2.1", &v4.sin_addr);
-    pf_peer_format((struct sockaddr *)&v4, out);
-    assert_string_equal(out, "192.0.2.1");
-    struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
-    inet_pton(AF_INET6, "::ffff:192.0.2.1", &v6.sin6_addr);
-    pf_peer_format((struct sockaddr *)&v6, out);
-    assert_string_equal(out, "192.0.2.1");
-    inet_pton(AF_INET6, "2001:db8::1", &v6.sin6_addr);
-    pf_peer_format((struct sockaddr *)&v6, out);
-    assert_string_equal(out, "2001:db8::1");
-    struct sockaddr other = {.sa_family = AF_UNIX};
-    pf_peer_format(&other, out);
-    assert_string_equal(out, "");
+    char dir[] = "/tmp/pf-listener-XXXXXX", addr[64], name[64];
+    pf_listener l, again;
+    pf_error err;
+    assert_non_null(mkdtemp(dir));
+    snprintf(addr, sizeof addr, "unix:%s/s", dir);
+    assert_int_equal(pf_listener_open(&l, addr, &err), PF_OK);
+    assert_string_equal(l.text, addr);
+    assert_true(l.loopback);
+    assert_int_equal(pf_listener_open(&again, addr, &err), PF_UNAVAILABLE); /* it is in use */
+    close(l.fds[0]); /* as a killed process leaves it */
+    assert_int_equal(access(addr + 5, F_OK), 0);
+    assert_int_equal(pf_listener_open(&again, addr, &err), PF_OK);
+    pf_listener_close(&again);
+    assert_int_equal(access(addr + 5, F_OK), -1);
+    free(l.unix_path);
+    snprintf(name, sizeof name, "%s/file", dir);
+    FILE *f = fopen(name, "w");
+    assert_non_null(f);
+    fclose(f);
+    snprintf(addr, sizeof addr, "unix:%s/file", dir);
+    assert_int_equal(pf_listener_open(&l, addr, &err), PF_UNAVAILABLE); /* no socket: left alone */
+    assert_int_equal(unlink(name), 0);
+    assert_int_equal(rmdir(dir), 0);
+    assert_int_equal(pf_listener_open(&l, "unix:", &err), PF_INVALID);
+}
+
+static void test_inherited(void **state)
+{
+    (void)state;
+    pf_listener l, taken;
+    pf_error err;
+    assert_int_equal(pf_listener_open(&l, "127.0.0.1:0", &err), PF_OK);
+    assert_int_equal(pf_listener_inherit(&taken, l.fds[0], &err), PF_OK);
+    assert_string_equal(taken.text, l.text);
+    assert_true(taken.loopback);
+    pf_listener_close(&taken);
+    assert_int_equal(fcntl(l.fds[0], F_GETFD), FD_CLOEXEC); /* still open */
+    pf_listener_close(&l);
+    int fds[2];
+    assert_int_equal(pipe(fds), 0);
+    assert_int_equal(pf_listener_inherit(&taken, fds[0], &err), PF_INVALID);
+    assert_non_null(strstr(err.msg, "no listening socket"));
+    close(fds[0]);
+    close(fds[1]);
 }
 
 int main(void)
@@ -103,7 +135,8 @@ int main(void)
         cmocka_unit_test(test_free_port),
         cmocka_unit_test(test_every_interface),
         cmocka_unit_test(test_name),
-        cmocka_unit_test(test_peer),
+        cmocka_unit_test(test_unix),
+        cmocka_unit_test(test_inherited),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
