@@ -11,6 +11,7 @@
  */
 #include "base/clock.h"
 #include "pprof/gzip.h"
+#include "pprof/zstd.h"
 #include "server/api/internal.h"
 #include "server/api/params.h"
 #include "server/api/reply.h"
@@ -40,6 +41,15 @@ static void pushed(pf_write *w, pf_code code, const pf_error *err)
     pf_reply_json_take(req, &b);
 }
 
+typedef pf_code (*undo_fn)(pf_str bytes, size_t max, pf_arena *a, pf_str *out, pf_error *err);
+
+static undo_fn undo_of(pf_str encoding)
+{
+    if (pf_str_eq_nocase(encoding, PF_STR("gzip")) || pf_str_eq_nocase(encoding, PF_STR("x-gzip")))
+        return pf_gunzip;
+    return pf_str_eq_nocase(encoding, PF_STR("zstd")) ? pf_unzstd : NULL;
+}
+
 /* The body without its Content-Encoding, which is undone once. */
 static pf_code decoded_body(pf_api *api, pf_req *req, pf_str *body, pf_error *err)
 {
@@ -47,17 +57,18 @@ static pf_code decoded_body(pf_api *api, pf_req *req, pf_str *body, pf_error *er
     pf_str encoding = pf_str_trim(pf_req_header(req, "Content-Encoding"));
     if (!encoding.n || pf_str_eq_nocase(encoding, PF_STR("identity")))
         return PF_OK;
-    if (!pf_str_eq_nocase(encoding, PF_STR("gzip")) &&
-        !pf_str_eq_nocase(encoding, PF_STR("x-gzip"))) {
-        pf_req_add_header(req, "Accept-Encoding", "gzip, identity");
-        return pf_fail(err, PF_UNSUPPORTED, "unsupported Content-Encoding \"%.*s\": gzip or none",
+    undo_fn undo = undo_of(encoding);
+    if (!undo) {
+        pf_req_add_header(req, "Accept-Encoding", "gzip, zstd, identity");
+        return pf_fail(err, PF_UNSUPPORTED,
+                       "unsupported Content-Encoding \"%.*s\": gzip, zstd or none",
                        PF_FMT(encoding));
     }
     pf_error why;
-    pf_code code = pf_gunzip(*body, inflated_max(api, req), pf_req_arena(req), body, &why);
+    pf_code code = undo(*body, inflated_max(api, req), pf_req_arena(req), body, &why);
     if (code == PF_INVALID)
-        return pf_fail(err, code, "bad request: Content-Encoding is gzip, the body is not: %s",
-                       why.msg);
+        return pf_fail(err, code, "bad request: Content-Encoding is %.*s, the body is not: %s",
+                       PF_FMT(encoding), why.msg);
     return code ? pf_fail(err, code, "%s", why.msg) : PF_OK;
 }
 
