@@ -238,11 +238,22 @@ def test_every_request_leaves_an_access_line(server):
 
 
 def test_an_access_line_can_not_be_forged(server):
-    exchange(server, head("GET", '/a"b\x0b', "X-Request-Id: r1\tcode=200 forged"))
-    exchange(server, b'GET /x"\xc3\xa4 HTTP/1.1\r\nHost: a"b code=1\r\nConnection: close\r\n\r\n')
-    server.get("/last")
-    for line in wait_for(lambda: any("/last" in one for one in server.access_lines()) and server.access_lines(), "lines"):
-        assert ACCESS.fullmatch(line), line
+    assert status(exchange(server, head("GET", '/a"b\x0b', "X-Request-Id: r1\tcode=200 forged"))) == 400
+    assert status(exchange(server, b'GET /x"\xc3\xa4 HTTP/1.1\r\nHost: a"b code=1\r\nConnection: close\r\n\r\n')) == 400
+    assert status(exchange(server, b"GET /no-host code=200 HTTP/1.1\r\n\r\n")) == 400
+    assert server.get("/last").status == 404
+    lines = wait_for(lambda: any("/last" in one for one in server.access_lines()) and server.access_lines(), "lines")
+    found = []
+    for line in lines:
+        match = ACCESS.fullmatch(line)
+        assert match, line
+        found.append((match["method"], match["uri"], match["code"], match["host"]))
+    assert sorted(found) == [
+        ("-", "-", "400", ""),
+        ("GET", "/last", "404", "127.0.0.1"),
+        ("GET", "/no-host", "400", ""),
+        ("GET", "/x%22%C3%A4", "400", "a%22b%20code=1"),
+    ]
 
 
 def test_the_access_log_can_be_turned_off(start):

@@ -77,6 +77,15 @@ static void test_nothing_breaks_the_line(void **state)
     assert_ptr_equal(strchr(text, '\n'), text + strlen(text) - 1);
 }
 
+static void test_a_request_that_could_not_be_read(void **state)
+{
+    (void)state;
+    pf_access_line l = plain;
+    l.method = l.uri = l.host = (pf_str){NULL, 0};
+    l.code = 400;
+    assert_non_null(strstr(written(&l), "Z method=- uri=- code=400 host= ip=127.0.0.1 "));
+}
+
 static void test_a_stalled_reader_holds_nobody_up(void **state)
 {
     (void)state;
@@ -126,6 +135,7 @@ int main(void)
         cmocka_unit_test(test_the_originals_line),
         cmocka_unit_test(test_units_of_time),
         cmocka_unit_test(test_nothing_breaks_the_line),
+        cmocka_unit_test(test_a_request_that_could_not_be_read),
         cmocka_unit_test(test_a_stalled_reader_holds_nobody_up),
         cmocka_unit_test(test_lines_go_out_by_themselves),
     };

@@ -135,6 +135,13 @@ static void put_clean(pf_buf *b, pf_str s)
     }
 }
 
+/* A field that always holds something: a request that could not be read has no method and no target. */
+static void put_field(pf_buf *b, const char *key, pf_str value)
+{
+    pf_buf_puts(b, key);
+    put_clean(b, value.n ? value : PF_STR("-"));
+}
+
 /* As Go prints a duration: the largest unit that leaves a whole number before the point. */
 static void put_duration(pf_buf *b, int64_t ns)
 {
@@ -168,10 +175,9 @@ static void put_line(pf_buf *b, const pf_access_line *l)
     strftime(ts, sizeof ts, "%Y-%m-%dT%H:%M:%SZ", &tm);
     pf_buf_puts(b, "rid=");
     put_clean(b, l->rid);
-    pf_buf_printf(b, " ts=%s method=", ts);
-    put_clean(b, l->method);
-    pf_buf_puts(b, " uri=");
-    put_clean(b, l->uri);
+    pf_buf_printf(b, " ts=%s", ts);
+    put_field(b, " method=", l->method);
+    put_field(b, " uri=", l->uri);
     pf_buf_printf(b, " code=%d host=", l->code);
     put_clean(b, without_port(l->host));
     pf_buf_puts(b, " ip=");
