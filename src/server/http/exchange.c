@@ -146,6 +146,14 @@ static void take_id(pf_req *req)
     req->id_len = PF_XID_CHARS;
 }
 
+/* The host in the target is the one that counts: RFC 9112 3.2.2. */
+static void set_host(pf_req *req, pf_str authority)
+{
+    for (size_t i = 0; authority.n && i < req->nheaders; i++)
+        if (pf_str_eq_nocase(req->headers[i].name, PF_STR("Host")))
+            req->headers[i].value = authority;
+}
+
 /* A trusted proxy's word for who the client is. */
 static void take_forwarded(pf_req *req)
 {
@@ -181,11 +189,14 @@ void pf_exchange_head(pf_req *req)
 {
     take_method(req);
     take_id(req);
-    const char *wrong = pf_target_split(req->method_name, req->target, &req->path, &req->query);
+    pf_str authority;
+    const char *wrong =
+        pf_target_split(req->method_name, req->target, &authority, &req->path, &req->query);
     if (wrong) {
         pf_exchange_refuse(req, 400, wrong);
         return;
     }
+    set_host(req, authority);
     pf_target_unprefix(&req->path, pf_str_c(req->service->cfg.base_path));
     if (req->trusted_peer)
         take_forwarded(req);

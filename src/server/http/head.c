@@ -95,15 +95,6 @@ static pf_refusal read_header(pf_str line, pf_header *out)
     return refuse(0, NULL);
 }
 
-/* uri-host [":" port]: what can't be in one is told from it, no more. */
-static bool is_host(pf_str s)
-{
-    for (size_t i = 0; i < s.n; i++)
-        if ((unsigned char)s.p[i] <= ' ' || strchr("/@?#\\,\"<>^`{|}", s.p[i]))
-            return false;
-    return true;
-}
-
 static pf_refusal check_host(const pf_header *headers, size_t n, int minor)
 {
     size_t hosts = 0;
@@ -112,7 +103,7 @@ static pf_refusal check_host(const pf_header *headers, size_t n, int minor)
             continue;
         if (hosts++)
             return refuse(400, "malformed HTTP request: more than one Host");
-        if (!is_host(headers[i].value))
+        if (headers[i].value.n && !pf_is_authority(headers[i].value))
             return refuse(400, "malformed HTTP request: malformed Host");
     }
     return !hosts && minor > 0 ? refuse(400, "malformed HTTP request: no Host") : refuse(0, NULL);
