@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/xid.h"
 #include "server/http/io.h"
 
 #include <errno.h>
@@ -55,11 +56,13 @@ static void refuse(pf_acceptor *a, int fd, const char *msg)
     atomic_fetch_add(&service->refused, 1);
     if (!a->tls) {
         pf_buf body = PF_BUF_INIT, out = PF_BUF_INIT;
+        char id[PF_XID_CHARS + 1];
+        pf_xid_format(pf_xid_new(pf_clock_wall(NULL) / PF_NS_PER_SEC), id);
         const char *type = a->app->error_form(a->app->ctx, NULL, 503, msg, &body);
         pf_buf_printf(&out,
                       "HTTP/1.1 503 Service Unavailable\r\nDate: %s\r\nContent-Type: %s\r\n"
-                      "Retry-After: 1\r\nConnection: close\r\n",
-                      pf_loop_date(a->loop), type);
+                      "Retry-After: 1\r\nX-Request-Id: %s\r\nConnection: close\r\n",
+                      pf_loop_date(a->loop), type, id);
         for (const pf_http_header *h = a->app->headers; h && h->name; h++)
             pf_buf_printf(&out, "%s: %s\r\n", h->name, h->value);
         pf_buf_printf(&out, "Content-Length: %zu\r\n\r\n%.*s", body.len, PF_FMT(pf_buf_str(&body)));
