@@ -4,6 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import echo
 import pytest
 from pprof_tool import tool_environment, tool_top
 from server import BINARY, BUILD, ROOT, Server
@@ -38,6 +39,21 @@ def start(tmp_path):
     yield launch
     for one in servers:
         one.stop()
+
+
+@pytest.fixture
+def serve():
+    """serve("-flag=value", ...) -> a running http_echo; all are stopped, clean, at the end of the test."""
+    servers = []
+
+    def begin(*flags, **how):
+        servers.append(echo.Server(*flags, **how))
+        return servers[-1]
+
+    yield begin
+    for one in servers:
+        if one.process.poll() is None:
+            one.stop()
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ static struct {
 } flags = {.max_body = 1 << 20, .exit_timeout = 5 * PF_NS_PER_SEC};
 
 static pf_budget budget;
-static atomic_int handled, finished, aborted, cancelled, producing, done_calls;
+static atomic_int admitted, handled, finished, aborted, cancelled, producing, done_calls;
 
 static int64_t param(pf_req *req, const char *name, int64_t otherwise)
 {
@@ -70,6 +70,8 @@ static void admit(void *ctx, pf_req *req, pf_admit *out)
 {
     (void)ctx;
     out->max_body = flags.max_body;
+    if (!is(req, "/state"))
+        atomic_fetch_add(&admitted, 1);
     if (is(req, "/refused"))
         pf_req_reply_status(req, 404, "no such thing");
     else if (is(req, "/inline") || is(req, "/late") || is(req, "/info") || is(req, "/state") ||
@@ -195,11 +197,11 @@ static void state(pf_req *req)
 {
     pf_buf b = PF_BUF_INIT;
     pf_buf_printf(&b,
-                  "{\"handled\":%d,\"finished\":%d,\"aborted\":%d,\"cancelled\":%d,"
+                  "{\"admitted\":%d,\"handled\":%d,\"finished\":%d,\"aborted\":%d,\"cancelled\":%d,"
                   "\"produced\":%d,\"done\":%d,\"budget\":%zu}\n",
-                  atomic_load(&handled), atomic_load(&finished), atomic_load(&aborted),
-                  atomic_load(&cancelled), atomic_load(&producing), atomic_load(&done_calls),
-                  pf_budget_used(&budget));
+                  atomic_load(&admitted), atomic_load(&handled), atomic_load(&finished),
+                  atomic_load(&aborted), atomic_load(&cancelled), atomic_load(&producing),
+                  atomic_load(&done_calls), pf_budget_used(&budget));
     pf_req_reply_take(req, 200, "application/json", &b);
 }
 
