@@ -726,6 +726,19 @@ def test_at_the_limit_the_connection_idle_longest_makes_room(serve):
     reader.exactly(1_000_000)
 
 
+def test_connections_that_have_just_come_make_room_too(serve):
+    """All of them come while the only HTTP thread is held up: it accepts them in one go."""
+    server = serve("-threads=1", "-connections=8")
+    blocker = server.connect()
+    blocker.request("GET", "/block?ms=300")
+    silent = [server.connect() for _ in range(10)]
+    with server.connect() as c:
+        assert asks(c)
+    blocker.close()
+    for one in silent:
+        one.close()
+
+
 def test_without_idle_connections_the_new_one_is_turned_away(serve):
     server = serve("-connections=4", "-verbose")
     watcher = server.connect()  # one whose request never ends

@@ -31,8 +31,8 @@ static pf_connections *with_fewest(const pf_acceptance *s)
     return best;
 }
 
-/* Has the connection closed that is idle longest. False: none is. */
-static bool make_room(const pf_acceptance *s)
+/* The set with the connection that is idle longest, of those that nobody has asked to close yet. NULL: none is. */
+static pf_connections *with_oldest(const pf_acceptance *s)
 {
     pf_connections *best = NULL;
     int64_t oldest = INT64_MAX;
@@ -44,9 +44,29 @@ static bool make_room(const pf_acceptance *s)
             best = s->sets[i];
         }
     }
-    if (best)
-        pf_connections_evict(best);
-    return best != NULL;
+    return best;
+}
+
+/* One with a connection on its way there, which is idle as soon as it has come. */
+static pf_connections *with_arriving(const pf_acceptance *s)
+{
+    for (size_t i = 0; i < s->nsets; i++) {
+        const pf_connections *set = s->sets[i];
+        if (atomic_load(&set->arriving) + atomic_load(&set->idle.n) > atomic_load(&set->unwanted))
+            return s->sets[i];
+    }
+    return NULL;
+}
+
+/* Has the connection closed that is idle longest. False: none is. */
+static bool make_room(const pf_acceptance *s)
+{
+    pf_connections *set = with_oldest(s);
+    if (!set)
+        set = with_arriving(s);
+    if (set)
+        pf_connections_evict(set);
+    return set != NULL;
 }
 
 /* An answer for a connection that is not served. Through TLS there is none: it would take a handshake. */

@@ -304,6 +304,8 @@ static void on_arrival(pf_mail *m)
         c->next->prev = c;
     s->all = c;
     int64_t until = now(c) + s->service->cfg.header_timeout;
+    pf_idle_join(&s->idle, &c->idle, now(c)); /* during the handshake, too, it may make room */
+    atomic_fetch_sub(&s->arriving, 1);
     if (s->draining || !pf_io_open(&c->pump.io, c->poll.fd, c->tls) ||
         !pf_loop_set_timer(s->loop, &c->timer, until) ||
         !pf_loop_watch(s->loop, &c->poll, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)) {
@@ -311,7 +313,6 @@ static void on_arrival(pf_mail *m)
         return;
     }
     c->pump.readable = c->pump.writable = true;
-    pf_idle_join(&s->idle, &c->idle, now(c)); /* during the handshake, too, it may make room */
     run(c);
 }
 
@@ -334,6 +335,7 @@ bool pf_connections_add(pf_connections *s, const pf_accepted *a)
     c->origin.peer.tls = a->tls != NULL;
     c->pump = (pf_pump){.loop = s->loop, .io.fd = a->fd, .origin = &c->origin, .owner = &c->owner};
     atomic_fetch_add(&s->n, 1);
+    atomic_fetch_add(&s->arriving, 1);
     atomic_fetch_add(&s->service->connections, 1);
     pf_loop_post(s->loop, &c->mail);
     return true;

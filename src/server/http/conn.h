@@ -31,6 +31,7 @@ typedef struct pf_connections {
     bool draining;
 
     atomic_uint n;        /* connections that are or will be served here */
+    atomic_uint arriving; /* those of them that its thread has not seen yet */
     atomic_uint unwanted; /* idle ones that are to be closed */
     pf_mail evict_mail, drain_mail, abort_mail;
 } pf_connections;
