@@ -248,16 +248,17 @@ def test_other_content_encodings_are_415(server, name):
 
 @pytest.mark.parametrize("size", [2_000, 20_000, 100_000])
 def test_endless_targets_are_refused(server, size):
-    for target in ("/api/0/profiles/" + "a" * size, "/" + "a" * size, "/api/0/version?" + "a" * size):
-        assert server.get(target).status in (200, 400, 404, 414, 431)
-    assert server.get("/api/0/profiles/" + "a" * size).status in (400, 414, 431)
+    over = size > 32 << 10
+    assert server.get("/api/0/profiles/" + "a" * size).status == (414 if over else 400)
+    assert server.get("/" + "a" * size).status == (414 if over else 404)
+    assert server.get("/api/0/version?" + "a" * size).status == (414 if over else 200)
     assert server.get("/api/0/version").status == 200
 
 
 def test_many_ids_have_a_bound(server):
     one = server.push(BODY)
     assert len(parse(server.fetch(*[one] * 100)).samples) == 1
-    assert server.get("/api/0/profiles/" + "+".join([one] * 5_000)).status in (200, 400, 414, 431)
+    assert server.get("/api/0/profiles/" + "+".join([one] * 5_000)).status == 414
 
 
 @pytest.mark.parametrize("path", ["%00", "a%00b", "%ff%fe", "%", "%4", "%zz", "..%2f..%2fetc%2fpasswd", "%0d%0aX: y"])

@@ -92,7 +92,7 @@ def test_labels_are_read_as_the_contract_says(server, text):
 )
 def test_labels_beyond_the_limits_are_refused(server, text):
     for answer in (server.post(BODY, labels=text), server.find(labels=text), server.merge(labels=text)):
-        assert answer.status in (400, 414, 431), answer
+        assert answer.status == (414 if len(text) > 32 << 10 else 400), answer
         if answer.status == 400:
             assert answer.error.startswith('bad request: bad "labels" "')
     assert server.find().status == 404
@@ -226,7 +226,7 @@ def test_a_plus_in_an_unescaped_query_is_a_space(server):
 @pytest.mark.parametrize("name", ["", "x" * 256, "x" * 100_000, "\x00", "a\nb", "\x7f", "\udcff\udcfe", "\udcc3"], ids=repr)
 def test_services_beyond_the_limits_are_refused(server, name):
     for answer in (server.post(BODY, service=name), server.find(service=name), server.merge(service=name)):
-        assert answer.status in (400, 414, 431)
+        assert answer.status == (414 if len(name) > 32 << 10 else 400)
         if answer.status == 400:
             assert answer.error.startswith("bad request: ")
     assert server.get("/api/0/services").status == 404

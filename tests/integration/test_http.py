@@ -35,7 +35,7 @@ def test_every_route_answers_get_and_head_and_forgives_a_slash(server):
         assert (headed.status, headed.body) == (200, b""), target
         assert headed.headers["content-type"] == got.headers["content-type"], target
         assert headed.headers.get("content-disposition") == got.headers.get("content-disposition"), target
-        if "metrics" not in target and "content-length" in headed.headers:
+        if "metrics" not in target:
             assert headed.headers["content-length"] == str(len(got.body)), target
         assert server.get(with_slash(target)).status == 200, target
 
@@ -88,8 +88,8 @@ def test_unknown_paths_are_404(server, path):
 
 
 def test_unknown_paths_outside_of_the_api_need_not_be_json(server):
-    for path in ("/favicon.ico", "/../../etc/passwd", "//", "/debug", "/%2e%2e/x"):
-        assert server.get(path).status in (200, 404)
+    for path in ("/favicon.ico", "/../../etc/passwd", "///a", "/debug", "/%2e%2e/x"):
+        assert server.get(path).status == 404
 
 
 # --- the error table ----------------------------------------------------------------------------------------
