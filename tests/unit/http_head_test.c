@@ -147,6 +147,10 @@ static void test_whole_heads(void **state)
         {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding:\x0b"
          "chunked\r\n\r\n",
          400},
+        {"GET / HTTP/1.1\r\n" HOST "Connection: x, Host\r\n\r\n", 400},
+        {"POST / HTTP/1.1\r\n" HOST "Connection: content-length\r\nContent-Length: 0\r\n\r\n", 400},
+        {"POST / HTTP/1.1\r\n" HOST "Connection: x\r\nConnection: transfer-encoding\r\n\r\n", 400},
+        {"GET / HTTP/1.1\r\n" HOST "Connection: X-Host, keep-alive\r\n\r\n", 0},
         {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: \"chunked\"\r\n\r\n", 501},
         {"POST / HTTP/1.1\r\n" HOST "Transfer-Encoding: chunked;q=1\r\n\r\n", 501},
     };

@@ -109,6 +109,20 @@ static pf_refusal check_host(const pf_header *headers, size_t n, int minor)
     return !hosts && minor > 0 ? refuse(400, "malformed HTTP request: no Host") : refuse(0, NULL);
 }
 
+/* A proxy that does as Connection says would take these away, one that does not would leave them. */
+static pf_refusal check_connection(const pf_header *headers, size_t n)
+{
+    static const pf_str framing[] = {PF_STR("Content-Length"), PF_STR("Transfer-Encoding"),
+                                     PF_STR("Host")};
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < sizeof framing / sizeof *framing; k++)
+            if (pf_str_eq_nocase(headers[i].name, PF_STR("Connection")) &&
+                pf_list_has(headers[i].value, framing[k]))
+                return refuse(400, "malformed HTTP request: Connection names a header that says "
+                                   "where the request ends or whom it is for");
+    return refuse(0, NULL);
+}
+
 pf_refusal pf_head_read(const char *p, size_t n, pf_head *out, pf_header *headers)
 {
     pf_str rest = {p, n};
@@ -119,6 +133,8 @@ pf_refusal pf_head_read(const char *p, size_t n, pf_head *out, pf_header *header
     }
     if (!no.status)
         no = check_host(headers, out->nheaders, out->minor);
+    if (!no.status)
+        no = check_connection(headers, out->nheaders);
     if (!no.status)
         no = pf_framing_read(headers, out->nheaders, out->minor == 0, &out->framing);
     return no;

@@ -6,7 +6,8 @@
  *
  * Every reading of a head on which two programs could disagree is refused, since that is how one request is made to
  * look like two: bare CR or LF, NUL and other control characters, folded lines, a space before the colon, a name
- * that is no token, two Hosts or none, two lengths, a length beside a coding, a coding but "chunked".
+ * that is no token, two Hosts or none, two lengths, a length beside a coding, a coding but "chunked", a
+ * Connection header that names one of these.
  */
 #ifndef PF_SERVER_HTTP_HEAD_H
 #define PF_SERVER_HTTP_HEAD_H
