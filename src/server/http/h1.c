@@ -155,9 +155,9 @@ static void begin_request(h1 *h, const char *p, size_t n)
         return;
     }
     pf_exchange_head(req);
-    pf_str connection = pf_req_header(req, "Connection");
-    h->keep = !req->refused && (head.minor > 0 ? !pf_list_has(connection, PF_STR("close"))
-                                               : pf_list_has(connection, PF_STR("keep-alive")));
+    bool close = pf_req_list_has(req, "Connection", PF_STR("close"));
+    h->keep = !req->refused && !close &&
+              (head.minor > 0 || pf_req_list_has(req, "Connection", PF_STR("keep-alive")));
     if (req->stage == PF_STAGE_BODY) {
         begin_body(h);
         return;
@@ -287,8 +287,7 @@ static void put_header(void *ctx, const char *name, pf_str value)
 
 static bool sends_trailers(const h1 *h)
 {
-    return h->req->reply.trailers.len &&
-           pf_list_has(pf_req_header(h->req, "TE"), PF_STR("trailers"));
+    return h->req->reply.trailers.len && pf_req_list_has(h->req, "TE", PF_STR("trailers"));
 }
 
 static void write_head(h1 *h)

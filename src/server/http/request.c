@@ -52,6 +52,16 @@ pf_str pf_req_header(const pf_req *req, const char *name)
     return (pf_str){NULL, 0};
 }
 
+bool pf_req_list_has(const pf_req *req, const char *name, pf_str token)
+{
+    pf_str wanted = pf_str_c(name);
+    for (size_t i = 0; i < req->nheaders; i++)
+        if (pf_str_eq_nocase(req->headers[i].name, wanted) &&
+            pf_list_has(req->headers[i].value, token))
+            return true;
+    return false;
+}
+
 pf_str pf_req_body(const pf_req *req)
 {
     return (pf_str){req->body.data, req->body.len};

@@ -108,6 +108,9 @@ struct pf_req {
 
 char *pf_req_text(pf_req *req, size_t n); /* room that lives as long; NULL: out of memory */
 
+/* Whether a header that is a list, in one line or in several, has `token` in it. */
+bool pf_req_list_has(const pf_req *req, const char *name, pf_str token);
+
 /* Room for `n` headers in req->headers; false: out of memory. */
 bool pf_req_room_for_headers(pf_req *req, size_t n);
 
