@@ -16,7 +16,7 @@
  *     /status?code=N     pf_req_reply_status
  *     /trailers          a stream with trailers
  *     /json?n=N          N bytes of JSON, which may be compressed
- *     /state             counters of this program, as JSON
+ *     /state             counters of this program, as JSON; it does not count itself
  */
 #include "base/clock.h"
 #include "server/http/http.h"
@@ -269,7 +269,8 @@ static void on_finished(void *ctx, pf_req *req, int status, int64_t sent, int64_
 {
     (void)ctx;
     (void)duration;
-    atomic_fetch_add(&finished, 1);
+    if (!is(req, "/state"))
+        atomic_fetch_add(&finished, 1);
     if (sent < 0)
         atomic_fetch_add(&aborted, 1);
     if (flags.verbose) {
