@@ -34,7 +34,7 @@ pf_io_result pf_io_handshake(pf_io *io);
 /* *got is above 0 with PF_IO_OK. */
 pf_io_result pf_io_read(pf_io *io, char *p, size_t n, size_t *got);
 
-/* Writes some of the pieces. What was not written must come first, unchanged, in the next call. */
+/* Writes some of the pieces. What was not written must come first, all of it and unchanged, in the next call. */
 pf_io_result pf_io_write(pf_io *io, const struct iovec *iov, int n, size_t *put);
 
 /* Says that nothing more will be written: close_notify, then the sending side is shut. What does not go out at
