@@ -578,6 +578,16 @@ static void test_whom_a_proxy_names(void **state)
     assert_string_equal(peer_seen(&s, "X-Forwarded-For: 1.2.3.4"), "1.2.3.4 tls 0 name ");
     assert_string_equal(peer_seen(&s, "forwarded: for=1.2.3.4"), "1.2.3.4 tls 0 name ");
     assert_string_equal(peer_seen(&s, "X-Forwarded-For: nonsense"), "9.9.9.9 tls 0 name ");
+    /* Lines of one name are one list: a proxy may add its own line behind the client's invention. */
+    assert_string_equal(peer_seen(&s, "X-Forwarded-For: 6.6.6.6\nX-Forwarded-For: 1.2.3.4"),
+                        "1.2.3.4 tls 0 name ");
+    assert_string_equal(
+        peer_seen(&s, "X-Forwarded-For: 6.6.6.6\nA: b\nX-Forwarded-For: 1.2.3.4, 9.9.9.8"),
+        "1.2.3.4 tls 0 name ");
+    assert_string_equal(peer_seen(&s, "X-Forwarded-For: 1.2.3.4\nX-Forwarded-For: 9.9.9.8"),
+                        "1.2.3.4 tls 0 name ");
+    assert_string_equal(peer_seen(&s, "Forwarded: for=6.6.6.6\nForwarded: for=1.2.3.4"),
+                        "1.2.3.4 tls 0 name ");
     close_scene(&s);
 }
 
