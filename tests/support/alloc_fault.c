@@ -1,11 +1,14 @@
 #include "support/alloc_fault.h"
 
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 
 static _Thread_local long left = -1; /* that pass; below 0: all do */
 static _Thread_local bool failed;
+static atomic_long left_in_all = -1;
+static atomic_bool go_on, failed_in_all;
 
 /* The linker's names for the functions that are wrapped and for those in their place. */
 void *__real_malloc(size_t n);
@@ -21,15 +24,41 @@ void alloc_fault_arm(long n)
     failed = false;
 }
 
+void alloc_fault_arm_all(long n, bool on)
+{
+    atomic_store(&failed_in_all, false);
+    atomic_store(&go_on, on);
+    atomic_store(&left_in_all, n);
+}
+
 bool alloc_fault_disarm(void)
 {
+    bool any = failed || atomic_load(&failed_in_all);
+    atomic_store(&left_in_all, -1);
+    atomic_store(&failed_in_all, false);
     left = -1;
-    return failed;
+    failed = false;
+    return any;
+}
+
+static bool fails_in_all(void)
+{
+    long n = atomic_load(&left_in_all);
+    do {
+        if (n < 0)
+            return false;
+    } while (!atomic_compare_exchange_weak(&left_in_all, &n,
+                                           n == 0 && atomic_load(&go_on) ? 0 : n - 1));
+    if (n == 0)
+        atomic_store(&failed_in_all, true);
+    return n == 0;
 }
 
 static bool fails(void)
 {
-    if (left < 0 || left-- > 0)
+    if (left < 0)
+        return fails_in_all();
+    if (left-- > 0)
         return false;
     failed = true;
     return true;

@@ -1,10 +1,10 @@
-/* alloc_fault.h: the n-th allocation of a thread fails, for tests that walk every n.
+/* alloc_fault.h: the n-th allocation of a thread, or of all, fails, for tests that walk every n.
  *
  *     for (long n = 0; alloc_fault_arm(n), work(), alloc_fault_disarm(); n++)
  *         ...
  *
  * Counts malloc, calloc and realloc of this project's objects: the program is linked with -Wl,--wrap for them
- * (tests/CMakeLists.txt: *_alloc_test), so that a sanitizer's own stand below. After alloc_fault_in_sqlite() SQLite's count, too.
+ * (tests/CMakeLists.txt: those that include this), so that a sanitizer's own stand below. After alloc_fault_in_sqlite() SQLite's count, too.
  */
 #ifndef PF_TESTS_ALLOC_FAULT_H
 #define PF_TESTS_ALLOC_FAULT_H
@@ -13,6 +13,9 @@
 
 /* Lets `n` allocations of the calling thread pass and fails the next one. */
 void alloc_fault_arm(long n);
+
+/* The same for all threads together; with `on` every one behind it fails, too. */
+void alloc_fault_arm_all(long n, bool on);
 
 /* No more fail; true when one did. */
 bool alloc_fault_disarm(void);
