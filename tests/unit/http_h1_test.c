@@ -348,6 +348,18 @@ static void test_deadlines(void **state)
 
 /* ---- No memory */
 
+/* An answer has all of its headers and trailers, or is none. */
+static void assert_whole(const pf_buf *out)
+{
+    char *text = without_dates(out), *chunked = strstr(text, "Transfer-Encoding: chunked\r\n");
+    if (chunked) {
+        assert_non_null(strstr(text, "A: b\r\n"));
+        char *end = strstr(chunked, "\r\n0\r\n");
+        assert_true(!end || strncmp(end + 5, "Last: words\r\n", 13) == 0);
+    }
+    free(text);
+}
+
 /* As all_kinds until the first that is refused for want of memory, which closes the connection. */
 static bool run_with_fault(long n, bool on)
 {
@@ -361,6 +373,7 @@ static bool run_with_fault(long n, bool on)
     alloc_fault_arm_all(n - 1, on);
     run(&c);
     bool failed = alloc_fault_disarm();
+    assert_whole(&c.out);
     if (!failed)
         assert_answers(&c, all_answers);
     close_client(&c); /* nothing is left: ASan and the budget say so */

@@ -46,6 +46,11 @@ void pf_answer_free(pf_req *req)
     pf_encoder_free(r->stream.encoder);
 }
 
+bool pf_answer_lacks(const pf_req *req)
+{
+    return req->reply.headers.failed || req->reply.trailers.failed;
+}
+
 static bool is_clean(const char *value)
 {
     for (const char *p = value; *p; p++)
@@ -76,6 +81,10 @@ void pf_answer_set_error(pf_req *req, int status, const char *msg)
 {
     pf_reply *r = &req->reply;
     pf_buf_clear(&r->body);
+    if (pf_answer_lacks(req)) {
+        pf_buf_clear(&r->headers);
+        pf_buf_clear(&r->trailers);
+    }
     r->status = status;
     r->content_type = req->admit.error_form(req->app->ctx, req, status, msg, &r->body);
     if (status == 503)
@@ -191,8 +200,9 @@ void pf_req_reply_take(pf_req *req, int status, const char *content_type, pf_buf
     pf_reply *r = &req->reply;
     pf_error err = {0};
     trim(body);
-    pf_code code = body->failed ? pf_fail(&err, PF_UNAVAILABLE, "out of memory")
-                                : pf_answer_charge(req, body->cap, &err);
+    pf_code code = body->failed || pf_answer_lacks(req)
+                       ? pf_fail(&err, PF_UNAVAILABLE, "out of memory")
+                       : pf_answer_charge(req, body->cap, &err);
     if (code) {
         pf_buf_free(body);
         pf_answer_set_error(req, pf_code_status(code), err.msg);

@@ -14,6 +14,9 @@ pf_code pf_answer_charge(pf_req *req, size_t cap, pf_error *err);
 bool pf_answer_claim(pf_req *req); /* false: replied before */
 void pf_answer_free(pf_req *req);
 
+/* True when there was no memory for one of its headers or trailers: without it the answer would be another. */
+bool pf_answer_lacks(const pf_req *req);
+
 /* The coding that this answer may have: the client takes it, and the content type suits. */
 pf_coding pf_answer_coding(const pf_req *req);
 bool pf_answer_set_coding(pf_req *req, pf_coding c); /* its headers; false: out of memory */

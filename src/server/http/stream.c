@@ -47,7 +47,7 @@ static pf_code produce(pf_req *req, pf_error *err)
         if (atomic_load_explicit(&req->cancelled, memory_order_relaxed))
             return pf_fail(err, PF_CANCELLED, "the client is gone");
         code = s->produce(s->ctx, &r->body, &s->end, err);
-        if (!code && r->body.failed)
+        if (!code && (r->body.failed || pf_answer_lacks(req)))
             code = pf_fail(err, PF_UNAVAILABLE, "out of memory");
     }
     return code;
