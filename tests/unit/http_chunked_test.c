@@ -103,6 +103,8 @@ static void test_bad(void **state)
         "3;\x7f\r\nabc",
         "3\r\nabcd\r\n",
         "3\r\nabc\n0\r\n\r\n",
+        "3\r\nabcx\n0\r\n\r\n",
+        "3\r\nabc\n\n0\r\n\r\n",
         "3\r\nabc\r0\r\n\r\n",
         "3\r\nabc0\r\n\r\n",
         "10000000000000000\r\n", /* 17 digits */

@@ -36,6 +36,11 @@ static void test_it_comes_back(void **state)
     pf_patience_init(&p, start);
     assert_true(pf_patience_lose(&p, 1, start));
     /* However long it was quiet, there is one bucket. */
+    assert_true(pf_patience_lose(&p, 1, start + 5 * PF_NS_PER_SEC));
+    assert_true(pf_patience_lose(&p, PF_PATIENCE - 1, start + 5 * PF_NS_PER_SEC));
+    assert_false(pf_patience_lose(&p, 1, start + 5 * PF_NS_PER_SEC));
+    pf_patience_init(&p, start);
+    assert_true(pf_patience_lose(&p, 1, start));
     assert_true(pf_patience_lose(&p, PF_PATIENCE, start + 3600 * PF_NS_PER_SEC));
     assert_false(pf_patience_lose(&p, 1, start + 3600 * PF_NS_PER_SEC));
 }

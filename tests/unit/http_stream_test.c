@@ -58,6 +58,7 @@ static pf_code produce(void *ctx, pf_buf *out, bool *end, pf_error *err)
         http_world_hold(s->w, s->req);
     pf_code code = PF_OK;
     if (number == s->fail_at) {
+        pf_buf_puts(out, "a part");
         code = pf_fail(err, PF_NOT_FOUND, "piece %d is missing", number);
     } else {
         char *at = pf_buf_reserve(out, s->size);
