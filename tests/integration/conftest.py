@@ -6,6 +6,7 @@ from pathlib import Path
 
 import echo
 import pytest
+from certificates import Authority
 from pprof_tool import tool_environment, tool_top
 from server import BINARY, BUILD, ROOT, Server
 
@@ -138,3 +139,37 @@ def pprof_top(tmp_path_factory):
         return {name: sorted(values) for name, values in nodes.items()}
 
     return run
+
+
+@pytest.fixture(scope="session")
+def root_ca(tmp_path_factory):
+    return Authority(tmp_path_factory.mktemp("root"), "root")
+
+
+@pytest.fixture(scope="session")
+def middle_ca(tmp_path_factory, root_ca):
+    """An authority between the root and those that it signs."""
+    return Authority(tmp_path_factory.mktemp("middle"), "middle", root_ca)
+
+
+@pytest.fixture(scope="session")
+def pairs(middle_ca):
+    """Certificates of localhost with their keys: {"p256": …, "rsa": …}."""
+    return {kind: middle_ca.issue(kind=kind) for kind in ("p256", "rsa")}
+
+
+@pytest.fixture
+def serve_tls(pairs):
+    """serve_tls("-flag=value", …, pair=) starts http_echo behind TLS; all must end clean."""
+    from tls_echo import TlsServer
+
+    servers = []
+
+    def launch(*flags, pair=None):
+        servers.append(TlsServer(pair or pairs["p256"], *flags))
+        return servers[-1]
+
+    yield launch
+    for one in servers:
+        if one.process.poll() is None:
+            one.stop()

@@ -1,0 +1,60 @@
+"""Certificates of clients: -tls.client-ca asks for them and requires none. The name is what the application sees."""
+# variants: release, asan, tsan
+
+import pytest
+from certificates import client_context
+from tls_echo import V3, VERSIONS, s_client, session_of
+
+
+@pytest.fixture
+def asking(serve_tls, root_ca, tmp_path):
+    """A server that asks for certificates signed by the root, directly or by way of the middle."""
+    return serve_tls(f"-tls-client-ca={root_ca.cert}")
+
+
+def name_of(server, pair, version):
+    with server.connect(context=client_context(pair=pair, version=version)) as c:
+        return c.ask("GET", "/info").json()["client"]
+
+
+@VERSIONS
+def test_a_client_without_a_certificate_is_served_without_a_name(asking, version):
+    assert name_of(asking, None, version) == ""
+
+
+@VERSIONS
+@pytest.mark.parametrize("by", ["root", "middle"])
+def test_a_client_has_the_name_of_its_certificate(asking, root_ca, middle_ca, by, version):
+    pair = {"root": root_ca, "middle": middle_ca}[by].issue("/O=shop/CN=ci", use="client")
+    assert name_of(asking, pair, version) == "CN=ci,O=shop"
+
+
+@VERSIONS
+def test_the_name_outlives_resumption(asking, middle_ca, version):
+    context = client_context(pair=middle_ca.issue("/CN=ci", use="client"), version=version)
+    session, _ = session_of(asking, context)
+    with asking.connect(context=context, session=session) as c:
+        assert c.ask("GET", "/info").json()["client"] == "CN=ci"
+        assert c.sock.session_reused
+
+
+@pytest.mark.parametrize(
+    "subject,name",
+    [
+        ("/CN=a,O=admin", "CN=a\\,O=admin"),
+        ("/CN=two\nlines\r\n", "CN=two\\0Alines\\0D\\0A"),
+        ("/CN=quote\"<b>&", 'CN=quote\\"\\<b\\>&'),
+        ("/CN=Zoë", "CN=Zo\\C3\\AB"),
+        ("/CN= x #", "CN=\\ x #"),
+        ("/O=" + "x" * 60 + "/OU=y/CN=z", "CN=z,OU=y,O=" + "x" * 60),
+    ],
+)
+def test_names_are_safe_wherever_they_are_written(asking, root_ca, subject, name):
+    pair = root_ca.issue(subject, use="client")
+    assert name_of(asking, pair, V3) == name
+
+
+def test_without_an_authority_no_client_is_asked(serve_tls, root_ca):
+    server = serve_tls()
+    assert name_of(server, root_ca.issue("/CN=ci", use="client"), V3) == ""
+    assert "No client certificate CA names sent" in s_client(server)
