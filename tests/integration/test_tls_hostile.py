@@ -1,14 +1,56 @@
 """TLS as clients see it that stop, flood, send garbage or no TLS at all. Nobody else may notice."""
 # variants: release, asan, tsan
 
+import os
 import socket
 import ssl
 import subprocess
 
 import pytest
 from certificates import client_context, tls_connect
-from test_transport import Server
+from test_transport import Server, program
 from tls_echo import PATIENCE, RESET, V2, V3, VERSIONS, RawTls, hello
+
+
+def flood(server, most):
+    folder = os.path.dirname(program())
+    process = subprocess.Popen(
+        [os.path.join(folder, "tls_flood"), str(server.port), str(most)], stdout=subprocess.PIPE, text=True
+    )
+    for line in ("connected", "sent"):
+        assert process.stdout.readline().strip() == line
+    return process
+
+
+def test_a_flood_of_key_updates_holds_nobody_up(serve_tls):
+    """OpenSSL reads on by itself as long as such records come: the thread must get out of there."""
+    server = serve_tls("-threads=1", "-header-timeout=60000")
+    flooding = flood(server, 100_000_000)
+    try:
+        for _ in range(20):
+            assert server.ask("POST", "/worker", b"x").status == 200
+        assert flooding.poll() is None
+    finally:
+        flooding.kill()
+        flooding.communicate()
+
+
+def test_a_flood_of_key_updates_ends_in_time(serve_tls):
+    server = serve_tls("-header-timeout=500")
+    flooding = flood(server, 100_000_000)
+    try:
+        assert flooding.wait(PATIENCE) == 3
+    finally:
+        flooding.kill()
+        flooding.communicate()
+
+
+def test_a_flood_of_key_updates_does_not_hold_the_end_up(serve_tls):
+    server = serve_tls("-header-timeout=60000", "-exit-timeout=300")
+    flooding = flood(server, 100_000_000)
+    server.terminate()
+    assert server.wait() == "stopped clean budget=0"
+    assert flooding.wait(PATIENCE) == 3
 
 
 @pytest.mark.parametrize("sent", [0, 1, 5, 40, -1, None])
@@ -93,7 +135,7 @@ def test_resets_in_mid_handshake(serve_tls):
     assert server.ask("GET", "/info").status == 200
 
 
-REQUESTS = ["GET /info", "POST /worker", "HEAD /", "PUT /"]
+REQUESTS = ["GET /info", "POST /worker", "HEAD /", "PUT /", "DELETE /x", "OPTIONS *", "CONNECT a:1", "PROPFIND /"]
 
 
 @pytest.mark.parametrize("line", REQUESTS)

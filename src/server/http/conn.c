@@ -16,6 +16,7 @@ enum {
     LINGER_MS = 2000,     /* how long a closing socket is read */
     LINGER_IDLE_MS = 500, /* how long it may be silent */
     LINGER_BYTES = 64 << 20,
+    DRAIN_READS = 64, /* of a connection that may be closed, at the end */
     NAME_MAX_BYTES = 512,
 };
 
@@ -364,7 +365,9 @@ void pf_connections_evict(pf_connections *s)
 static void drain(pf_connection *c)
 {
     pf_protocol *p = c->pump.protocol;
-    while (!c->pump.broken && !p->aborted && p->idle && pf_pump_read(&c->pump))
+    for (int i = 0;
+         i < DRAIN_READS && !c->pump.broken && !p->aborted && p->idle && pf_pump_read(&c->pump);
+         i++)
         p = c->pump.protocol;
     if (!c->pump.broken)
         p->ops->drain(p);

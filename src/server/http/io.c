@@ -1,6 +1,8 @@
 #include "server/http/io.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <linux/sockios.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -9,18 +11,24 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { TLS_RECORD = 16 << 10 };
+enum {
+    TLS_RECORD = 16 << 10,
+    READS = 4, /* of the socket before others have their turn: a record takes two */
+};
 
 bool pf_io_open(pf_io *io, int fd, pf_tls *tls)
 {
     *io = (pf_io){.fd = fd};
     if (!tls)
         return true;
+    io->bio.fd = fd;
     SSL *ssl = pf_tls_session(tls);
-    if (!ssl || SSL_set_fd(ssl, fd) != 1) {
+    BIO *bio = ssl ? pf_bio_new(&io->bio) : NULL;
+    if (!bio) {
         SSL_free(ssl);
         return false;
     }
+    SSL_set_bio(ssl, bio, bio);
     SSL_set_accept_state(ssl);
     io->ssl = ssl;
     return true;
@@ -53,12 +61,12 @@ pf_io_result pf_io_handshake(pf_io *io)
 {
     if (!io->ssl)
         return PF_IO_OK;
+    io->bio.reads = UINT_MAX; /* what a handshake may read is bounded by OpenSSL */
     ERR_clear_error();
     pf_io_result r = tls_result(io, SSL_do_handshake(io->ssl));
-    if (r == PF_IO_ERROR && ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST)
-        r = PF_IO_CLEAR;
-    ERR_clear_error();
-    return r;
+    /* A record of TLS begins with a byte from 20 to 23. */
+    bool clear = !io->bio.written && isupper(io->bio.first);
+    return r == PF_IO_ERROR && clear ? PF_IO_CLEAR : r;
 }
 
 static pf_io_result socket_result(void)
@@ -75,9 +83,14 @@ pf_io_result pf_io_read(pf_io *io, char *p, size_t n, size_t *got)
         *got = (size_t)r;
         return r ? PF_IO_OK : PF_IO_END;
     }
+    io->bio.reads = READS;
     ERR_clear_error();
     int rc = SSL_read_ex(io->ssl, p, n, got);
-    return rc == 1 ? PF_IO_OK : tls_result(io, rc);
+    if (rc == 1)
+        return PF_IO_OK;
+    *got = 0;
+    pf_io_result r = tls_result(io, rc);
+    return r == PF_IO_AGAIN && !io->bio.reads ? PF_IO_OK : r;
 }
 
 /* A record of its own for a short head costs the client a wake-up: pieces go together. */
@@ -138,7 +151,7 @@ void pf_io_write_clear(int fd, const char *p, size_t n)
 uint64_t pf_io_acknowledged(const pf_io *io, uint64_t written)
 {
     if (io->ssl)
-        written = BIO_number_written(SSL_get_wbio(io->ssl));
+        written = io->bio.written;
     int waiting = 0;
     if (ioctl(io->fd, SIOCOUTQ, &waiting) < 0 || waiting < 0 || (uint64_t)waiting > written)
         return 0;

@@ -1,11 +1,12 @@
 /* io.h: bytes in and out of a connection's socket, in clear text or through TLS, without ever blocking.
  *
  * PF_IO_AGAIN means: nothing can be done until the socket is readable or writable (either may be what TLS waits
- * for, so try again at whichever comes). Belongs to one thread.
+ * for, so try again at whichever comes). Belongs to one thread, and stays where it is while it is open.
  */
 #ifndef PF_SERVER_HTTP_IO_H
 #define PF_SERVER_HTTP_IO_H
 
+#include "server/http/bio.h"
 #include "server/http/tls.h"
 
 #include <stddef.h>
@@ -14,6 +15,7 @@
 typedef struct pf_io {
     int fd;    /* non-blocking; owned */
     void *ssl; /* SSL *; NULL: clear text */
+    pf_bio bio;
 } pf_io;
 
 typedef enum pf_io_result {
@@ -21,7 +23,7 @@ typedef enum pf_io_result {
     PF_IO_AGAIN,
     PF_IO_END,   /* reading: the client will send no more */
     PF_IO_ERROR, /* the connection is broken, or TLS refuses it */
-    PF_IO_CLEAR, /* the handshake met an HTTP request in clear text */
+    PF_IO_CLEAR, /* the handshake met what looks like HTTP in clear text */
 } pf_io_result;
 
 /* Takes the socket over; `tls` NULL: clear text. False: out of memory, the socket is still the caller's. */
@@ -31,7 +33,7 @@ void pf_io_close(pf_io *io);
 /* Once, before anything is read or written, until it is not PF_IO_AGAIN. OK at once in clear text. */
 pf_io_result pf_io_handshake(pf_io *io);
 
-/* *got is above 0 with PF_IO_OK. */
+/* With PF_IO_OK *got may be 0 through TLS: something came that was no data, and there may be more to read. */
 pf_io_result pf_io_read(pf_io *io, char *p, size_t n, size_t *got);
 
 /* Writes some of the pieces. What was not written must come first, all of it and unchanged, in the next call. */
