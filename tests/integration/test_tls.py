@@ -2,13 +2,15 @@
 # variants: release, asan, tsan
 
 import os
+import re
 import socket
+import ssl
 import subprocess
 
 import pytest
-from certificates import client_context, replace, served_serial
+from certificates import client_context, openssl, replace, served_serial, tls_connect
 from test_transport import until
-from tls_echo import BYE, PATIENCE, RESET, VERSIONS, RawTls, resumes, s_client, session_of, talking
+from tls_echo import BYE, PATIENCE, RESET, V2, VERSIONS, RawTls, resumes, s_client, session_of, talking
 
 
 # ---- clients that mean well
@@ -68,6 +70,31 @@ def test_without_alpn_it_is_http_1(serve_tls):
 
 def test_alpn_with_nothing_in_common_is_refused(serve_tls):
     assert "alert no application protocol" in s_client(serve_tls(), "-alpn", "spdy/3", check=False)
+
+
+def offered_ciphers(server):
+    """Names of the TLS 1.2 ciphers that the server takes, by asking for one after the other."""
+    known = openssl("ciphers", "-tls1_2", "-s", "ALL:COMPLEMENTOFALL@SECLEVEL=0").decode().strip().split(":")
+    taken = []
+    while known:
+        context = client_context(version=V2)
+        context.set_ciphers(":".join(known) + ":@SECLEVEL=0")
+        try:
+            with tls_connect((server.host, server.port), context) as connection:
+                taken.append(connection.cipher()[0])
+        except ssl.SSLError:
+            break
+        known.remove(taken[-1])
+    return taken
+
+
+@pytest.mark.parametrize("kind,by", [("p256", "ECDSA"), ("rsa", "RSA")])
+def test_only_ciphers_with_forward_secrecy_and_authentication(serve_tls, pairs, kind, by):
+    """HTTP/2 forbids all others (RFC 9113, appendix A), so that one of them would fail there."""
+    ciphers = offered_ciphers(serve_tls(pair=pairs[kind]))
+    assert ciphers and len(ciphers) == len(set(ciphers))
+    for name in ciphers:
+        assert re.fullmatch(f"ECDHE-{by}-(AES(128|256)-GCM-SHA(256|384)|CHACHA20-POLY1305)", name), ciphers
 
 
 # ---- sessions
