@@ -1,9 +1,11 @@
 """Certificates of clients: -tls.client-ca asks for them and requires none. The name is what the application sees."""
 # variants: release, asan, tsan
 
+import ssl
+
 import pytest
-from certificates import client_context
-from tls_echo import V3, VERSIONS, s_client, session_of
+from certificates import Authority, client_context
+from tls_echo import V3, VERSIONS, resumes, s_client, session_of
 
 
 @pytest.fixture
@@ -38,6 +40,29 @@ def test_the_name_outlives_resumption(asking, middle_ca, version):
         assert c.sock.session_reused
 
 
+STRANGERS = ["another authority's", "expired", "not yet valid", "signed by itself", "a server's", "without the middle"]
+
+
+def strangers(root_ca, middle_ca, tmp_path):
+    return {
+        "another authority's": (Authority(tmp_path, "other").issue("/CN=ci", use="client"), "unknown.ca"),
+        "expired": (root_ca.issue("/CN=ci", use="client", begins=-9 * 86400, ends=-3600), "certificate.expired"),
+        "not yet valid": (root_ca.issue("/CN=ci", use="client", begins=3600), "bad.certificate|certificate.expired"),
+        "signed by itself": (root_ca.issue_itself("/CN=ci"), "unknown.ca"),
+        "a server's": (root_ca.issue("/CN=ci", use="server"), "unsupported.certificate"),
+        "without the middle": (middle_ca.issue("/CN=ci", use="client", chain=False), "unknown.ca"),
+    }
+
+
+@VERSIONS
+@pytest.mark.parametrize("which", STRANGERS)
+def test_a_certificate_that_does_not_hold_fails_the_handshake(asking, root_ca, middle_ca, tmp_path, which, version):
+    pair, alert = strangers(root_ca, middle_ca, tmp_path)[which]
+    with pytest.raises(ssl.SSLError, match=f"(?i)alert.({alert})"):
+        name_of(asking, pair, version)
+    assert name_of(asking, None, version) == ""
+
+
 @pytest.mark.parametrize(
     "subject,name",
     [
@@ -58,3 +83,22 @@ def test_without_an_authority_no_client_is_asked(serve_tls, root_ca):
     server = serve_tls()
     assert name_of(server, root_ca.issue("/CN=ci", use="client"), V3) == ""
     assert "No client certificate CA names sent" in s_client(server)
+
+
+@VERSIONS
+def test_sessions_are_not_resumed_once_the_clients_authority_has_changed(serve_tls, root_ca, middle_ca, tmp_path, version):
+    ca = tmp_path / "ca.pem"
+    ca.write_bytes(root_ca.cert.read_bytes())
+    server = serve_tls(f"-tls-client-ca={ca}")
+    context = client_context(pair=middle_ca.issue("/CN=ci", use="client"), version=version)
+    session, _ = session_of(server, context)
+    assert resumes(server, context, session)
+    assert server.reload() == "reloaded"
+    assert resumes(server, context, session)
+    other = Authority(tmp_path, "other")
+    ca.write_bytes(other.cert.read_bytes())
+    assert server.reload() == "reloaded"
+    with pytest.raises(ssl.SSLError, match="(?i)unknown.ca"):
+        session_of(server, context, session=session)
+    anonymous = client_context(version=version)
+    assert not resumes(server, anonymous, None)

@@ -5,6 +5,7 @@
 #include "server/http/h2.h"
 #include "server/http/pump.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -95,7 +96,7 @@ static void read_dry(pf_connection *c)
             recv(c->pump.io.fd, pf_loop_scratch(c->set->loop), PF_LOOP_SCRATCH, MSG_DONTWAIT);
         if (n > 0)
             c->lingered += (size_t)n;
-        if (n == 0 || c->lingered > LINGER_BYTES) {
+        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) || c->lingered > LINGER_BYTES) {
             close_now(c);
             return;
         }
@@ -226,9 +227,9 @@ static void shake_hands(pf_connection *c)
         pf_io_write_clear(c->pump.io.fd, clear, sizeof clear - 1);
         linger(c);
         break;
-    default:
+    default: /* lingers, so that the alert that says why is not lost */
         atomic_fetch_add(&service->handshake_failures, 1);
-        close_now(c);
+        linger(c);
     }
 }
 
