@@ -2,9 +2,11 @@
 # variants: release, asan, tsan
 
 import ssl
+import time
 
 import pytest
 from certificates import Authority, client_context
+from test_transport import until
 from tls_echo import V3, VERSIONS, resumes, s_client, session_of
 
 
@@ -37,6 +39,18 @@ def test_the_name_outlives_resumption(asking, middle_ca, version):
     session, _ = session_of(asking, context)
     with asking.connect(context=context, session=session) as c:
         assert c.ask("GET", "/info").json()["client"] == "CN=ci"
+        assert c.sock.session_reused
+
+
+@VERSIONS
+def test_a_certificate_that_has_ended_names_nobody_any_more(asking, root_ca, version):
+    """Its session would be resumed for ever: whoever resumes one gets a new ticket."""
+    ends = time.time() + 3
+    context = client_context(pair=root_ca.issue("/CN=ci", use="client", ends=3), version=version)
+    session, _ = session_of(asking, context)
+    until("it has ended", lambda: time.time() > ends + 1)
+    with asking.connect(context=context, session=session) as c:
+        assert c.ask("GET", "/info").json()["client"] == ""
         assert c.sock.session_reused
 
 

@@ -172,11 +172,18 @@ bool pf_io_was_resumed(const pf_io *io)
     return io->ssl && SSL_session_reused(io->ssl) == 1;
 }
 
-bool pf_io_client_name(const pf_io *io, char *out, size_t n)
+/* A resumed session was verified when it began: its certificate may have ended since. */
+static X509 *client_certificate(const pf_io *io)
 {
     X509 *cert = io->ssl && SSL_get_verify_result(io->ssl) == X509_V_OK
                      ? SSL_get0_peer_certificate(io->ssl)
                      : NULL;
+    return cert && X509_cmp_current_time(X509_get0_notAfter(cert)) > 0 ? cert : NULL;
+}
+
+bool pf_io_client_name(const pf_io *io, char *out, size_t n)
+{
+    X509 *cert = client_certificate(io);
     BIO *text = cert ? BIO_new(BIO_s_mem()) : NULL;
     if (!text)
         return false;
