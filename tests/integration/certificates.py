@@ -1,5 +1,6 @@
 """Keys and certificates that tests make with the openssl command: authorities, what they sign, and when it ends."""
 
+import http.client
 import os
 import socket
 import ssl
@@ -8,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from server import PATIENCE
+from server import PATIENCE, Server
 
 CONFIG = """
 [ca]
@@ -166,3 +167,25 @@ def replace(path, content, how):
         fresh = Path(f"{path}.new")
         fresh.write_bytes(content)
         os.replace(fresh, path)
+
+
+class TlsServer(Server):
+    """The real server behind TLS."""
+
+    def __init__(self, directory, pair, *flags, **how):
+        super().__init__(directory, f"-tls.cert={pair.cert}", f"-tls.key={pair.key}", *flags, **how)
+        self.context = client_context()
+
+    def client(self, timeout):
+        return http.client.HTTPSConnection(self.host, self.port, timeout=timeout, context=self.context)
+
+    @property
+    def url(self):
+        return f"https://localhost:{self.port}"
+
+
+def without_privileges(command):
+    """As root, but as anybody else would be when it comes to the rights of files."""
+    if os.geteuid() == 0:
+        return ["setpriv", "--bounding-set", "-dac_override,-dac_read_search", *command]
+    return command

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import echo
 import pytest
-from certificates import Authority
+from certificates import Authority, TlsServer
 from pprof_tool import tool_environment, tool_top
 from server import BINARY, BUILD, ROOT, Server
 
@@ -161,15 +161,31 @@ def pairs(middle_ca):
 @pytest.fixture
 def serve_tls(pairs):
     """serve_tls("-flag=value", …, pair=) starts http_echo behind TLS; all must end clean."""
-    from tls_echo import TlsServer
+    from tls_echo import TlsEcho
 
     servers = []
 
     def launch(*flags, pair=None):
-        servers.append(TlsServer(pair or pairs["p256"], *flags))
+        servers.append(TlsEcho(pair or pairs["p256"], *flags))
         return servers[-1]
 
     yield launch
     for one in servers:
         if one.process.poll() is None:
             one.stop()
+
+
+@pytest.fixture
+def start_tls(tmp_path):
+    """start_tls(pair, *flags) -> the real server behind TLS, stopped after the test."""
+    servers = []
+
+    def launch(pair, *flags, **how):
+        directory = tmp_path / f"tls{len(servers)}"
+        directory.mkdir()
+        servers.append(TlsServer(directory, pair, *flags, **how))
+        return servers[-1].start()
+
+    yield launch
+    for one in servers:
+        one.stop()

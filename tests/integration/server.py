@@ -131,6 +131,13 @@ class Server:
                 pass
         return lines
 
+    def errors(self):
+        """What the log has of level error."""
+        return [line["error"] if "error" in line else line["msg"] for line in self.log() if line["level"] == "error"]
+
+    def logged(self, message):
+        return [line for line in self.log() if line["msg"] == message]
+
     def access_lines(self):
         return self.access_path.read_text(errors="replace").splitlines()
 
@@ -165,8 +172,11 @@ class Server:
 
     # --- as a client ---------------------------------------------------------------------------------------
 
+    def client(self, timeout):
+        return http.client.HTTPConnection(self.host, self.port, timeout=timeout)
+
     def request(self, method, target, body=None, headers=None, timeout=PATIENCE):
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=timeout)
+        connection = self.client(timeout)
         try:
             connection.request(method, target, body, headers or {})
             response = connection.getresponse()

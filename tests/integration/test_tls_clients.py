@@ -5,7 +5,7 @@ import ssl
 import time
 
 import pytest
-from certificates import Authority, client_context
+from certificates import Authority, client_context, replace
 from test_transport import until
 from tls_echo import V3, VERSIONS, resumes, s_client, session_of
 
@@ -52,6 +52,15 @@ def test_a_certificate_that_has_ended_names_nobody_any_more(asking, root_ca, ver
     with asking.connect(context=context, session=session) as c:
         assert c.ask("GET", "/info").json()["client"] == ""
         assert c.sock.session_reused
+
+
+@VERSIONS
+def test_an_authority_in_the_middle_may_be_the_one_to_trust(serve_tls, root_ca, middle_ca, version):
+    """Only those that it signed, not all that the root did."""
+    server = serve_tls(f"-tls-client-ca={middle_ca.cert}")
+    assert name_of(server, middle_ca.issue("/CN=ci", use="client"), version) == "CN=ci"
+    with pytest.raises(ssl.SSLError, match="(?i)alert.unknown.ca"):
+        name_of(server, root_ca.issue("/CN=ci", use="client"), version)
 
 
 STRANGERS = ["another authority's", "expired", "not yet valid", "signed by itself", "a server's", "without the middle"]
@@ -107,6 +116,7 @@ def test_sessions_are_not_resumed_once_the_clients_authority_has_changed(serve_t
     context = client_context(pair=middle_ca.issue("/CN=ci", use="client"), version=version)
     session, _ = session_of(server, context)
     assert resumes(server, context, session)
+    replace(ca, ca.read_bytes(), "rename")  # a new file that says the same
     assert server.reload() == "reloaded"
     assert resumes(server, context, session)
     other = Authority(tmp_path, "other")

@@ -32,7 +32,7 @@ class TlsClient(Client):
         return self.answer()
 
 
-class TlsServer(Server):
+class TlsEcho(Server):
     def __init__(self, pair, *flags):
         self.pair = pair
         super().__init__(f"-tls-cert={pair.cert}", f"-tls-key={pair.key}", *flags)

@@ -7,10 +7,11 @@
  * The files can be read again while connections are open: those keep what they began with, new ones get the new
  * certificate, and sessions of before can still be resumed. Files that can't be used change nothing.
  *
- * ALPN offers h2 and http/1.1. Sessions are resumed by tickets, whose keys live as long as the pf_tls. With
- * client_ca a client is asked for a certificate; one that gives none is let in all the same and has no name
+ * ALPN offers h2 and http/1.1. Sessions are resumed by tickets, whose keys live as long as the pf_tls, but for this:
+ * with another client_ca no session of before is resumed.
+ * With client_ca a client is asked for a certificate; one that gives none is let in all the same and has no name
  * (pf_req_client_name), one whose certificate that CA did not sign fails in the handshake.
- * Thread-safe.
+ * Thread-safe, but for pf_tls_reload: one thread.
  */
 #ifndef PF_SERVER_HTTP_TLS_H
 #define PF_SERVER_HTTP_TLS_H
@@ -27,8 +28,8 @@ typedef struct pf_tls_config {
         *client_ca; /* PEM: who signs clients' certificates; NULL: clients aren't asked; borrowed */
 } pf_tls_config;
 
-/* PF_INVALID names the file and what is wrong with it: unreadable, not PEM, expired, key and certificate that don't
- * belong together. */
+/* PF_INVALID names flag, file and what is wrong with it: unreadable, not PEM, expired, encrypted, key and certificate
+ * that don't belong together. */
 pf_code pf_tls_new(const pf_tls_config *cfg, pf_tls **out, pf_error *err);
 void pf_tls_free(pf_tls *tls); /* NULL is allowed */
 
@@ -38,6 +39,10 @@ pf_code pf_tls_reload(pf_tls *tls, bool force, bool *fresh, pf_error *err);
 
 /* When the certificate in force ends, in Unix seconds. */
 int64_t pf_tls_not_after(pf_tls *tls);
+
+/* "2026-11-22T10:00:00Z" */
+enum { PF_TLS_TIME = 32 };
+void pf_tls_format_time(int64_t seconds, char out[static PF_TLS_TIME]);
 
 /* For io.c: an SSL of the certificate in force (SSL *), NULL when out of memory. */
 void *pf_tls_session(pf_tls *tls);
