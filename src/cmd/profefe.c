@@ -3,6 +3,7 @@
  * wrong flags.
  */
 #include "cmd/config.h"
+#include "server/http/tls_watch.h"
 #include "storage/local/check.h"
 
 #include <errno.h>
@@ -54,37 +55,29 @@ static void log_started(const pf_http *http, const pf_config *c)
                     PF_S("tls", c->tls.cert ? "on" : "off"), PF_S("storage", "local"),
                     PF_S("dir", c->local.dir), PF_S("version", PF_VERSION));
     if (!pf_http_is_loopback(http))
-        PF_LOG_WARN("listening beyond loopback without authentication: whoever reaches the address "
-                    "can read and write profiles",
+        PF_LOG_WARN(c->tls.cert
+                        ? "listening beyond loopback without authentication: whoever "
+                          "reaches the address can read and write profiles"
+                        : "listening beyond loopback without TLS and authentication: whoever "
+                          "reaches the address can read and write profiles",
                     PF_S("addr", pf_http_address(http, 0)));
-}
-
-/* What changes while the server runs. `force`: somebody has asked for it by SIGHUP. */
-static void reload(pf_tls *tls, bool force)
-{
-    pf_error err;
-    bool fresh = false;
-    if (!tls)
-        return;
-    if (pf_tls_reload(tls, force, &fresh, &err))
-        PF_LOG_ERROR("the TLS certificate could not be read again: the old one is kept",
-                     PF_S("error", err.msg));
-    else if (fresh)
-        PF_LOG_INFO("read the TLS certificate again");
 }
 
 /* Until a signal comes; then lets what is under way finish. */
 static void serve(pf_http *http, pf_api *api, pf_tls *tls, const pf_config *c,
                   const sigset_t *signals)
 {
-    const struct timespec look = {.tv_sec = 1}; /* at files that may have changed */
+    const struct timespec look = {.tv_sec = 1}; /* at the certificate's files */
+    pf_tls_watch watch;
     int sig;
+    pf_tls_watch_start(&watch, tls, c->tls.cert);
     while ((sig = sigtimedwait(signals, NULL, &look)) < 0 || sig == SIGHUP)
-        reload(tls, sig == SIGHUP);
+        pf_tls_watch_look(&watch, sig == SIGHUP);
     PF_LOG_INFO("exiting", PF_S("signal", sig == SIGINT ? "SIGINT" : "SIGTERM"));
     pf_api_stopping(api);
     if (!pf_http_stop(http, pf_clock_mono() + c->exit_timeout))
         PF_LOG_WARN("requests under way were cut off", PF_D("exit_timeout", c->exit_timeout));
+    pf_tls_watch_stop(&watch);
 }
 
 /* Sockets that the service manager has left take the place of addresses. */

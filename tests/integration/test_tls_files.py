@@ -8,10 +8,11 @@ import signal
 import ssl
 import subprocess
 import termios
+import time
 
 import pytest
 from certificates import Authority, Pair, client_context, openssl, replace, served_serial, tls_connect, without_privileges
-from server import BINARY, PATIENCE, wait_for
+from server import BINARY, PATIENCE, run_server, wait_for
 
 AGAIN = "read the TLS certificate again"
 
@@ -293,3 +294,81 @@ def test_another_client_authority_is_in_force_at_once(start_tls, middle_ca, tmp_
     ca.write_bytes(second.cert.read_bytes())
     wait_for(lambda: is_let_in(second), "the second authority's clients are let in")
     assert not is_let_in(first)
+
+
+# ---- what it says
+
+
+def test_the_log_says_where_tls_is_spoken(start, start_tls, pairs):
+    for server, tls in ((start(), "off"), (start_tls(pairs["p256"]), "on")):
+        assert [line["tls"] for line in server.logged("server is running")] == [tls]
+
+
+NEAR, OVER = "the TLS certificate ends soon", "the TLS certificate has ended: clients refuse it"
+
+
+@pytest.mark.parametrize("days,said", [(14, []), (13, [13]), (0, [0])])
+def test_a_certificate_that_ends_soon_is_warned_of(start_tls, middle_ca, days, said):
+    server = start_tls(middle_ca.issue(ends=days * 86400 + 3600))
+    server.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: server.logged(AGAIN), "another look")
+    server.process.send_signal(signal.SIGHUP)
+    wait_for(lambda: len(server.logged(AGAIN)) == 2, "one more, behind what the first has said")
+    assert [line["days"] for line in server.logged(NEAR)] == said
+    assert all(line["level"] == "warn" for line in server.logged(NEAR))
+
+
+def test_a_certificate_that_has_ended_is_an_error(start_tls, middle_ca, tmp_path):
+    files = Files(tmp_path / "files", middle_ca.issue(ends=3), "rename")
+    server = start_tls(files.pair)
+    assert len(server.logged(NEAR)) == 1
+    wait_for(lambda: server.logged(OVER), "the error")
+    assert server.logged(OVER)[0]["level"] == "error"
+    fresh = middle_ca.issue()
+    files.put(fresh)
+    wait_for(lambda: serves(server, fresh), "the new certificate")
+    assert len(server.logged(OVER)) == 1
+
+
+def test_metrics_of_tls(start_tls, middle_ca, tmp_path):
+    began = time.time()
+    files = Files(tmp_path / "files", middle_ca.issue(ends=40 * 86400), "symlink")
+    server = start_tls(files.pair)
+    prefix = "profefe_http_tls_"
+
+    def figure(name):
+        return server.metrics()[prefix + name]
+
+    assert 0 <= figure("certificate_not_after_seconds") - (began + 40 * 86400 - 1) < 30
+    files.put(middle_ca.issue(ends=80 * 86400))
+    wait_for(lambda: figure("certificate_not_after_seconds") > began + 79 * 86400, "the new certificate's end")
+    context = client_context()
+    with tls_connect((server.host, server.port), context) as first:
+        ask(first)
+        session = first.session
+    handshakes, resumed, failed = figure("handshakes_total"), figure("resumptions_total"), figure("handshake_failures_total")
+    with tls_connect((server.host, server.port), context, session) as second:
+        ask(second)
+    stranger = client_context(alpn=["spdy/3"])
+    with pytest.raises(ssl.SSLError):
+        tls_connect((server.host, server.port), stranger)
+    assert figure("resumptions_total") == resumed + 1
+    assert figure("handshakes_total") > handshakes
+    wait_for(lambda: figure("handshake_failures_total") == failed + 1, "the failure is counted")
+
+
+def test_without_tls_there_is_no_such_metric(server):
+    assert not [name for name in server.metrics() if "certificate" in name]
+
+
+def test_listening_beyond_loopback_is_warned_of(start, start_tls, pairs):
+    said = "listening beyond loopback without"
+    clear = start(address=":0")
+    assert [line["msg"].startswith(f"{said} TLS and auth") for line in clear.log() if said in line["msg"]] == [True]
+    tls = start_tls(pairs["p256"], address=":0")
+    assert [line["msg"].startswith(f"{said} auth") for line in tls.log() if said in line["msg"]] == [True]
+
+
+def test_help_names_the_flags():
+    out = run_server("-help").stdout
+    assert all(f"-tls.{name} file" in out for name in ("cert", "key", "client-ca"))
