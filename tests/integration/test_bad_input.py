@@ -2,6 +2,7 @@
 # variants: release, asan
 
 import gzip
+import subprocess
 import random
 import zlib
 
@@ -236,7 +237,27 @@ def test_content_encoding_gzip_of_something_else_is_400(server):
     assert server.post(bomb, type="trace", headers={"Content-Encoding": "gzip"}).status == 413
 
 
-@pytest.mark.parametrize("name", ["br", "zstd", "deflate", "gzip, gzip", "compress", "x" * 500])
+def zstd(body, *flags):
+    return subprocess.run(["zstd", "-q", "-c", *flags], input=body, capture_output=True, check=True).stdout
+
+
+def test_content_encoding_zstd_is_undone_once(server):
+    for flags in ([], ["--no-check"], ["--no-content-size"], ["-19"]):
+        for body in (BODY, gzip.compress(BODY)):
+            one = server.push(zstd(body, *flags), headers={"Content-Encoding": "ZSTD"})
+            assert parse(server.fetch(one)).samples == parse(BODY).samples
+
+
+def test_content_encoding_zstd_of_something_else_is_refused(server):
+    packed = zstd(BODY)
+    for body in (BODY, packed[:-3], packed + b"x", b""):
+        assert server.post(body, headers={"Content-Encoding": "zstd"}).status == 400
+    bomb = zstd(bytes(1 << 29))
+    assert server.post(bomb, type="trace", headers={"Content-Encoding": "zstd"}).status == 413
+    assert server.find().status == 404
+
+
+@pytest.mark.parametrize("name", ["br", "deflate", "gzip, gzip", "zstd, gzip", "compress", "x" * 500])
 def test_other_content_encodings_are_415(server, name):
     answer = server.post(BODY, headers={"Content-Encoding": name})
     assert answer.status == 415 and answer.error

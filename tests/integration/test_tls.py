@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 from certificates import client_context, openssl, replace, served_serial, tls_connect
-from test_transport import until
+from echo import until
 from tls_echo import BYE, PATIENCE, RESET, V2, VERSIONS, RawTls, resumes, s_client, session_of, talking
 
 

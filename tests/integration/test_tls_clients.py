@@ -6,7 +6,7 @@ import time
 
 import pytest
 from certificates import Authority, client_context, replace
-from test_transport import until
+from echo import until
 from tls_echo import V3, VERSIONS, resumes, s_client, session_of
 
 

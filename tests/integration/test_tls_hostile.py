@@ -8,12 +8,12 @@ import subprocess
 
 import pytest
 from certificates import client_context, tls_connect
-from test_transport import Server, program
+from echo import PROGRAM, Server
 from tls_echo import PATIENCE, RESET, V2, V3, VERSIONS, RawTls, hello
 
 
 def flood(server, most):
-    folder = os.path.dirname(program())
+    folder = PROGRAM.parent
     process = subprocess.Popen(
         [os.path.join(folder, "tls_flood"), str(server.port), str(most)], stdout=subprocess.PIPE, text=True
     )

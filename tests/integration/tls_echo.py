@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 from certificates import client_context
-from test_transport import Client, Server
+from echo import Client, Server
 
 PATIENCE = 60
 V2, V3 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
