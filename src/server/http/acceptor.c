@@ -58,14 +58,14 @@ static pf_connections *with_arriving(const pf_acceptance *s)
     return NULL;
 }
 
-/* Has the connection closed that is idle longest. False: none is. */
-static bool make_room(const pf_acceptance *s)
+/* Has the connection closed that is idle longest, of those accepted before number `serial`. False: none is. */
+static bool make_room(const pf_acceptance *s, uint64_t serial)
 {
     pf_connections *set = with_oldest(s);
     if (!set)
         set = with_arriving(s);
     if (set)
-        pf_connections_evict(set);
+        pf_connections_evict(set, serial);
     return set != NULL;
 }
 
@@ -120,7 +120,7 @@ static void serve(pf_acceptor *a, int fd, const struct sockaddr *sa)
     pf_address address;
     bool limited;
     int on = 1;
-    atomic_fetch_add(&service->accepted, 1);
+    accepted.serial = atomic_fetch_add(&service->accepted, 1);
     take_peer(a, sa, &accepted.peer, &limited, &address);
     if (limited &&
         !(accepted.holder = pf_holders_take(&service->holders, &address, max > 1 ? max / 2 : 1))) {
@@ -128,7 +128,7 @@ static void serve(pf_acceptor *a, int fd, const struct sockaddr *sa)
         return;
     }
     unsigned n = atomic_load(&service->connections);
-    if (n >= max && (n >= max + OVER_MAX || !make_room(a->shared))) {
+    if (n >= max && (n >= max + OVER_MAX || !make_room(a->shared, accepted.serial))) {
         pf_holders_give(&service->holders, accepted.holder);
         refuse(a, fd, "too many connections");
         return;
@@ -159,7 +159,7 @@ static void wait_for_room(pf_acceptor *a)
     if (now - last > WARN_SECONDS * PF_NS_PER_SEC &&
         atomic_compare_exchange_strong(&warned, &(long long){last}, now))
         PF_LOG_WARN("can't accept connections", PF_S("error", strerror(errno)));
-    make_room(a->shared);
+    make_room(a->shared, atomic_load(&a->shared->service->accepted));
     if (pf_loop_set_timer(a->loop, &a->retry, now + NO_ROOM_MS * PF_NS_PER_MS)) {
         pf_loop_unwatch(a->loop, &a->poll);
         a->watching = false;

@@ -33,6 +33,7 @@ struct pf_connection {
     pf_connection *prev, *next;
     pf_origin origin;
     pf_holder *holder;
+    uint64_t serial; /* of pf_accepted */
     pf_tls *tls;
     char *name; /* of the client's certificate */
 
@@ -333,6 +334,7 @@ bool pf_connections_add(pf_connections *s, const pf_accepted *a)
     c->again = true;
     c->tls = a->tls;
     c->holder = a->holder;
+    c->serial = a->serial;
     c->origin = (pf_origin){s->service, s->loop, &s->pool, a->app, a->peer};
     c->origin.peer.tls = a->tls != NULL;
     c->pump = (pf_pump){.loop = s->loop, .io.fd = a->fd, .origin = &c->origin, .owner = &c->owner};
@@ -343,12 +345,39 @@ bool pf_connections_add(pf_connections *s, const pf_accepted *a)
     return true;
 }
 
+/* An idle connection is to go: a request that is in its socket already is still answered. */
+static void read_what_came(pf_connection *c)
+{
+    pf_pump *pump = &c->pump;
+    for (int i = 0; i < DRAIN_READS && !pump->broken && !pump->protocol->aborted &&
+                    pump->protocol->idle && pf_pump_read(pump);
+         i++) {
+    }
+}
+
+static bool is_idle_for_sure(pf_connection *c)
+{
+    if (c->state != SERVING)
+        return true;
+    read_what_came(c);
+    return !c->pump.broken && c->pump.protocol->idle;
+}
+
 static void on_evict(pf_mail *m)
 {
     pf_connections *s = (pf_connections *)((char *)m - offsetof(pf_connections, evict_mail));
     unsigned n = atomic_exchange(&s->unwanted, 0);
-    for (; n && s->idle.first; n--) {
-        pf_connection *c = (pf_connection *)((char *)s->idle.first - offsetof(pf_connection, idle));
+    uint64_t before = atomic_load(&s->evict_before);
+    for (pf_idle *i = s->idle.first, *next; n && i; i = next) {
+        pf_connection *c = (pf_connection *)((char *)i - offsetof(pf_connection, idle));
+        next = i->next;
+        if (c->serial >= before)
+            continue;
+        if (!is_idle_for_sure(c)) {
+            serve(c);
+            continue;
+        }
+        n--;
         atomic_fetch_add(&s->service->evicted, 1);
         if (c->state != LINGERING)
             pf_io_end(&c->pump.io);
@@ -356,22 +385,20 @@ static void on_evict(pf_mail *m)
     }
 }
 
-void pf_connections_evict(pf_connections *s)
+void pf_connections_evict(pf_connections *s, uint64_t serial)
 {
+    unsigned long long before = atomic_load(&s->evict_before);
+    while (before < serial && !atomic_compare_exchange_weak(&s->evict_before, &before, serial)) {
+    }
     if (atomic_fetch_add(&s->unwanted, 1) == 0)
         pf_loop_post(s->loop, &s->evict_mail);
 }
 
-/* What has arrived already is still answered. */
 static void drain(pf_connection *c)
 {
-    pf_protocol *p = c->pump.protocol;
-    for (int i = 0;
-         i < DRAIN_READS && !c->pump.broken && !p->aborted && p->idle && pf_pump_read(&c->pump);
-         i++)
-        p = c->pump.protocol;
+    read_what_came(c);
     if (!c->pump.broken)
-        p->ops->drain(p);
+        c->pump.protocol->ops->drain(c->pump.protocol);
     serve(c);
 }
 

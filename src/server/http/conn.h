@@ -30,9 +30,10 @@ typedef struct pf_connections {
     pf_idle_list idle; /* those that may be closed to make room */
     bool draining;
 
-    atomic_uint n;        /* connections that are or will be served here */
-    atomic_uint arriving; /* those of them that its thread has not seen yet */
-    atomic_uint unwanted; /* idle ones that are to be closed */
+    atomic_uint n;              /* connections that are or will be served here */
+    atomic_uint arriving;       /* those of them that its thread has not seen yet */
+    atomic_uint unwanted;       /* idle ones that are to be closed */
+    atomic_ullong evict_before; /* of those accepted before this one */
     pf_mail evict_mail, drain_mail, abort_mail;
 } pf_connections;
 
@@ -46,14 +47,16 @@ typedef struct pf_accepted {
     pf_tls *tls;
     pf_peer peer;
     pf_holder *holder; /* NULL: its address is not counted */
+    uint64_t serial;   /* how many were accepted before it */
 } pf_accepted;
 
 /* Any thread. Takes over all of `a`, the socket and the holder's count too; counted in `n` and in the service's
  * connections. False, and nothing was taken over, without memory. */
 bool pf_connections_add(pf_connections *s, const pf_accepted *a);
 
-/* Any thread: has the connection closed that is idle longest. */
-void pf_connections_evict(pf_connections *s);
+/* Any thread: has the connection closed that is idle longest, of those with a lower serial: who makes room for
+ * a new one is not the new one itself, should all others have become busy meanwhile. */
+void pf_connections_evict(pf_connections *s, uint64_t serial);
 
 /* Any thread, once each: no new requests; no connections. */
 void pf_connections_drain(pf_connections *s);
