@@ -349,6 +349,7 @@ bool pf_connections_add(pf_connections *s, const pf_accepted *a)
 static void read_what_came(pf_connection *c)
 {
     pf_pump *pump = &c->pump;
+    pump->readable = true;
     for (int i = 0; i < DRAIN_READS && !pump->broken && !pump->protocol->aborted &&
                     pump->protocol->idle && pf_pump_read(pump);
          i++) {

@@ -20,8 +20,9 @@ enum {
     WINDOW = 1 << 20,       /* bytes of a stream and of the connection that may be under way */
     OUTPUT_FILL = 64 << 10, /* bytes of frames collected for one write */
     WRITE_STEP = 16 << 10,  /* bytes that count as progress */
-    RESET_COST = 8,         /* a reset costs more than a ping: a request was begun for it */
-    MAX_CONTINUATIONS = 16,
+    INPUT_STEP = 4 << 10,   /* bytes of input between two looks at what they left to be sent */
+    OUTPUT_MAX = 256,       /* frames that wait to be sent, before no more is read */
+    FRAME = 16 << 10,       /* bytes of a frame that clients may send: RFC 9113 4.2 */
 };
 
 typedef struct h2 {
@@ -35,7 +36,7 @@ typedef struct h2 {
     pf_buf out;
     size_t out_sent;
     pf_patience patience;
-    unsigned continuations; /* of the header block that is arriving */
+    bool abusive; /* its patience is at an end */
 } h2;
 
 static h2 *self(pf_protocol *p)
@@ -82,19 +83,37 @@ static void look(h2 *h)
         if (deadline < h->base.deadline)
             h->base.deadline = deadline;
     }
-    h->base.idle = !h->requests;
-    h->base.wants_input =
-        h->out_sent == h->out.len; /* who does not read what there is gets no more */
-    if (!nghttp2_session_want_read(h->session) && !nghttp2_session_want_write(h->session)) {
+    if (!nghttp2_session_want_read(h->session) && !nghttp2_session_want_write(h->session))
         h->base.ended = true;
-        h->base.wants_input = h->base.idle = false;
-    }
+    h->base.idle = !h->base.ended && !h->requests;
+    /* Who does not read is not read: what it makes us say would have to be kept. */
+    h->base.wants_input = !h->base.ended && !h->abusive &&
+                          nghttp2_session_get_outbound_queue_size(h->session) < OUTPUT_MAX;
 }
 
 static void set_stage_time(h2 *h, pf_req *req)
 {
     req->since = now(h);
     req->progress = (uint64_t)req->sent;
+}
+
+/* ---- Clients that ask for nothing */
+
+static void call_off(h2 *h)
+{
+    if (h->abusive)
+        return;
+    h->abusive = true;
+    atomic_fetch_add(&h->origin->service->attacks, 1);
+    nghttp2_session_terminate_session(h->session, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+/* A request that was begun and comes to nothing. One that we broke off ourselves is not the client's fault. */
+static void count_reset(h2 *h, const pf_req *req)
+{
+    bool ours = req && req->reply.stream.failed;
+    if (!ours && !pf_patience_lose(&h->patience, PF_PATIENCE_RESET))
+        call_off(h);
 }
 
 /* ---- Requests */
@@ -153,6 +172,10 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     h->requests = req;
     h->served = true;
     nghttp2_session_set_stream_user_data(session, req->stream_id, req);
+    /* All streams get their turn, whatever the client would have first: else one that waits for another's end would
+     * look like one whose answer the client does not take. */
+    const nghttp2_extpri turn = {.urgency = NGHTTP2_EXTPRI_DEFAULT_URGENCY, .inc = 1};
+    nghttp2_session_change_extpri_stream_priority(session, req->stream_id, &turn, 1);
     return 0;
 }
 
@@ -198,56 +221,12 @@ static void input_done(h2 *h, pf_req *req)
     set_stage_time(h, req);
 }
 
-/* ---- Clients that ask for nothing */
-
-static void lose_patience(h2 *h, int64_t cost)
-{
-    if (pf_patience_lose(&h->patience, cost, now(h)))
-        return;
-    atomic_fetch_add(&h->origin->service->attacks, 1);
-    nghttp2_session_terminate_session(h->session, NGHTTP2_ENHANCE_YOUR_CALM);
-}
-
-static int64_t cost_of(const nghttp2_frame *frame)
-{
-    switch (frame->hd.type) {
-    case NGHTTP2_RST_STREAM:
-        return RESET_COST;
-    case NGHTTP2_PING:
-    case NGHTTP2_SETTINGS:
-        return !(frame->hd.flags & NGHTTP2_FLAG_ACK);
-    case NGHTTP2_PRIORITY:
-        return 1;
-    case NGHTTP2_DATA:
-        return frame->hd.length == 0 && !(frame->hd.flags & NGHTTP2_FLAG_END_STREAM);
-    default:
-        return 0;
-    }
-}
-
-static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *ctx)
-{
-    h2 *h = ctx;
-    (void)session;
-    h->continuations = hd->type == NGHTTP2_CONTINUATION ? h->continuations + 1 : 0;
-    if (h->continuations > MAX_CONTINUATIONS)
-        lose_patience(h, PF_PATIENCE + 1);
-    return 0;
-}
-
-/* A window that is opened asks for something only where an answer waits for it. */
-static int64_t cost_of_window_update(h2 *h, const nghttp2_frame *frame)
-{
-    return frame->hd.type == NGHTTP2_WINDOW_UPDATE && !h->requests;
-}
+/* ---- Frames */
 
 static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *ctx)
 {
     h2 *h = ctx;
     (void)session;
-    int64_t cost = cost_of(frame) + cost_of_window_update(h, frame);
-    if (cost)
-        lose_patience(h, cost);
     if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA)
         return 0;
     pf_req *req = request_of(h, frame->hd.stream_id);
@@ -268,8 +247,10 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, cons
     h2 *h = ctx;
     (void)flags;
     pf_req *req = request_of(h, stream);
-    if (req && req->stage == PF_STAGE_BODY)
+    if (req && req->stage == PF_STAGE_BODY) {
         pf_exchange_body(req, (const char *)data, n);
+        pf_patience_gain_bytes(&h->patience, n);
+    }
     /* What was charged or thrown away no longer stands in the way of more. */
     nghttp2_session_consume(session, stream, n);
     return 0;
@@ -281,8 +262,25 @@ static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t wh
     (void)session;
     (void)why;
     pf_req *req = request_of(h, stream);
-    if (req)
-        end_request(h, req);
+    if (!req)
+        return 0;
+    if (req->complete)
+        pf_patience_gain(&h->patience, PF_PATIENCE_ANSWER);
+    else
+        count_reset(h, req);
+    end_request(h, req);
+    return 0;
+}
+
+/* A frame that nghttp2 answers with a reset or the connection's end. Where a request ends of it, that is counted then. */
+static int on_invalid_frame(nghttp2_session *session, const nghttp2_frame *frame, int error,
+                            void *ctx)
+{
+    h2 *h = ctx;
+    (void)session;
+    (void)error;
+    if (!request_of(h, frame->hd.stream_id))
+        count_reset(h, NULL);
     return 0;
 }
 
@@ -307,6 +305,8 @@ static void ready(pf_protocol *p, pf_req *req)
 static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *ctx)
 {
     h2 *h = ctx;
+    if (frame->hd.type == NGHTTP2_DATA)
+        pf_patience_gain_bytes(&h->patience, frame->hd.length);
     bool end = (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
                frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
     pf_req *req = end ? nghttp2_session_get_stream_user_data(session, frame->hd.stream_id) : NULL;
@@ -317,19 +317,24 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
 
 /* ---- The connection's side */
 
+static void take(h2 *h, const uint8_t *data, size_t n)
+{
+    if (!pf_patience_watch(&h->patience, data, n, now(h)))
+        call_off(h);
+    else if (nghttp2_session_mem_recv(h->session, data, n) < 0)
+        h->base.ended = true; /* what there is to be said about it is still sent */
+    look(h);
+}
+
 static size_t input(pf_protocol *p, const char *data, size_t n)
 {
     h2 *h = self(p);
-    ssize_t taken = nghttp2_session_mem_recv(h->session, (const uint8_t *)data, n);
-    if (taken == NGHTTP2_ERR_FLOODED)
-        atomic_fetch_add(&h->origin->service->attacks, 1);
-    if (taken < 0) { /* what it has to say about that is still sent */
-        p->wants_input = p->idle = false;
-        p->ended = true;
-        return n;
+    size_t at = 0, step;
+    for (; at < n && p->wants_input; at += step) {
+        step = n - at < INPUT_STEP ? n - at : INPUT_STEP;
+        take(h, (const uint8_t *)data + at, step);
     }
-    look(h);
-    return (size_t)taken;
+    return at;
 }
 
 static void input_ended(pf_protocol *p)
@@ -367,10 +372,7 @@ static int output(pf_protocol *p, struct iovec *pieces)
 
 static void sent(pf_protocol *p, size_t n)
 {
-    h2 *h = self(p);
-    h->out_sent += n;
-    if (h->out_sent == h->out.len)
-        look(h);
+    self(p)->out_sent += n;
 }
 
 /* A stream whose time has come. A client that goes on taking its answer has more. */
@@ -432,6 +434,12 @@ static const pf_protocol_ops ops = {
     .free = h2_free,
 };
 
+/* A frame holds 16 KiB of a head, unless the client likes it smaller. */
+static unsigned most_continuations(const h2 *h)
+{
+    return (unsigned)(config(h)->header_max / FRAME) + PF_CONTINUATIONS;
+}
+
 static bool open_session(h2 *h)
 {
     nghttp2_session_callbacks *on;
@@ -444,13 +452,16 @@ static bool open_session(h2 *h)
     }
     nghttp2_session_callbacks_set_on_begin_headers_callback(on, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(on, on_header);
-    nghttp2_session_callbacks_set_on_begin_frame_callback(on, on_begin_frame);
     nghttp2_session_callbacks_set_on_frame_recv_callback(on, on_frame_recv);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(on, on_invalid_frame);
     nghttp2_session_callbacks_set_on_frame_send_callback(on, on_frame_send);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(on, on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(on, on_stream_close);
     nghttp2_option_set_no_auto_window_update(option, 1);
     nghttp2_option_set_no_closed_streams(option, 1);
+    /* What is too much is for patience.h to say. */
+    nghttp2_option_set_stream_reset_rate_limit(option, UINT32_MAX, UINT32_MAX);
+    nghttp2_option_set_max_continuations(option, most_continuations(h));
     bool ok = nghttp2_session_server_new2(&h->session, on, h, option) == 0;
     nghttp2_option_del(option);
     nghttp2_session_callbacks_del(on);
@@ -460,6 +471,7 @@ static bool open_session(h2 *h)
         {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, PF_H2_STREAMS},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, WINDOW},
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)config(h)->header_max},
+        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
     };
     return nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, settings,
                                    sizeof settings / sizeof *settings) == 0 &&
@@ -476,7 +488,7 @@ pf_protocol *pf_h2_new(const pf_origin *origin, pf_owner *owner)
     h->origin = origin;
     h->owner = owner;
     h->since = now(h);
-    pf_patience_init(&h->patience, now(h));
+    pf_patience_init(&h->patience, most_continuations(h), now(h));
     if (!open_session(h)) {
         nghttp2_session_del(h->session);
         free(h);
