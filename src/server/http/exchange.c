@@ -206,6 +206,7 @@ void pf_exchange_refuse(pf_req *req, int status, const char *msg)
         take_id(req);
     req->refused = true;
     req->stage = PF_STAGE_HANDLE;
+    pf_body_free(&req->body); /* its memory may be what is lacking */
     pf_req_reply_status(req, status, msg);
 }
 

@@ -6,19 +6,37 @@
 #include <stdio.h>
 #include <string.h>
 
+/* An ordinary answer's fields have room in `text`: that it can't be made may be for want of memory. */
 typedef struct fields {
     nghttp2_nv list[64];
     size_t n;
-    pf_arena *arena;
-    bool failed; /* not all are there */
+    pf_arena *arena; /* for what has no room there */
+    bool failed;     /* not all are there */
+    size_t used;
+    uint8_t text[2048];
 } fields;
+
+static void begin_fields(fields *f, pf_req *req)
+{
+    f->n = f->used = 0;
+    f->arena = &req->arena;
+    f->failed = false;
+}
+
+static uint8_t *room(fields *f, size_t n)
+{
+    if (n > sizeof f->text - f->used)
+        return pf_arena_alloc(f->arena, n);
+    f->used += n;
+    return f->text + f->used - n;
+}
 
 /* Names are lower case here; values may be the caller's for this call only. */
 static void put_field(void *ctx, const char *name, pf_str value)
 {
     fields *f = ctx;
     size_t n = strlen(name);
-    uint8_t *own = pf_arena_alloc(f->arena, n + value.n);
+    uint8_t *own = room(f, n + value.n);
     if (!own || f->n == sizeof f->list / sizeof *f->list) {
         f->failed = true;
         return;
@@ -63,7 +81,8 @@ static ssize_t read_data(nghttp2_session *session, int32_t stream, uint8_t *out,
     *flags |= NGHTTP2_DATA_FLAG_EOF;
     req->complete = true;
     if (r->trailers.len) {
-        fields f = {.arena = &req->arena};
+        fields f;
+        begin_fields(&f, req);
         pf_answer_each_trailer(req, put_field, &f);
         *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
         nghttp2_submit_trailer(session, stream, f.list, f.n);
@@ -75,11 +94,12 @@ bool pf_h2_submit(nghttp2_session *session, pf_req *req)
 {
     const pf_reply *r = &req->reply;
     char status[16];
-    fields f = {.arena = &req->arena};
+    fields f;
     nghttp2_data_provider body = {.read_callback = read_data};
     bool has_body =
         pf_answer_has_body(req) && (r->stream.produce || r->body.len || r->trailers.len);
     snprintf(status, sizeof status, "%d", r->status);
+    begin_fields(&f, req);
     put_field(&f, ":status", pf_str_c(status));
     pf_answer_each_header(req, pf_loop_date(req->loop), put_field, &f);
     if (!has_body)
