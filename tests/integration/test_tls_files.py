@@ -93,7 +93,7 @@ def test_a_key_of_another_certificate(tmp_path, pair, pairs, kind):
 def test_a_certificate_out_of_its_time(tmp_path, middle_ca):
     expired = middle_ca.issue(begins=-9 * 86400, ends=-60)
     said = refused(tmp_path, expired.cert, expired.key)
-    assert f"-tls.cert: {expired.cert}: the certificate expired at 20" in said and said.endswith("Z")
+    assert f"-tls.cert: {expired.cert}: the certificate expired on 20" in said and said.endswith("Z")
     early = middle_ca.issue(begins=3600)
     said = refused(tmp_path, early.cert, early.key)
     assert f"-tls.cert: {early.cert}: the certificate is valid only from 20" in said and said.endswith("Z")
@@ -271,7 +271,7 @@ def test_an_expired_certificate_does_not_replace_a_good_one(start_tls, middle_ca
     server = start_tls(files.pair)
     files.put(expired)
     wait_for(server.errors, "an error that says that it has expired")
-    assert "the certificate expired at" in server.errors()[0]
+    assert "the certificate expired on" in server.errors()[0]
     assert serves(server, pair)
 
 

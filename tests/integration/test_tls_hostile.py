@@ -1,7 +1,6 @@
 """TLS as clients see it that stop, flood, send garbage or no TLS at all. Nobody else may notice."""
 # variants: release, asan, tsan
 
-import os
 import socket
 import ssl
 import subprocess
@@ -13,10 +12,8 @@ from tls_echo import PATIENCE, RESET, V2, V3, VERSIONS, RawTls, hello
 
 
 def flood(server, most):
-    folder = PROGRAM.parent
-    process = subprocess.Popen(
-        [os.path.join(folder, "tls_flood"), str(server.port), str(most)], stdout=subprocess.PIPE, text=True
-    )
+    command = [PROGRAM.with_name("tls_flood"), str(server.port), str(most)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     for line in ("connected", "sent"):
         assert process.stdout.readline().strip() == line
     return process

@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 from certificates import client_context
-from echo import Client, Server
+from echo import Client, Server, until
 
 PATIENCE = 60
 V2, V3 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
@@ -48,8 +48,9 @@ class TlsEcho(Server):
         return Client(self.address)
 
     def reload(self):
+        before = len(self.lines())
         self.process.send_signal(signal.SIGHUP)
-        return self.process.stdout.readline().strip()
+        return until("it has read the files", lambda: self.lines()[before:])[0]
 
 
 def s_client(server, *arguments, say=b"", check=True):

@@ -103,7 +103,7 @@ static pf_code check_dates(const source *s, const X509 *cert, int64_t *not_after
     bool over = *not_after < now;
     pf_tls_format_time(over ? *not_after : from, at);
     return pf_fail(err, PF_INVALID, "-%s: %s: the certificate %s %s", s->flag, s->path,
-                   over ? "expired at" : "is valid only from", at);
+                   over ? "expired on" : "is valid only from", at);
 }
 
 static pf_code load_chain(SSL_CTX *ctx, const source *s, pf_error *err)
