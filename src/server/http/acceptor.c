@@ -70,31 +70,37 @@ static bool make_room(const pf_acceptance *s, uint64_t serial)
 }
 
 /* An answer for a connection that is not served. Through TLS there is none: it would take a handshake. */
-static void refuse(pf_acceptor *a, int fd, const char *msg)
+static void write_refusal(pf_acceptor *a, int fd, const char *msg)
+{
+    pf_buf body = PF_BUF_INIT, out = PF_BUF_INIT;
+    char id[PF_XID_CHARS + 1];
+    pf_xid_format(pf_xid_new(pf_clock_wall(NULL) / PF_NS_PER_SEC), id);
+    const char *type = a->app->error_form(a->app->ctx, NULL, 503, msg, &body);
+    pf_buf_printf(&out,
+                  "HTTP/1.1 503 Service Unavailable\r\nDate: %s\r\nContent-Type: %s\r\n"
+                  "Retry-After: 1\r\nX-Request-Id: %s\r\nConnection: close\r\n",
+                  pf_loop_date(a->loop), type, id);
+    for (const pf_http_header *h = a->app->headers; h && h->name; h++)
+        pf_buf_printf(&out, "%s: %s\r\n", h->name, h->value);
+    pf_buf_printf(&out, "Content-Length: %zu\r\n\r\n%.*s", body.len, PF_FMT(pf_buf_str(&body)));
+    pf_io_write_clear(fd, out.data, out.failed ? 0 : out.len);
+    pf_buf_free(&body);
+    pf_buf_free(&out);
+}
+
+/* Some are closed politely, so that they read why; of a flood the rest is just closed. */
+static void refuse(pf_acceptor *a, pf_accepted *accepted, const char *msg)
 {
     pf_service *service = a->shared->service;
     atomic_fetch_add(&service->refused, 1);
-    if (!a->tls) {
-        pf_buf body = PF_BUF_INIT, out = PF_BUF_INIT;
-        char id[PF_XID_CHARS + 1];
-        pf_xid_format(pf_xid_new(pf_clock_wall(NULL) / PF_NS_PER_SEC), id);
-        const char *type = a->app->error_form(a->app->ctx, NULL, 503, msg, &body);
-        pf_buf_printf(&out,
-                      "HTTP/1.1 503 Service Unavailable\r\nDate: %s\r\nContent-Type: %s\r\n"
-                      "Retry-After: 1\r\nX-Request-Id: %s\r\nConnection: close\r\n",
-                      pf_loop_date(a->loop), type, id);
-        for (const pf_http_header *h = a->app->headers; h && h->name; h++)
-            pf_buf_printf(&out, "%s: %s\r\n", h->name, h->value);
-        pf_buf_printf(&out, "Content-Length: %zu\r\n\r\n%.*s", body.len, PF_FMT(pf_buf_str(&body)));
-        char sink[4096]; /* what is unread when the socket is closed would reset the answer away */
-        pf_io_write_clear(fd, out.data, out.failed ? 0 : out.len);
-        shutdown(fd, SHUT_WR);
-        while (recv(fd, sink, sizeof sink, MSG_DONTWAIT) > 0) {
-        }
-        pf_buf_free(&body);
-        pf_buf_free(&out);
-    }
-    close(fd);
+    pf_holders_give(&service->holders, accepted->holder);
+    accepted->holder = NULL;
+    accepted->refused = true;
+    if (!a->tls)
+        write_refusal(a, accepted->fd, msg);
+    if (atomic_load(&service->refusing) >= OVER_MAX ||
+        !pf_connections_add(with_fewest(a->shared), accepted))
+        close(accepted->fd);
 }
 
 static void take_peer(pf_acceptor *a, const struct sockaddr *sa, pf_peer *peer, bool *limited,
@@ -124,13 +130,12 @@ static void serve(pf_acceptor *a, int fd, const struct sockaddr *sa)
     take_peer(a, sa, &accepted.peer, &limited, &address);
     if (limited &&
         !(accepted.holder = pf_holders_take(&service->holders, &address, max > 1 ? max / 2 : 1))) {
-        refuse(a, fd, "too many connections from your address");
+        refuse(a, &accepted, "too many connections from your address");
         return;
     }
     unsigned n = atomic_load(&service->connections);
     if (n >= max && (n >= max + OVER_MAX || !make_room(a->shared, accepted.serial))) {
-        pf_holders_give(&service->holders, accepted.holder);
-        refuse(a, fd, "too many connections");
+        refuse(a, &accepted, "too many connections");
         return;
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);

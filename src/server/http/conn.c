@@ -39,7 +39,8 @@ struct pf_connection {
 
     state state;
     pf_pump pump;
-    bool again; /* its mail is on the way */
+    bool again;   /* its mail is on the way */
+    bool refused; /* never served: neither counted nor idle */
     int64_t linger_until;
     size_t lingered;
 };
@@ -57,6 +58,11 @@ static void free_connection(pf_connection *c)
     free(c);
 }
 
+static atomic_uint *counter_of(const pf_connection *c)
+{
+    return c->refused ? &c->set->service->refusing : &c->set->service->connections;
+}
+
 static void close_now(pf_connection *c)
 {
     pf_connections *s = c->set;
@@ -69,7 +75,7 @@ static void close_now(pf_connection *c)
     pf_pump_free(&c->pump);
     pf_holders_give(&s->service->holders, c->holder);
     atomic_fetch_sub(&s->n, 1);
-    atomic_fetch_sub(&s->service->connections, 1);
+    atomic_fetch_sub(counter_of(c), 1);
     c->set = NULL;
     if (!c->again) /* else its mail frees it */
         free_connection(c);
@@ -122,7 +128,8 @@ static void linger(pf_connection *c)
     c->state = LINGERING;
     c->pump.readable = true;
     c->linger_until = now(c) + LINGER_MS * PF_NS_PER_MS;
-    pf_idle_join(&c->set->idle, &c->idle, now(c));
+    if (!c->refused)
+        pf_idle_join(&c->set->idle, &c->idle, now(c));
     read_dry(c);
 }
 
@@ -307,8 +314,10 @@ static void on_arrival(pf_mail *m)
         c->next->prev = c;
     s->all = c;
     int64_t until = now(c) + s->service->cfg.header_timeout;
-    pf_idle_join(&s->idle, &c->idle, now(c)); /* during the handshake, too, it may make room */
-    atomic_fetch_sub(&s->arriving, 1);
+    if (!c->refused) { /* during the handshake, too, it may make room */
+        pf_idle_join(&s->idle, &c->idle, now(c));
+        atomic_fetch_sub(&s->arriving, 1);
+    }
     if (s->draining || !pf_io_open(&c->pump.io, c->poll.fd, c->tls) ||
         !pf_loop_set_timer(s->loop, &c->timer, until) ||
         !pf_loop_watch(s->loop, &c->poll, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)) {
@@ -316,7 +325,10 @@ static void on_arrival(pf_mail *m)
         return;
     }
     c->pump.readable = c->pump.writable = true;
-    run(c);
+    if (c->refused)
+        linger(c);
+    else
+        run(c);
 }
 
 /* ---- The set */
@@ -332,15 +344,16 @@ bool pf_connections_add(pf_connections *s, const pf_accepted *a)
     c->owner.ready = on_ready;
     c->mail.fn = on_arrival;
     c->again = true;
-    c->tls = a->tls;
+    c->tls = a->refused ? NULL : a->tls;
     c->holder = a->holder;
     c->serial = a->serial;
+    c->refused = a->refused;
     c->origin = (pf_origin){s->service, s->loop, &s->pool, a->app, a->peer};
     c->origin.peer.tls = a->tls != NULL;
     c->pump = (pf_pump){.loop = s->loop, .io.fd = a->fd, .origin = &c->origin, .owner = &c->owner};
     atomic_fetch_add(&s->n, 1);
-    atomic_fetch_add(&s->arriving, 1);
-    atomic_fetch_add(&s->service->connections, 1);
+    atomic_fetch_add(&s->arriving, !c->refused);
+    atomic_fetch_add(counter_of(c), 1);
     pf_loop_post(s->loop, &c->mail);
     return true;
 }

@@ -48,10 +48,11 @@ typedef struct pf_accepted {
     pf_peer peer;
     pf_holder *holder; /* NULL: its address is not counted */
     uint64_t serial;   /* how many were accepted before it */
+    bool refused;      /* it was answered already, and is only to be closed politely */
 } pf_accepted;
 
 /* Any thread. Takes over all of `a`, the socket and the holder's count too; counted in `n` and in the service's
- * connections. False, and nothing was taken over, without memory. */
+ * connections, or refusing. False, and nothing was taken over, without memory. */
 bool pf_connections_add(pf_connections *s, const pf_accepted *a);
 
 /* Any thread: has the connection closed that is idle longest, of those with a lower serial: who makes room for

@@ -225,7 +225,8 @@ static void nap(void)
 
 static bool is_empty(pf_http *h)
 {
-    return !atomic_load(&h->service.connections) && !atomic_load(&h->service.live);
+    return !atomic_load(&h->service.connections) && !atomic_load(&h->service.refusing) &&
+           !atomic_load(&h->service.live);
 }
 
 static void wait_until_empty(pf_http *h)

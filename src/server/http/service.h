@@ -18,7 +18,8 @@ typedef struct pf_service {
 
     atomic_bool stopping; /* answers carry Connection: close */
     atomic_uint connections;
-    atomic_uint live; /* requests */
+    atomic_uint refusing; /* refused ones that are being closed politely */
+    atomic_uint live;     /* requests */
 
     atomic_ullong accepted, refused, evicted, handshakes, resumed, handshake_failures,
         h2_connections, attacks;
