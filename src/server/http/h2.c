@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "server/http/h2_head.h"
 #include "server/http/h2_reply.h"
+#include "server/http/h2_session.h"
 #include "server/http/patience.h"
 
 #include <nghttp2/nghttp2.h>
@@ -17,12 +18,10 @@
 #include <string.h>
 
 enum {
-    WINDOW = 1 << 20,       /* bytes of a stream and of the connection that may be under way */
     OUTPUT_FILL = 64 << 10, /* bytes of frames collected for one write */
     WRITE_STEP = 16 << 10,  /* bytes that count as progress */
     INPUT_STEP = 4 << 10,   /* bytes of input between two looks at what they left to be sent */
     OUTPUT_MAX = 256,       /* frames that wait to be sent, before no more is read */
-    FRAME = 16 << 10,       /* bytes of a frame that clients may send: RFC 9113 4.2 */
 };
 
 typedef struct h2 {
@@ -205,11 +204,8 @@ static void take_framing(h2 *h, pf_req *req, bool end)
         req->framing = (pf_framing){.has_length = true};
     pf_exchange_head(req);
     set_stage_time(h, req);
-    if (!end && req->stage == PF_STAGE_BODY && pf_req_header(req, "Expect").n) {
-        nghttp2_nv status = {(uint8_t *)":status", (uint8_t *)"100", 7, 3, NGHTTP2_NV_FLAG_NONE};
-        nghttp2_submit_headers(h->session, NGHTTP2_FLAG_NONE, req->stream_id, NULL, &status, 1,
-                               NULL);
-    }
+    if (!end && req->stage == PF_STAGE_BODY && pf_req_header(req, "Expect").n)
+        pf_h2_submit_continue(h->session, req->stream_id);
 }
 
 static void input_done(h2 *h, pf_req *req)
@@ -222,6 +218,15 @@ static void input_done(h2 *h, pf_req *req)
 }
 
 /* ---- Frames */
+
+/* nghttp2 reads past priorities, which nobody heeds any more, and so past this. */
+static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *ctx)
+{
+    (void)ctx;
+    if (hd->type == NGHTTP2_PRIORITY && !hd->stream_id)
+        nghttp2_session_terminate_session(session, NGHTTP2_PROTOCOL_ERROR);
+    return 0;
+}
 
 static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, void *ctx)
 {
@@ -434,48 +439,22 @@ static const pf_protocol_ops ops = {
     .free = h2_free,
 };
 
-/* A frame holds 16 KiB of a head, unless the client likes it smaller. */
-static unsigned most_continuations(const h2 *h)
-{
-    return (unsigned)(config(h)->header_max / FRAME) + PF_CONTINUATIONS;
-}
-
 static bool open_session(h2 *h)
 {
     nghttp2_session_callbacks *on;
-    nghttp2_option *option;
     if (nghttp2_session_callbacks_new(&on) != 0)
         return false;
-    if (nghttp2_option_new(&option) != 0) {
-        nghttp2_session_callbacks_del(on);
-        return false;
-    }
     nghttp2_session_callbacks_set_on_begin_headers_callback(on, on_begin_headers);
     nghttp2_session_callbacks_set_on_header_callback(on, on_header);
+    nghttp2_session_callbacks_set_on_begin_frame_callback(on, on_begin_frame);
     nghttp2_session_callbacks_set_on_frame_recv_callback(on, on_frame_recv);
     nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(on, on_invalid_frame);
     nghttp2_session_callbacks_set_on_frame_send_callback(on, on_frame_send);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(on, on_data);
     nghttp2_session_callbacks_set_on_stream_close_callback(on, on_stream_close);
-    nghttp2_option_set_no_auto_window_update(option, 1);
-    nghttp2_option_set_no_closed_streams(option, 1);
-    /* What is too much is for patience.h to say. */
-    nghttp2_option_set_stream_reset_rate_limit(option, UINT32_MAX, UINT32_MAX);
-    nghttp2_option_set_max_continuations(option, most_continuations(h));
-    bool ok = nghttp2_session_server_new2(&h->session, on, h, option) == 0;
-    nghttp2_option_del(option);
+    bool ok = pf_h2_session_open(&h->session, on, config(h)->header_max, h);
     nghttp2_session_callbacks_del(on);
-    if (!ok)
-        return false;
-    const nghttp2_settings_entry settings[] = {
-        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, PF_H2_STREAMS},
-        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, WINDOW},
-        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)config(h)->header_max},
-        {NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1},
-    };
-    return nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, settings,
-                                   sizeof settings / sizeof *settings) == 0 &&
-           nghttp2_session_set_local_window_size(h->session, NGHTTP2_FLAG_NONE, 0, WINDOW) == 0;
+    return ok;
 }
 
 pf_protocol *pf_h2_new(const pf_origin *origin, pf_owner *owner)
@@ -488,7 +467,7 @@ pf_protocol *pf_h2_new(const pf_origin *origin, pf_owner *owner)
     h->origin = origin;
     h->owner = owner;
     h->since = now(h);
-    pf_patience_init(&h->patience, most_continuations(h), now(h));
+    pf_patience_init(&h->patience, pf_h2_most_continuations(config(h)->header_max), now(h));
     if (!open_session(h)) {
         nghttp2_session_del(h->session);
         free(h);

@@ -90,6 +90,12 @@ static ssize_t read_data(nghttp2_session *session, int32_t stream, uint8_t *out,
     return (ssize_t)n;
 }
 
+void pf_h2_submit_continue(nghttp2_session *session, int32_t stream)
+{
+    nghttp2_nv status = {(uint8_t *)":status", (uint8_t *)"100", 7, 3, NGHTTP2_NV_FLAG_NONE};
+    nghttp2_submit_headers(session, NGHTTP2_FLAG_NONE, stream, NULL, &status, 1, NULL);
+}
+
 bool pf_h2_submit(nghttp2_session *session, pf_req *req)
 {
     const pf_reply *r = &req->reply;

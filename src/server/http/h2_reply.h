@@ -12,4 +12,7 @@
  * sending waits for the next piece (nghttp2_session_resume_data), req->complete that nghttp2 has all of it. */
 bool pf_h2_submit(nghttp2_session *session, pf_req *req);
 
+/* "100 Continue": the client may send the body. */
+void pf_h2_submit_continue(nghttp2_session *session, int32_t stream);
+
 #endif
