@@ -247,6 +247,16 @@ class Server:
     def state(self):
         return self.ask("GET", "/state").json()
 
+    def metric(self, name):
+        """One of the transport's own: connections_h2_total."""
+        text = self.ask("GET", "/metrics").body.decode()
+        return float(re.search(rf"^profefe_http_{name} (.*)$", text, re.M)[1])
+
+    def resident(self):
+        """Bytes of memory that it has now."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
+
     def terminate(self):
         self.process.send_signal(signal.SIGTERM)
 

@@ -17,8 +17,10 @@
  *     /trailers          a stream with trailers
  *     /json?n=N          N bytes of JSON, which may be compressed
  *     /state             counters of this program, as JSON; it does not count itself
+ *     /metrics           those of the transport
  */
 #include "base/clock.h"
+#include "base/metrics.h"
 #include "server/http/http.h"
 
 #include <errno.h>
@@ -205,6 +207,13 @@ static void state(pf_req *req)
     pf_req_reply_take(req, 200, "application/json", &b);
 }
 
+static void metrics(pf_req *req)
+{
+    pf_buf b = PF_BUF_INIT;
+    pf_metrics_write(&b);
+    pf_req_reply_take(req, 200, "text/plain", &b);
+}
+
 static void bytes(pf_req *req)
 {
     int64_t n = param(req, "n", 0);
@@ -255,6 +264,8 @@ static void handle(void *ctx, pf_req *req)
         trailers(req);
     else if (is(req, "/json"))
         json(req);
+    else if (is(req, "/metrics"))
+        metrics(req);
     else if (is(req, "/bytes"))
         bytes(req);
     else if (is(req, "/info"))
