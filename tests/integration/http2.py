@@ -42,6 +42,11 @@ def goaway(last=0, code=NO_ERROR):
     return frame(GOAWAY, 0, 0, struct.pack(">II", last, code))
 
 
+def words(f):
+    """(last stream, code) of a GOAWAY."""
+    return struct.unpack(">II", f.payload[:8])
+
+
 def number(value, bits, first=0):
     """An HPACK integer (RFC 7541 5.1)."""
     most = (1 << bits) - 1
@@ -296,7 +301,7 @@ class Client:
             assert f.stream in self.answers, f
             self.answers[f.stream].reset = struct.unpack(">I", f.payload)[0]
         elif f.kind == GOAWAY:
-            self.goaways.append(struct.unpack(">II", f.payload[:8]))
+            self.goaways.append(words(f))
         else:
             raise AssertionError(f)
 
