@@ -2,12 +2,11 @@
 
 import os
 import socket
-import ssl
-import subprocess
 import time
 
 import http2
 import pytest
+from certificates import client_context
 from echo import until
 from http2 import Client, get
 
@@ -24,37 +23,16 @@ def connect(server, *settings, **how):
     return Client(server.address, *settings, **how)
 
 
-@pytest.fixture(scope="session")
-def certificate(tmp_path_factory):
-    """(certificate, key) of "localhost", signed by itself."""
-    folder = tmp_path_factory.mktemp("certificate")
-    cert, key = folder / "cert.pem", folder / "key.pem"
-    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 -subj /CN=localhost"
-    words = [*words.split(), "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1", "-keyout", key, "-out", cert]
-    subprocess.run(["openssl", *words], check=True, capture_output=True)
-    return cert, key
-
-
 @pytest.fixture(params=["clear", "tls"])
-def reach(request, serve, certificate):
+def reach(request, serve, serve_tls):
     """reach(*flags) -> (server, a function that connects), in clear text and through TLS."""
-    if request.param == "clear":
-
-        def begin(*flags):
-            server = serve(*flags)
-            server.tls = False
-            return server, lambda *settings, **how: connect(server, *settings, **how)
-
-        return begin
-    cert, key = certificate
-    context = ssl.create_default_context(cafile=cert)
-    context.set_alpn_protocols(["h2"])
 
     def begin(*flags):
-        server = serve(f"-tls-cert={cert}", f"-tls-key={key}", *flags)
-        server.tls = True
-        return server, lambda *settings, **how: connect(server, *settings, tls=context, **how)
+        server = (serve if request.param == "clear" else serve_tls)(*flags)
+        how = {} if request.param == "clear" else {"tls": client_context(alpn=["h2"])}
+        return server, lambda *settings, **more: connect(server, *settings, **how, **more)
 
+    begin.tls = request.param == "tls"
     return begin
 
 
@@ -115,7 +93,7 @@ def test_request_as_the_application_sees_it(reach):
         "peer": "127.0.0.1",
         "id": "mine-1",
         "client": "",
-        "tls": server.tls,
+        "tls": reach.tls,
         "x-test": "two words",
         "body": 3,
     }
@@ -207,21 +185,11 @@ def test_a_hundred_streams_at_once(reach):
             assert (answer.status, answer.headers["x-request-id"]) == (200, f"stream-{i}")
             assert answer.body == expected
             assert answer.trailers == ({"x-sum": "42"} if path == "/trailers" else None)
-    assert server_counts(server)["aborted"] == 0
+    assert server.state()["aborted"] == 0
 
 
 def given_back(server):
     until("all is given back", lambda: server.state()["budget"] < 70_000)
-
-
-def server_counts(server):
-    """/state of a server that may speak TLS only."""
-    if not getattr(server, "tls", False):
-        return server.state()
-    context = ssl._create_unverified_context()
-    context.set_alpn_protocols(["h2"])
-    with connect(server, tls=context) as c:
-        return c.ask("GET", "/state").json()
 
 
 def test_many_requests_one_after_the_other(serve):
@@ -700,7 +668,7 @@ def test_http_1_and_http_2_on_one_port(serve):
             assert server.ask("GET", "/info").status == 200
 
 
-def test_other_first_bytes_than_the_preface_are_http_1(serve, certificate):
+def test_other_first_bytes_than_the_preface_are_http_1(serve):
     server = serve()
     with server.connect() as c:
         c.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\rX")
