@@ -182,7 +182,7 @@ typedef struct watcher {
     pf_loop *loop;
     struct watcher *other;
     int calls;
-    uint32_t events;
+    _Atomic uint32_t events; /* ThreadSanitizer sees no order in writing a socket and its event */
     sem_t called;
 } watcher;
 
