@@ -4,9 +4,11 @@
 #include "base/clock.h"
 
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,6 +143,39 @@ static void next_link(pf_mail *m)
         pf_loop_post(c->loop, m);
     else
         sem_post(&c->done);
+}
+
+typedef struct last_word {
+    pf_mail mail;
+    pf_loop *loop;
+    atomic_bool heard;
+} last_word;
+
+static void hear(pf_mail *m)
+{
+    atomic_store(&((last_word *)m)->heard, true);
+}
+
+static void *say(void *arg)
+{
+    last_word *w = arg;
+    pf_loop_post(w->loop, &w->mail);
+    return NULL;
+}
+
+/* Who posts may be anybody, and not yet through with posting when what was posted is done. ThreadSanitizer is the judge. */
+static void test_a_loop_outlives_those_who_post_to_it(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 200; i++) {
+        last_word w = {.mail.fn = hear, .loop = start()};
+        pthread_t thread;
+        assert_int_equal(pthread_create(&thread, NULL, say, &w), 0);
+        while (!atomic_load(&w.heard))
+            sched_yield();
+        end(w.loop);
+        pthread_join(thread, NULL);
+    }
 }
 
 static void test_mail_to_itself(void **state)
@@ -352,6 +387,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_mail_of_one_sender_keeps_its_order),
         cmocka_unit_test(test_mail_wakes_a_loop_that_sleeps),
+        cmocka_unit_test(test_a_loop_outlives_those_who_post_to_it),
         cmocka_unit_test(test_mail_to_itself),
         cmocka_unit_test(test_mail_before_the_start),
         cmocka_unit_test(test_a_loop_that_was_not_started),

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -26,6 +27,7 @@ struct pf_loop {
     int epoll;
     pf_poll wakeup; /* an eventfd: mail has come while the thread slept */
     _Atomic(pf_mail *) mailbox;
+    atomic_uint posting; /* threads in pf_loop_post, maybe behind what they have posted */
     pf_mail stop_mail;
     bool stop;
 
@@ -47,6 +49,7 @@ static void on_wakeup(pf_poll *p, uint32_t events)
 
 void pf_loop_post(pf_loop *l, pf_mail *m)
 {
+    atomic_fetch_add(&l->posting, 1);
     pf_mail *head = atomic_load_explicit(&l->mailbox, memory_order_relaxed);
     do
         m->next = head;
@@ -56,6 +59,7 @@ void pf_loop_post(pf_loop *l, pf_mail *m)
     if (!head && current != l && write(l->wakeup.fd, &one, sizeof one) < 0) {
         /* It can't be full: that takes longer than machines last. */
     }
+    atomic_fetch_sub(&l->posting, 1);
 }
 
 /* The box holds the newest first. */
@@ -169,6 +173,8 @@ void pf_loop_free(pf_loop *l)
 {
     if (!l)
         return;
+    while (atomic_load(&l->posting))
+        sched_yield();
     if (l->epoll >= 0)
         close(l->epoll);
     if (l->wakeup.fd >= 0)
