@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import re
+import select
 import signal
 import socket
 import struct
@@ -106,6 +107,12 @@ class Client:
         except OSError:
             return False
         return True
+
+    def is_open(self):
+        """Neither closed by the server nor answered."""
+        poll = select.poll()
+        poll.register(self.sock, select.POLLIN)
+        return not poll.poll(0)
 
     def unsent(self):
         """Bytes that the other side's kernel has not acknowledged; of a Unix socket, memory that the server has not read."""
@@ -271,3 +278,11 @@ class Server:
         if self.process.poll() is None:
             self.terminate()
         assert self.wait() == f"stopped {how} budget=0"
+
+
+def begin_body(server, length=5, **how):
+    """A connection with a request under way: its body is waited for."""
+    c = server.connect(**how)
+    c.send(framing(f"Content-Length: {length}", "Expect: 100-continue"))
+    assert c.answer().status == 100
+    return c

@@ -15,7 +15,7 @@ import threading
 import time
 
 import pytest
-from echo import PATIENCE, POST, PROGRAM, Client, framing, until
+from echo import PATIENCE, POST, PROGRAM, Client, begin_body, framing, until
 
 
 # ---- what a well-behaved client needs
@@ -687,18 +687,6 @@ def asks(c):
     return c.answer().status == 200
 
 
-def is_open(c):
-    return not select.select([c.sock], [], [], 0)[0]
-
-
-def begin_body(server):
-    """A connection with a request under way: its body is waited for."""
-    c = server.connect()
-    c.send(framing("Content-Length: 5", "Expect: 100-continue"))
-    assert c.answer().status == 100
-    return c
-
-
 def test_at_the_limit_the_connection_idle_longest_makes_room(serve):
     server = serve("-connections=20", "-header-timeout=600000")
     kept = [server.connect() for _ in range(16)]
@@ -716,9 +704,9 @@ def test_at_the_limit_the_connection_idle_longest_makes_room(serve):
     for n, oldest in enumerate(order):
         fresh.append(server.connect())
         assert asks(fresh[-1])
-        until("one is closed", lambda: sum(map(is_open, order)) < len(order) - n)
-        assert oldest in (silent, half) or not is_open(oldest)  # those two came at the same time
-        assert sum(map(is_open, order)) == len(order) - n - 1
+        until("one is closed", lambda: sum(one.is_open() for one in order) < len(order) - n)
+        assert oldest in (silent, half) or not oldest.is_open()  # those two came at the same time
+        assert sum(one.is_open() for one in order) == len(order) - n - 1
     for c in [kept[0], *fresh]:
         assert asks(c)
     body.send("hello")  # requests under way never make room, however old they are
