@@ -154,36 +154,20 @@ static void set_host(pf_req *req, pf_str authority)
             req->headers[i].value = authority;
 }
 
-/* All lines of that name as one list (RFC 9110 5.3); empty when out of memory. */
-static pf_str joined(pf_req *req, const char *name)
-{
-    pf_str wanted = pf_str_c(name), all = {NULL, 0};
-    size_t n = 0, lines = 0;
-    for (size_t i = 0; i < req->nheaders; i++)
-        if (pf_str_eq_nocase(req->headers[i].name, wanted)) {
-            n += req->headers[i].value.n + 1;
-            lines++;
-        }
-    if (lines < 2)
-        return pf_req_header(req, name);
-    char *p = pf_arena_alloc(&req->arena, n);
-    for (size_t i = 0; p && i < req->nheaders; i++)
-        if (pf_str_eq_nocase(req->headers[i].name, wanted)) {
-            memcpy(p + all.n, req->headers[i].value.p, req->headers[i].value.n);
-            all.n += req->headers[i].value.n;
-            p[all.n++] = ',';
-        }
-    all.p = p;
-    all.n -= p != NULL;
-    return all;
-}
-
 /* A trusted proxy's word for who the client is. It may stand on a line of its own, behind what the client wrote. */
 static void take_forwarded(pf_req *req)
 {
+    const pf_networks *trusted = &req->service->trusted;
+    pf_forwarded rfc7239 = {0}, x = {0};
     pf_address client;
-    if (pf_networks_client(&req->service->trusted, joined(req, "Forwarded"),
-                           joined(req, "X-Forwarded-For"), &client))
+    for (size_t i = 0; i < req->nheaders; i++) {
+        const pf_header *h = &req->headers[i];
+        if (pf_str_eq_nocase(h->name, PF_STR("Forwarded")))
+            pf_networks_follow(trusted, h->value, true, &rfc7239);
+        else if (pf_str_eq_nocase(h->name, PF_STR("X-Forwarded-For")))
+            pf_networks_follow(trusted, h->value, false, &x);
+    }
+    if (pf_forwarded_client(&rfc7239, &x, &client))
         pf_address_format(&client, req->peer);
 }
 

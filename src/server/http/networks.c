@@ -27,19 +27,28 @@ bool pf_address_of(const struct sockaddr *sa, pf_address *out)
     return true;
 }
 
+static bool is_port(pf_str s)
+{
+    for (size_t i = 0; i < s.n; i++)
+        if (s.p[i] < '0' || s.p[i] > '9')
+            return false;
+    return s.n > 0 && s.n <= 5;
+}
+
 bool pf_address_parse(pf_str s, bool port, pf_address *out)
 {
     char text[INET6_ADDRSTRLEN];
     struct in_addr v4;
+    pf_str host, rest;
     if (s.n > 1 && s.p[0] == '[') {
-        const char *end = memchr(s.p, ']', s.n);
-        if (!end || (end + 1 != s.p + s.n && !(port && end[1] == ':')))
+        if (!pf_str_cut((pf_str){s.p + 1, s.n - 1}, ']', &host, &rest))
             return false;
-        s = (pf_str){s.p + 1, (size_t)(end - s.p) - 1};
-    } else if (port) {
-        pf_str host, rest;
-        if (pf_str_cut(s, ':', &host, &rest) && !memchr(rest.p, ':', rest.n))
-            s = host;
+        if (rest.n && !(port && rest.p[0] == ':' && is_port((pf_str){rest.p + 1, rest.n - 1})))
+            return false;
+        s = host;
+    } else if (port && pf_str_cut(s, ':', &host, &rest) && is_port(rest) &&
+               memchr(host.p, '.', host.n)) {
+        s = host;
     }
     if (s.n >= sizeof text || !s.n || memchr(s.p, 0, s.n))
         return false;
@@ -115,26 +124,31 @@ bool pf_networks_have(const pf_networks *s, const pf_address *a)
     return false;
 }
 
-/* Cuts the last element off a list; false when none is left. */
-static bool last_of(pf_str *list, char sep, pf_str *out)
+/* Cuts the next element off, at a separator that is not within quotes. False: a quote stays open. */
+static bool cut_element(pf_str *rest, char sep, bool quotes, pf_str *out)
 {
-    if (!list->n)
+    bool quoted = false;
+    size_t i = 0;
+    for (; i < rest->n && (quoted || rest->p[i] != sep); i++) {
+        if (quoted && rest->p[i] == '\\')
+            i++;
+        else if (quotes && rest->p[i] == '"')
+            quoted = !quoted;
+    }
+    if (quoted)
         return false;
-    size_t at = list->n;
-    while (at && list->p[at - 1] != sep)
-        at--;
-    *out = pf_str_trim((pf_str){list->p + at, list->n - at});
-    list->n = at ? at - 1 : 0;
+    *out = pf_str_trim((pf_str){rest->p, i});
+    i += i < rest->n;
+    *rest = (pf_str){rest->p + i, rest->n - i};
     return true;
 }
 
 /* The node of `for=` in "for=192.0.2.43;proto=http", "for=\"[2001:db8::1]:80\"". */
-static pf_str forwarded_for(pf_str element)
+static pf_str node_of(pf_str element)
 {
     pf_str pair, key, value;
-    while (element.n) {
-        pf_str_cut(element, ';', &pair, &element);
-        pf_str_cut(pf_str_trim(pair), '=', &key, &value);
+    while (element.n && cut_element(&element, ';', true, &pair)) {
+        pf_str_cut(pair, '=', &key, &value);
         if (!pf_str_eq_nocase(key, PF_STR("for")))
             continue;
         if (value.n > 1 && value.p[0] == '"' && value.p[value.n - 1] == '"')
@@ -144,19 +158,37 @@ static pf_str forwarded_for(pf_str element)
     return (pf_str){NULL, 0};
 }
 
-bool pf_networks_client(const pf_networks *s, pf_str forwarded, pf_str x_forwarded_for,
-                        pf_address *out)
+static void follow_one(const pf_networks *s, pf_str node, pf_forwarded *f)
 {
-    pf_str list = forwarded.n ? forwarded : x_forwarded_for, one;
-    bool found = false;
-    while (last_of(&list, ',', &one)) {
-        pf_address a;
-        if (!pf_address_parse(forwarded.n ? forwarded_for(one) : one, true, &a))
-            break;
-        *out = a;
-        found = true;
-        if (!pf_networks_have(s, &a))
-            break;
+    pf_address a;
+    if (!pf_address_parse(node, true, &a)) {
+        f->named = false;
+        return;
     }
-    return found;
+    if (!f->named || !pf_networks_have(s, &a))
+        f->client = a;
+    f->named = true;
+}
+
+void pf_networks_follow(const pf_networks *s, pf_str line, bool rfc7239, pf_forwarded *f)
+{
+    pf_str one;
+    f->seen = true;
+    while (line.n) {
+        if (!cut_element(&line, ',', rfc7239, &one)) {
+            f->named = false;
+            return;
+        }
+        if (one.n)
+            follow_one(s, rfc7239 ? node_of(one) : one, f);
+    }
+}
+
+bool pf_forwarded_client(const pf_forwarded *rfc7239, const pf_forwarded *x, pf_address *out)
+{
+    const pf_forwarded *f = rfc7239->seen ? rfc7239 : x;
+    *out = f->client;
+    if (!rfc7239->seen || !x->seen)
+        return f->named;
+    return rfc7239->named && x->named && memcmp(&rfc7239->client, &x->client, sizeof *out) == 0;
 }

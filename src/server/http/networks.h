@@ -43,10 +43,20 @@ typedef struct pf_networks {
 pf_code pf_networks_parse(pf_networks *s, const char *text, pf_error *err);
 bool pf_networks_have(const pf_networks *s, const pf_address *a);
 
-/* The client that trusted proxies name: the last address in the list that isn't theirs, read from the end since only
- * what they wrote themselves is to be believed. `forwarded` and `x_forwarded_for` are the headers' values, RFC 7239
- * comes first where both are there. False: they name nobody, or can't be read. */
-bool pf_networks_client(const pf_networks *s, pf_str forwarded, pf_str x_forwarded_for,
-                        pf_address *out);
+/* Whom trusted proxies name in one kind of header, gathered line by line. Zeroed first. */
+typedef struct pf_forwarded {
+    bool seen;  /* there was such a line */
+    bool named; /* `client` is set */
+    pf_address client;
+} pf_forwarded;
+
+/* The next line of X-Forwarded-For or, with `rfc7239`, of Forwarded. The client is the last address that isn't a
+ * proxy's, since only what they have appended themselves is to be believed; for the same reason what can't be read
+ * makes everything before it worthless. */
+void pf_networks_follow(const pf_networks *s, pf_str line, bool rfc7239, pf_forwarded *f);
+
+/* False: nobody is named. Where both kinds are there they must agree: a proxy that writes the one may pass the other on
+ * as the client sent it. */
+bool pf_forwarded_client(const pf_forwarded *rfc7239, const pf_forwarded *x, pf_address *out);
 
 #endif
