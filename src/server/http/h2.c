@@ -110,7 +110,7 @@ static void call_off(h2 *h)
 /* A request that was begun and comes to nothing. One that we broke off ourselves is not the client's fault. */
 static void count_reset(h2 *h, const pf_req *req)
 {
-    bool ours = req && req->reply.stream.failed;
+    bool ours = req && req->stage == PF_STAGE_REPLY && req->reply.stream.failed;
     if (!ours && !pf_patience_lose(&h->patience, PF_PATIENCE_RESET))
         call_off(h);
 }
