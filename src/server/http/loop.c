@@ -7,7 +7,6 @@
 #include <limits.h>
 #include <pthread.h>
 #include <sched.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -134,16 +133,9 @@ pf_code pf_loop_new(unsigned index, pf_loop **out, pf_error *err)
     return PF_OK;
 }
 
-/* A thread inherits the signal mask: SIGPIPE is blocked around its creation, since OpenSSL writes to sockets
- * without MSG_NOSIGNAL. */
 pf_code pf_loop_start(pf_loop *l, pf_error *err)
 {
-    sigset_t pipe, before;
-    sigemptyset(&pipe);
-    sigaddset(&pipe, SIGPIPE);
-    pthread_sigmask(SIG_BLOCK, &pipe, &before);
     int rc = pthread_create(&l->thread, NULL, run, l);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (rc)
         return pf_fail(err, PF_INTERNAL, "can't start an HTTP thread: %s", strerror(rc));
     l->started = true;
