@@ -93,6 +93,7 @@ def test_a_certificate_that_does_not_hold_fails_the_handshake(asking, root_ca, m
         ("/CN=two\nlines\r\n", "CN=two\\0Alines\\0D\\0A"),
         ("/CN=quote\"<b>&", 'CN=quote\\"\\<b\\>&'),
         ("/CN=Zoë", "CN=Zo\\C3\\AB"),
+        ("/CN=a\\+O=b", "CN=a\\+O=b"),
         ("/CN= x #", "CN=\\ x #"),
         ("/O=" + "x" * 60 + "/OU=y/CN=z", "CN=z,OU=y,O=" + "x" * 60),
     ],
