@@ -651,11 +651,12 @@ def test_every_request_finishes_once(serve):
         c.ask("GET", "/stream?n=200000")
         c.ask("HEAD", "/bytes?n=10")
         refused = len(c.ask("POST", "/worker", b"x" * 1001, [("content-length", "1001")]).body)
+        handled = server.state()["handled"]
         cut = c.request("GET", "/stuck")
-        c.ping()
+        until("it is handled", lambda: server.state()["handled"] == handled + 1)
         c.send(http2.rst_stream(cut))
         c.ask("GET", "/trailers?n=7")
-    until("all are finished", lambda: len(server.finished()) == 6)
+    until("all are finished", lambda: len(server.finished()) == 6)  # but those that ask for the state
     assert server.finished()[:4] == [(200, 3), (200, 200_000), (200, 0), (413, refused)]
     assert sorted(server.finished()[4:]) == [(200, -1), (200, 7)]
 
