@@ -196,6 +196,11 @@ static pf_code open_unix(pf_listener *l, const char *addr, const char *path, pf_
     l->fds[l->n++] = fd;
     l->loopback = true;
     l->unix_path = strdup(path);
+    struct stat st;
+    if (lstat(path, &st) == 0) {
+        l->dev = st.st_dev;
+        l->ino = st.st_ino;
+    }
     snprintf(l->text, sizeof l->text, "%s", addr);
     return PF_OK;
 }
@@ -237,12 +242,19 @@ pf_code pf_listener_inherit(pf_listener *l, int fd, pf_error *err)
     return PF_OK;
 }
 
+static void remove_path(const pf_listener *l)
+{
+    struct stat st;
+    if (lstat(l->unix_path, &st) == 0 && st.st_dev == l->dev && st.st_ino == l->ino)
+        unlink(l->unix_path);
+}
+
 void pf_listener_close(pf_listener *l)
 {
     for (unsigned i = 0; i < l->n && !l->inherited; i++)
         close(l->fds[i]);
     if (l->unix_path)
-        unlink(l->unix_path);
+        remove_path(l);
     free(l->unix_path);
     l->unix_path = NULL;
     l->n = 0;

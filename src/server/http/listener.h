@@ -5,6 +5,7 @@
 #include "base/error.h"
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 enum { PF_LISTENER_SOCKETS = 8 }; /* addresses that one name may stand for */
 
@@ -13,8 +14,10 @@ typedef struct pf_listener {
     unsigned n;
     bool loopback;   /* all of them */
     bool inherited;  /* somebody else's: left open and listening */
-    char *unix_path; /* removed at the end; NULL: none */
-    char text[128];  /* the first one as "host:port" or "unix:/path" */
+    char *unix_path; /* removed at the end, unless somebody has put another there; NULL: none */
+    dev_t dev;       /* what is there */
+    ino_t ino;
+    char text[128]; /* the first one as "host:port" or "unix:/path" */
 } pf_listener;
 
 /* Binds and listens. PF_INVALID: the address can't be read; PF_UNAVAILABLE: it can't be listened on. */
