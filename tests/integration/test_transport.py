@@ -824,20 +824,33 @@ def test_rounds_of_connect_and_close(serve):
 
 def test_stop_closes_idle_connections_and_finishes_what_runs(serve):
     server = serve("-exit-timeout=20000")
-    with server.connect() as idle, server.connect() as fresh, server.connect() as busy:
+    with server.connect() as idle, server.connect() as silent, server.connect() as busy:
         idle.request("GET", "/info")
         idle.answer()
-        busy.request("GET", "/sleep?ms=700")
+        busy.request("GET", "/sleep?ms=1500")
         until("it is handled", lambda: server.state()["handled"] == 2)
         begun = time.monotonic()
         server.terminate()
         idle.closed()
-        fresh.closed()
+        silent.closed()  # after a second: see below
         answer = busy.answer()
         assert (answer.body, answer.headers["connection"]) == (b"slept", "close")
         busy.closed()
         server.stop("clean")
         assert time.monotonic() - begun < 10
+
+
+def test_stop_waits_for_the_first_request_of_who_has_just_connected(serve):
+    server = serve("-exit-timeout=20000")
+    with server.connect() as fresh, server.connect() as idle:
+        assert asks(idle)
+        server.terminate()
+        idle.closed()  # so it is stopping
+        fresh.request("POST", "/worker", b"hello")
+        answer = fresh.answer()
+        assert (answer.body, answer.headers["connection"]) == (b"hello", "close")
+        fresh.closed()
+    server.stop("clean")
 
 
 def accepts(server):

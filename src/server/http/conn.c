@@ -17,7 +17,8 @@ enum {
     LINGER_MS = 2000,     /* how long a closing socket is read */
     LINGER_IDLE_MS = 500, /* how long it may be silent */
     LINGER_BYTES = 64 << 20,
-    DRAIN_READS = 64, /* of a connection that may be closed, at the end */
+    DRAIN_READS = 64,    /* of a connection that may be closed, at the end */
+    HANDSHAKE_MS = 1000, /* that a stop waits for the end of a handshake */
     NAME_MAX_BYTES = 512,
 };
 
@@ -193,6 +194,26 @@ static void serve(pf_connection *c)
     settle(c);
 }
 
+/* An idle connection is to go: a request that is in its socket already is still answered. */
+static void read_what_came(pf_connection *c)
+{
+    pf_pump *pump = &c->pump;
+    pump->readable = true;
+    for (int i = 0; i < DRAIN_READS && !pump->broken && !pump->protocol->aborted &&
+                    pump->protocol->idle && pf_pump_read(pump);
+         i++) {
+    }
+}
+
+/* No new requests but those that are on their way. */
+static void drain(pf_connection *c)
+{
+    read_what_came(c);
+    if (!c->pump.broken)
+        c->pump.protocol->ops->drain(c->pump.protocol);
+    serve(c);
+}
+
 static void take_name(pf_connection *c)
 {
     char name[NAME_MAX_BYTES];
@@ -209,6 +230,8 @@ static void start_serving(pf_connection *c)
     pf_pump_use(&c->pump, (h2 ? pf_h2_new : pf_h1_new)(&c->origin, &c->owner));
     if (c->pump.broken)
         abort_now(c);
+    else if (c->set->draining)
+        drain(c);
     else
         serve(c);
 }
@@ -358,17 +381,6 @@ bool pf_connections_add(pf_connections *s, const pf_accepted *a)
     return true;
 }
 
-/* An idle connection is to go: a request that is in its socket already is still answered. */
-static void read_what_came(pf_connection *c)
-{
-    pf_pump *pump = &c->pump;
-    pump->readable = true;
-    for (int i = 0; i < DRAIN_READS && !pump->broken && !pump->protocol->aborted &&
-                    pump->protocol->idle && pf_pump_read(pump);
-         i++) {
-    }
-}
-
 static bool is_idle_for_sure(pf_connection *c)
 {
     if (c->state != SERVING)
@@ -408,12 +420,12 @@ void pf_connections_evict(pf_connections *s, uint64_t serial)
         pf_loop_post(s->loop, &s->evict_mail);
 }
 
-static void drain(pf_connection *c)
+/* A handshake goes on, since its request is about to come. */
+static void hurry(pf_connection *c)
 {
-    read_what_came(c);
-    if (!c->pump.broken)
-        c->pump.protocol->ops->drain(c->pump.protocol);
-    serve(c);
+    int64_t until = now(c) + HANDSHAKE_MS * PF_NS_PER_MS;
+    if (until < c->timer.at && !pf_loop_set_timer(c->set->loop, &c->timer, until))
+        close_now(c);
 }
 
 static void on_drain(pf_mail *m)
@@ -423,7 +435,7 @@ static void on_drain(pf_mail *m)
     for (pf_connection *c = s->all, *next; c; c = next) {
         next = c->next;
         if (c->state == HANDSHAKE)
-            close_now(c);
+            hurry(c);
         else if (c->state == SERVING)
             drain(c);
     }

@@ -18,6 +18,7 @@
 enum {
     BLANK_MAX = 4, /* empty lines before a request, as old clients send behind a body */
     HALF_CLOSED_MS = 1000,
+    FIRST_MS = 1000, /* that a stop waits for the first request of a connection */
 };
 
 typedef enum h1_phase { IDLE, HEAD, BODY, HANDLE, WRITE } h1_phase;
@@ -29,6 +30,7 @@ typedef struct h1 {
     h1_phase phase;
     int64_t since; /* when the head's first byte came */
     pf_req *req;   /* from the end of its head to the end of its answer */
+    bool asked;    /* there was a request on this connection */
     unsigned blank;
     pf_head_find find;
     pf_chunked chunked;
@@ -73,6 +75,7 @@ static pf_req *begin(h1 *h)
         h->base.aborted = true;
     h->keep = false;
     h->answered = false;
+    h->asked = true;
     return h->req;
 }
 
@@ -425,12 +428,17 @@ static void sent(pf_protocol *p, size_t n)
         piece_is_out(h);
 }
 
+/* Who has been answered before knows that a connection may end between two requests and asks again on another one; who
+ * has only just connected takes it for a failure. */
 static void drain(pf_protocol *p)
 {
     h1 *h = self(p);
-    if (h->phase == IDLE) {
+    int64_t until = now(h) + FIRST_MS * PF_NS_PER_MS;
+    if (h->phase == IDLE && h->asked) {
         p->ended = true;
         p->wants_input = false;
+    } else if (h->phase == IDLE && until < p->deadline) {
+        p->deadline = until;
     }
 }
 
