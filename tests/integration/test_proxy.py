@@ -213,6 +213,17 @@ def test_refusals_come_through(behind, push):
     assert status == 413 and b"nginx" in said
 
 
+def test_a_query_over_its_time_is_the_servers_504(behind, ask, push):
+    server, front = behind("-query.timeout=1ms")
+    for n in range(10):
+        pushed(push(front, gzip.compress(encode(bulky(n, size=400_000)), 1)))
+    window = query(service="shop", type="cpu", from_="1970-01-01T00:00:00", to="2200-01-01T00:00:00")
+    status, said = wait_for(
+        lambda: (lambda got: got if got[0] != 200 else None)(ask(front, f"{PREFIX}/merge" + window)), "a merge takes too long"
+    )
+    assert (status, json.loads(said)["code"]) == (504, 504)
+
+
 def test_a_server_that_hangs_is_a_504(behind, push):
     server, front = behind(changes={"proxy_read_timeout 75s": "proxy_read_timeout 1s"})
     body = encode(small())
