@@ -276,3 +276,18 @@ def test_a_client_may_send_byte_by_byte(serve_tls, version):
     c.send(BYE)
     assert c.read_to_the_end().startswith(b"HTTP/1.1 200 ")
     c.plain.close()
+
+
+def test_a_stop_lets_a_handshake_end_and_its_first_request_be_answered(serve_tls, root_ca):
+    server = serve_tls("-exit-timeout=20000")
+    with server.connect() as idle, socket.create_connection((server.host, server.port), PATIENCE) as fresh:
+        assert idle.ask("GET", "/info").status == 200
+        server.terminate()
+        idle.closed()  # so it is stopping
+        with client_context(root_ca.cert).wrap_socket(fresh, server_hostname="localhost") as late:
+            late.sendall(b"POST /worker HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello")
+            out = b""
+            while piece := late.recv(65536):
+                out += piece
+    assert out.startswith(b"HTTP/1.1 200 OK\r\n") and out.endswith(b"\r\n\r\nhello")
+    server.stop("clean")
