@@ -89,9 +89,9 @@ static int timeout_ms(const pf_loop *l)
     return ms < 0 ? 0 : ms > INT_MAX ? INT_MAX : (int)ms;
 }
 
-static void wait_and_serve(pf_loop *l)
+static void wait_and_serve(pf_loop *l, int timeout)
 {
-    l->nevents = epoll_wait(l->epoll, l->events, EVENTS, timeout_ms(l));
+    l->nevents = epoll_wait(l->epoll, l->events, EVENTS, timeout);
     if (l->nevents < 0 && errno != EINTR)
         PF_LOG_ERROR("epoll_wait failed", PF_S("error", strerror(errno)));
     l->now = pf_clock_mono();
@@ -103,15 +103,24 @@ static void wait_and_serve(pf_loop *l)
     l->nevents = 0;
 }
 
+static void turn(pf_loop *l, int timeout)
+{
+    wait_and_serve(l, timeout);
+    receive(l);
+    pf_timers_run(&l->timers, l->now);
+}
+
+void pf_loop_turn(pf_loop *l)
+{
+    turn(l, 0);
+}
+
 static void *run(void *arg)
 {
     pf_loop *l = arg;
     current = l;
-    while (!l->stop) {
-        wait_and_serve(l);
-        receive(l);
-        pf_timers_run(&l->timers, l->now);
-    }
+    while (!l->stop)
+        turn(l, timeout_ms(l));
     return NULL;
 }
 

@@ -46,6 +46,9 @@ void pf_loop_post(pf_loop *l, pf_mail *m);
 void pf_loop_stop(pf_loop *l);
 void pf_loop_free(pf_loop *l);
 
+/* One round without waiting, on the calling thread. For tests, which start no thread: it is the loop's then. */
+void pf_loop_turn(pf_loop *l);
+
 /* ---- On the loop's thread (or before it has started). */
 
 /* Watches p->fd for `events` (EPOLLET among them where wanted). False: errno says why. */
