@@ -51,6 +51,13 @@ bench: ## set up, build, measure our server for about two minutes; ARGS passes f
 	@cmake --build $(BUILD) --target profefe-bench
 	@scripts/bench $(ARGS)
 
+.PHONY: interop
+interop: ## set up, build, run other people's conformance tests: tests/interop/README.md (needs the Go module proxy)
+	@scripts/setup interop
+	@cmake -S . -B $(BUILD)/interop -G Ninja -DTESTS=ON -DWEB=OFF $(CMAKE_FLAGS) >/dev/null
+	@cmake --build $(BUILD)/interop --target http_echo
+	@tests/interop/run $(BUILD)/interop
+
 .PHONY: lint
 lint: $(BUILD)/build.ninja ## check format and style of everything (scripts/setup lint installs the tools)
 	@scripts/lint $(BUILD)
