@@ -42,6 +42,11 @@ static pf_code set_options(pf_client *c, const pf_client_config *conf, pf_error 
     curl_easy_setopt(c->curl, CURLOPT_USERAGENT, "profefe-client/0");
     curl_easy_setopt(c->curl, CURLOPT_TIMEOUT_MS, timeout);
     curl_easy_setopt(c->curl, CURLOPT_CONNECTTIMEOUT_MS, connect ? connect : 1L);
+    static const long versions[] = {CURL_HTTP_VERSION_NONE, CURL_HTTP_VERSION_1_1,
+                                    CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE};
+    curl_easy_setopt(c->curl, CURLOPT_HTTP_VERSION, versions[conf->http]);
+    curl_easy_setopt(c->curl, CURLOPT_SSL_VERIFYPEER, conf->insecure ? 0L : 1L);
+    curl_easy_setopt(c->curl, CURLOPT_SSL_VERIFYHOST, conf->insecure ? 0L : 2L);
     /* Room for a request as large as a profile in one piece, and few calls of keep(). */
     curl_easy_setopt(c->curl, CURLOPT_BUFFERSIZE, 256L * 1024);
     curl_easy_setopt(c->curl, CURLOPT_UPLOAD_BUFFERSIZE, 64L * 1024);

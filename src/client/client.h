@@ -29,11 +29,16 @@
 
 typedef struct pf_client pf_client;
 
+/* What is spoken: HTTP/1.1, HTTP/2 (in clear text by prior knowledge), or what libcurl chooses. */
+typedef enum pf_client_http { PF_CLIENT_ANY, PF_CLIENT_HTTP1, PF_CLIENT_HTTP2 } pf_client_http;
+
 typedef struct pf_client_config {
     const char *url;         /* "http://host:port", maybe with a path prefix; copied */
     int64_t timeout;         /* ns for a whole call; 0: none */
     int64_t connect_timeout; /* ns; 0: 10 s */
     size_t max_answer;       /* bytes of an answer's body; 0: 1 GiB */
+    pf_client_http http;
+    bool insecure; /* the server's certificate is not looked at */
 } pf_client_config;
 
 /* What the last call cost, whether it failed or not. */

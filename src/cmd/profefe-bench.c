@@ -40,6 +40,7 @@ static pf_code open_targets(bench_run *r, pf_error *err)
         if (!*side->url && !*side->command)
             break;
         r->target[t].number = t;
+        r->target[t].http2 = side->http2;
         r->targets++;
         code = *side->command ? bench_target_launch(&r->target[t], side->command, r->opt->tmp, err)
                               : bench_target_attach(&r->target[t], side->url, (pid_t)side->pid,
@@ -76,10 +77,11 @@ static void put_setting(const bench_options *o, pf_buf *out)
         out,
         ",\"rounds\":%lld,\"connections\":%lld,\"count\":%lld,\"ingest_services\":%lld,"
         "\"preload\":%lld,\"services\":%lld,\"hosts\":%lld,\"days\":%lld,\"samples\":%lld,"
-        "\"seed\":%lld",
+        "\"seed\":%lld,\"idle\":%lld",
         (long long)o->rounds, (long long)o->connections, (long long)o->count,
         (long long)o->ingest_services, (long long)o->preload, (long long)o->services,
-        (long long)o->hosts, (long long)o->days, (long long)o->samples, (long long)o->seed);
+        (long long)o->hosts, (long long)o->days, (long long)o->samples, (long long)o->seed,
+        (long long)o->idle);
 }
 
 static pf_code write_json(const bench_run *r, pf_error *err)
@@ -147,7 +149,7 @@ int main(int argc, char **argv)
         return 2;
     }
     for (const bench_scenario *s = bench_scenarios; opt.list && s->name; s++)
-        printf("%-10s %s\n", s->name, s->what);
+        printf("%-12s %s\n", s->name, s->what);
     if (opt.help || opt.list)
         return 0;
     handle_signals();

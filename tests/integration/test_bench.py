@@ -11,11 +11,13 @@ from server import BINARY, BUILD, PATIENCE
 
 BENCH = BUILD / "profefe-bench"
 SMALL = ["-rounds=2", "-count=60", "-preload=60", "-services=6", "-hosts=2", "-queries=20", "-samples=40"]
-SMALL += ["-merge-sizes=2,5", "-ingest-services=3", "-connections=3", "-settle=0"]
+SMALL += ["-merge-sizes=2,5", "-ingest-services=3", "-connections=3", "-settle=0", "-idle=20"]
 QUERIES = ["get warm", "get spread", "find hour", "find label", "services"]
 SCENARIOS = {"preload", "ingest first pass", "ingest steady", "mixed", "mixed, pushes", "mixed, queries", "disk"}
 SCENARIOS |= {name + way for name in QUERIES for way in ("", " x3")}
 SCENARIOS |= {f"merge {n} {what}" for n in (2, 5) for what in ("long tail", "cycled")}
+CONNECTIONS = {"version kept", "version new connection", "connections idle"}
+SCENARIOS |= CONNECTIONS
 STARTS = {"start after kill -9", "start after stop"}
 
 
@@ -43,6 +45,23 @@ def test_every_scenario_on_two_servers_that_it_starts(tmp_path):
     assert in_turn == ["A", "B", "A", "B"]
     assert run.stdout.count("B/A") == len(SCENARIOS | STARTS)
     assert [path.name for path in tmp_path.iterdir()] == ["result.json"], "it cleans up"
+
+
+def test_connections_through_tls_and_by_http2(tmp_path):
+    tls = f"{BINARY} -addr={{addr}} -local.dir={{dir}} -tls.cert={{cert}} -tls.key={{key}}"
+    _, result = bench(tmp_path, f"-server={tls}", f"-vs-server={tls}", "-vs-http2", "-scenario=connections,find", *SMALL)
+    for server in "AB":
+        rows = {row["scenario"]: row for row in result["summary"] if row["server"] == server}
+        assert CONNECTIONS | {"version resumed TLS", "find hour"} <= set(rows)
+        assert all(row["wrong"] == 0 and row["calls"] > 0 for row in rows.values())
+        assert rows["version new connection"]["cpu_ns_per_connection"] > 0
+        assert "bytes_per_connection" in rows["connections idle"]
+
+
+def test_connections_that_a_server_refuses(tmp_path):
+    few = f"{BINARY} -addr={{addr}} -local.dir={{dir}} -http.max-connections=10"
+    run, _ = bench(tmp_path, f"-server={few}", "-scenario=connections", *SMALL, code=3)
+    assert "of 20 connections were closed" in run.stderr
 
 
 def test_a_server_that_runs_already(tmp_path, server):

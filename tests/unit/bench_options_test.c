@@ -31,7 +31,8 @@ static void test_good(void **state)
                                           "-scenario=get,merge",
                                           "-merge-sizes=5,50",
                                           "-type=heap",
-                                          "-pid-a=7"};
+                                          "-pid-a=7",
+                                          "-vs-http2"};
     assert_int_equal(parse(words, &o, &err), PF_OK);
     assert_string_equal(o.side[0].url, "http://a");
     assert_int_equal(o.side[0].pid, 7);
@@ -39,6 +40,7 @@ static void test_good(void **state)
     assert_int_equal(o.type, PF_TYPE_HEAP);
     assert_int_equal(o.nsizes, 2);
     assert_int_equal(o.sizes[1], 50);
+    assert_true(o.side[1].http2 && !o.side[0].http2);
     assert_true(bench_options_wants(&o, "merge"));
     assert_false(bench_options_wants(&o, "ingest"));
 }
@@ -72,6 +74,7 @@ static void test_bad(void **state)
         {{"-url=http://a", "-type=sprofile"}, "sprofile"},
         {{"-url=http://a", "-connections=0"}, "-connections"},
         {{"-url=http://a", "-samples=99999"}, "-samples"},
+        {{"-url=http://a", "-idle=0"}, "-idle"},
         {{"-url=http://a", "more"}, "more"},
         {{"-nonsense"}, "nonsense"},
     };

@@ -116,6 +116,35 @@ static void test_disk_line(void **state)
     bench_report_free(&r);
 }
 
+/* What a connection costs is what its call takes on a new one less what it takes on a kept one. */
+static void test_connection_lines(void **state)
+{
+    (void)state;
+    bench_report r = {.targets = 1};
+    pf_buf out = PF_BUF_INIT;
+    for (int round = 1; round <= 2; round++) {
+        bench_row fresh = {.name = "new",
+                           .phase = {.calls = 10, .cpu_ns = 1000000 * round},
+                           .kept_cpu_ns = 500000},
+                  idle = {.name = "idle",
+                          .phase.calls = 100,
+                          .held = 100,
+                          .held_bytes = 100000 + 100000 * round};
+        assert_int_equal(bench_report_add_take(&r, &fresh, NULL), PF_OK);
+        assert_int_equal(bench_report_add_take(&r, &idle, NULL), PF_OK);
+    }
+    bench_report_table(&r, &out);
+    pf_buf_putc(&out, '\0');
+    assert_non_null(strstr(out.data, "0.100 ms CPU a connection, beside its call"));
+    assert_non_null(strstr(out.data, "100 connections: 0.2 MB more, 2.5 KB each"));
+    json_t *root = json_of(&r), *summary = json_object_get(root, "summary");
+    assert_int_equal(number(json_array_get(summary, 0), "cpu_ns_per_connection"), 100000);
+    assert_int_equal(number(json_array_get(summary, 1), "bytes_per_connection"), 2500);
+    json_decref(root);
+    pf_buf_free(&out);
+    bench_report_free(&r);
+}
+
 static void test_wrong_answers_are_counted_by_server(void **state)
 {
     (void)state;
@@ -138,6 +167,7 @@ int main(void)
         cmocka_unit_test(test_ratio_says_how_much_better_a_is),
         cmocka_unit_test(test_a_scenario_of_one_server_has_no_ratio),
         cmocka_unit_test(test_disk_line),
+        cmocka_unit_test(test_connection_lines),
         cmocka_unit_test(test_wrong_answers_are_counted_by_server),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

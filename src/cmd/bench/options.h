@@ -17,6 +17,7 @@ enum { BENCH_SIZES_MAX = 16 };
 typedef struct bench_side {
     const char *url, *command, *dir; /* "" when not given */
     int64_t pid;
+    bool http2;
 } bench_side;
 
 typedef struct bench_options {
@@ -26,6 +27,7 @@ typedef struct bench_options {
     int64_t rounds, connections, seed, samples;
     int64_t count, queries, ingest_services;
     int64_t preload, services, hosts;
+    int64_t idle;       /* connections held open */
     int64_t days;       /* that the stored profiles' times go back */
     int64_t time_limit; /* ns a phase of queries may take */
     int64_t settle;     /* ns of quiet after a phase; 0: none is waited for */

@@ -14,6 +14,7 @@ typedef struct sum {
     double p50, p99, mean, max; /* ns */
     double rss, rss_peak, disk, disk_length;
     double disk_bytes, pushed_bytes, profiles;
+    double kept_cpu, held, held_bytes;
 } sum;
 
 pf_code bench_report_add_take(bench_report *r, bench_row *row, pf_error *err)
@@ -66,6 +67,9 @@ static sum sum_of(const bench_report *r, const char *name, unsigned target)
         s.disk_bytes += (double)row->disk_bytes;
         s.pushed_bytes += (double)row->pushed_bytes;
         s.profiles += (double)row->profiles;
+        s.kept_cpu += (double)row->kept_cpu_ns;
+        s.held += (double)row->held;
+        s.held_bytes += (double)row->held_bytes;
         highest(&s.rss, (double)row->rss);
         highest(&s.rss_peak, (double)row->phase.rss_peak);
         highest(&s.disk, (double)row->disk.allocated);
@@ -126,6 +130,17 @@ static void put_disk(pf_buf *out, const char *server, const sum *s)
                       server, stored, pushed, pushed / stored);
 }
 
+static void put_connections(pf_buf *out, const char *server, const sum *s)
+{
+    if (s->kept_cpu > 0)
+        pf_buf_printf(out, "%-26s %-3s %.3f ms CPU a connection, beside its call\n", "", server,
+                      (s->cpu - s->kept_cpu) / (double)s->calls / 1e6);
+    if (s->held > 0)
+        pf_buf_printf(out, "%-26s %-3s %.0f connections: %.1f MB more, %.1f KB each\n", "", server,
+                      s->held / (double)s->rounds, s->held_bytes / (double)s->rounds / 1e6,
+                      s->held_bytes / s->held / 1e3);
+}
+
 static void put_ratio(pf_buf *out, const sum *a, const sum *b)
 {
     pf_buf_printf(out, "%-26s %-3s%9s", "", "B/A", "");
@@ -157,9 +172,13 @@ void bench_report_table(const bench_report *r, pf_buf *out)
         }
         if (both)
             put_ratio(out, &s[0], &s[1]);
-        for (unsigned t = 0; t < r->targets; t++)
-            if (s[t].rounds)
-                put_disk(out, t == 0 ? "A" : "B", &s[t]);
+        for (unsigned t = 0; t < r->targets; t++) {
+            const char *server = t == 0 ? "A" : "B";
+            if (s[t].rounds) {
+                put_disk(out, server, &s[t]);
+                put_connections(out, server, &s[t]);
+            }
+        }
     }
 }
 
@@ -196,6 +215,12 @@ static void put_row_json(pf_buf *out, const bench_row *row)
         put_member(out, "pushed_bytes", (double)row->pushed_bytes);
         put_member(out, "profiles", (double)row->profiles);
     }
+    if (row->kept_cpu_ns)
+        put_member(out, "kept_cpu_ns", (double)row->kept_cpu_ns);
+    if (row->held) {
+        put_member(out, "held_connections", (double)row->held);
+        put_member(out, "held_bytes", (double)row->held_bytes);
+    }
     pf_buf_putc(out, '}');
     bench_latency_free(&all);
 }
@@ -220,6 +245,10 @@ static void put_sum_json(pf_buf *out, const char *name, unsigned target, const s
         put_member(out, "disk_bytes_per_profile", per(s->disk_bytes, s->profiles));
         put_member(out, "pushed_bytes_per_profile", per(s->pushed_bytes, s->profiles));
     }
+    if (s->kept_cpu > 0)
+        put_member(out, "cpu_ns_per_connection", per(s->cpu - s->kept_cpu, (double)s->calls));
+    if (s->held > 0)
+        put_member(out, "bytes_per_connection", per(s->held_bytes, s->held));
     pf_buf_putc(out, '}');
 }
 

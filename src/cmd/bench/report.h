@@ -21,6 +21,9 @@ typedef struct bench_row {
     int64_t disk_bytes;   /* what a disk row is about: bytes that `profiles` profiles took... */
     int64_t pushed_bytes; /* ...which were so many as they were pushed */
     int64_t profiles;
+    int64_t kept_cpu_ns; /* new connections: what the same calls took on a kept one */
+    int64_t held;        /* connections that were silent... */
+    int64_t held_bytes;  /* ...and the resident memory that came with them */
 } bench_row;
 
 typedef struct bench_report {

@@ -83,6 +83,9 @@ void bench_check_total(bench_caller *c, pf_str profile, int64_t total, const cha
 /* mixed.c */
 pf_code bench_scenario_mixed(bench_run *r, pf_error *err);
 
+/* connections.c */
+pf_code bench_scenario_connections(bench_run *r, pf_error *err);
+
 /* startup.c */
 pf_code bench_scenario_startup(bench_run *r, pf_error *err);
 

@@ -10,6 +10,8 @@ const bench_scenario bench_scenarios[] = {
     {"merge", "merge many profiles, new stacks in each and the same ones over and over",
      bench_scenario_merge, false},
     {"mixed", "push and ask at once", bench_scenario_mixed, true},
+    {"connections", "a new connection for each call; connections that are silent",
+     bench_scenario_connections, false},
     {"startup", "start after kill -9 and after a clean stop (needs -server)",
      bench_scenario_startup, true},
     {"disk", "bytes on disk a profile; stops and starts the servers that it may",

@@ -2,6 +2,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "cmd/bench/certificate.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -23,7 +24,10 @@ static const int64_t ready_limit = 30 * PF_NS_PER_SEC, stop_limit = 30 * PF_NS_P
 
 pf_code bench_target_client(const bench_target *t, int64_t timeout, pf_client **out, pf_error *err)
 {
-    pf_client_config conf = {.url = t->url, .timeout = timeout};
+    pf_client_config conf = {.url = t->url,
+                             .timeout = timeout,
+                             .http = t->http2 ? PF_CLIENT_HTTP2 : PF_CLIENT_HTTP1,
+                             .insecure = true};
     return pf_client_new(&conf, out, err);
 }
 
@@ -64,16 +68,27 @@ static pf_code free_port(char *addr, size_t n, pf_error *err)
     return PF_OK;
 }
 
+static void pem_path(const bench_target *t, const char *name, char *out, size_t n)
+{
+    snprintf(out, n, "%.1000s/%s", t->home, name);
+}
+
 static void put_word(const bench_target *t, pf_str word, pf_buf *out)
 {
+    char cert[BENCH_PATH], key[BENCH_PATH];
+    pem_path(t, "cert.pem", cert, sizeof cert);
+    pem_path(t, "key.pem", key, sizeof key);
+    const struct {
+        const char *name, *value;
+    } places[] = {{"{addr}", t->addr}, {"{dir}", t->dir}, {"{cert}", cert}, {"{key}", key}};
     for (size_t i = 0; i < word.n;) {
         pf_str rest = {word.p + i, word.n - i};
-        if (pf_str_has_prefix(rest, PF_STR("{addr}"))) {
-            pf_buf_puts(out, t->addr);
-            i += strlen("{addr}");
-        } else if (pf_str_has_prefix(rest, PF_STR("{dir}"))) {
-            pf_buf_puts(out, t->dir);
-            i += strlen("{dir}");
+        size_t at = 0;
+        while (at < 4 && !pf_str_has_prefix(rest, pf_str_c(places[at].name)))
+            at++;
+        if (at < 4) {
+            pf_buf_puts(out, places[at].value);
+            i += strlen(places[at].name);
         } else {
             pf_buf_putc(out, word.p[i++]);
         }
@@ -201,13 +216,22 @@ pf_code bench_target_start(bench_target *t, int64_t *took, pf_error *err)
     return code;
 }
 
+static pf_code make_certificate(const bench_target *t, pf_error *err)
+{
+    char cert[BENCH_PATH], key[BENCH_PATH];
+    pem_path(t, "cert.pem", cert, sizeof cert);
+    pem_path(t, "key.pem", key, sizeof key);
+    return bench_certificate_make(cert, key, err);
+}
+
 pf_code bench_target_launch(bench_target *t, const char *command, const char *tmp, pf_error *err)
 {
+    bool tls = strstr(command, "{cert}") != NULL;
     t->command = command;
     pf_code code = free_port(t->addr, sizeof t->addr, err);
     if (code)
         return code;
-    snprintf(t->url, sizeof t->url, "http://%s", t->addr);
+    snprintf(t->url, sizeof t->url, "%s://%s", tls ? "https" : "http", t->addr);
     snprintf(t->home, sizeof t->home, "%.900s/profefe-bench.XXXXXX", tmp);
     if (!mkdtemp(t->home)) {
         t->home[0] = '\0';
@@ -217,7 +241,9 @@ pf_code bench_target_launch(bench_target *t, const char *command, const char *tm
     if (mkdir(t->dir, 0755) != 0)
         return pf_fail(err, PF_INVALID, "can't make %s: %s", t->dir, strerror(errno));
     int64_t took;
-    code = bench_target_start(t, &took, err);
+    code = tls ? make_certificate(t, err) : PF_OK;
+    if (!code)
+        code = bench_target_start(t, &took, err);
     t->peak_resets = !code && bench_rss_peak_reset(t->pid);
     return code;
 }

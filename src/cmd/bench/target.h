@@ -5,7 +5,8 @@
  *
  * One that is started is known by a command line, in which {addr} stands for the address it shall
  * listen on (127.0.0.1 and a port that is free) and {dir} for a data directory of its own, new and
- * empty; a command without {addr} gets `-addr={addr} -local.dir={dir}` behind it. Words are
+ * empty; a command without {addr} gets `-addr={addr} -local.dir={dir}` behind it. One that has {cert}
+ * and {key} serves HTTPS with the certificate and key that are made for it there (P-256). Words are
  * separated by spaces; there is no quoting. What it prints goes to server.log beside its data. It
  * dies with this process, and its directory is removed in the end.
  * Not thread-safe.
@@ -27,6 +28,7 @@ typedef struct bench_target {
     char dir[BENCH_PATH];  /* the data; "" when not known */
     pid_t pid;             /* 0 when not known, or not running now */
     bool peak_resets;      /* VmHWM can be begun anew for every phase */
+    bool http2;            /* spoken with it; else HTTP/1.1 */
 } bench_target;
 
 static inline const char *bench_target_name(const bench_target *t)
@@ -50,6 +52,12 @@ pf_code bench_target_stop(bench_target *t, bool hard, pf_error *err);
 /* Stops it hard when it is still running, and removes its directory unless `keep`. */
 void bench_target_close(bench_target *t, bool keep);
 
+static inline bool bench_target_is_tls(const bench_target *t)
+{
+    return t->url[4] == 's';
+}
+
+/* Its certificate is not looked at. */
 pf_code bench_target_client(const bench_target *t, int64_t timeout, pf_client **out, pf_error *err);
 
 #endif
