@@ -36,7 +36,8 @@ static bool resize(pf_map *m, size_t cap)
 {
     pf_map bigger = {.cap = cap, .len = m->len, .probes = m->probes, .budget = m->budget};
     size_t bytes = cap * sizeof *bigger.slots;
-    if (m->budget && !pf_budget_take(m->budget, bytes))
+    m->over_budget = m->budget && !pf_budget_take(m->budget, bytes);
+    if (m->over_budget)
         return false;
     bigger.slots = malloc(bytes);
     if (!bigger.slots) {
@@ -55,6 +56,13 @@ static bool resize(pf_map *m, size_t cap)
     pf_map_free(m);
     *m = bigger;
     return true;
+}
+
+pf_code pf_map_fail(const pf_map *m, pf_error *err, const char *what)
+{
+    return m->over_budget ? pf_fail(err, PF_UNAVAILABLE,
+                                    "the memory for requests in flight is used up (%s)", what)
+                          : pf_fail_nomem(err, what);
 }
 
 bool pf_map_reserve(pf_map *m, size_t n)

@@ -11,6 +11,7 @@
 #define PF_BASE_MAP_H
 
 #include "base/budget.h"
+#include "base/error.h"
 #include "base/hash.h"
 
 typedef struct pf_map_slot {
@@ -25,6 +26,7 @@ typedef struct pf_map {
     size_t len;      /* used ones */
     uint64_t probes; /* slots that pf_map_at and growing looked at; about two a call are right */
     pf_budget *budget;
+    bool over_budget; /* the last failure was for the budget: waiting may help */
 } pf_map;
 
 #define PF_MAP_EMPTY UINT32_MAX
@@ -41,6 +43,9 @@ uint32_t *pf_map_at(pf_map *m, pf_hash key);
 /* Room for `n` keys in all, so that they come without growing; n below 2^32. False when out of memory: nothing
  * has changed. */
 bool pf_map_reserve(pf_map *m, size_t n);
+
+/* Why there was no room, as an error: PF_UNAVAILABLE (budget) or PF_INTERNAL. `what` names what needed it. */
+pf_code pf_map_fail(const pf_map *m, pf_error *err, const char *what);
 
 size_t pf_map_bytes(const pf_map *m); /* memory held */
 void pf_map_clear(pf_map *m);         /* forgets all keys, keeps the slots */

@@ -151,7 +151,7 @@ static pf_code unify(maker *m, pf_str text, uint32_t string, uint32_t *same, pf_
         return PF_OK;
     uint32_t *at = pf_map_at(&m->texts, pf_hash_bytes(&m->hash_key, text.p, text.n));
     if (!at)
-        return pf_fail_nomem(err, "a view");
+        return pf_map_fail(&m->texts, err, "a view");
     if (*at == PF_MAP_EMPTY)
         *at = m->ntexts++;
     same[string] = *at;
@@ -197,7 +197,7 @@ static pf_code add_frame(maker *m, const frame_key *key, const pf_frame *frame, 
 {
     uint32_t *at = pf_map_at(&m->frames, pf_hash_bytes(&m->hash_key, key, sizeof *key));
     if (!at)
-        return pf_fail_nomem(err, "a view");
+        return pf_map_fail(&m->frames, err, "a view");
     pf_frames *f = m->out;
     if (*at != PF_MAP_EMPTY) {
         *number = *at;

@@ -39,7 +39,7 @@ static pf_code number_of(making *m, pf_map *map, const void *p, size_t n, uint32
     *is_new = false;
     *number = 0;
     if (!at)
-        return pf_fail_nomem(err, "a profile");
+        return pf_map_fail(map, err, "a profile");
     *is_new = *at == PF_MAP_EMPTY;
     if (*is_new)
         *at = next;

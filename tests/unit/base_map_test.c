@@ -113,9 +113,25 @@ static void test_probes_are_counted(void **state)
     pf_map_free(&m);
 }
 
+static void test_why_there_is_no_room(void **state)
+{
+    (void)state;
+    pf_budget budget;
+    pf_map m;
+    pf_error err;
+    pf_budget_init(&budget, 1);
+    pf_map_init(&m, &budget);
+    assert_null(pf_map_at(&m, (pf_hash){1, 2}));
+    assert_int_equal(pf_map_fail(&m, &err, "a test"), PF_UNAVAILABLE);
+    assert_string_equal(err.msg, "the memory for requests in flight is used up (a test)");
+    assert_int_equal(pf_budget_used(&budget), 0);
+    pf_map_free(&m);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_why_there_is_no_room),
         cmocka_unit_test(test_what_is_put_is_found),
         cmocka_unit_test(test_keys_differ_in_either_half),
         cmocka_unit_test(test_a_budget_ends_growth),

@@ -104,7 +104,7 @@ static pf_code group_of_value(pf_timeline *t, const pf_pair *pair, uint32_t *out
                         : (pf_hash){0, 0};
     uint32_t *at = pf_map_at(&t->groups_by_value, hash);
     if (!at)
-        return pf_fail_nomem(err, "a series");
+        return pf_map_fail(&t->groups_by_value, err, "a series");
     if (*at != PF_MAP_EMPTY) {
         *out = *at;
         return PF_OK;
@@ -148,7 +148,7 @@ static pf_code cell_of(pf_timeline *t, uint32_t group, uint32_t step, pf_cell **
         const uint32_t place[] = {group, step};
         uint32_t *at = pf_map_at(&t->cells_by_place, pf_hash_bytes(&t->key, place, sizeof place));
         if (!at)
-            return pf_fail_nomem(err, "a series");
+            return pf_map_fail(&t->cells_by_place, err, "a series");
         if (*at == PF_MAP_EMPTY) {
             pf_code code =
                 reach(t, (void **)&t->cell, &t->cell_cap, t->ncell, sizeof *t->cell, err);

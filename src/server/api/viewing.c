@@ -212,6 +212,9 @@ pf_code pf_viewing_show(pf_viewing *w, const pf_merged *m, pf_error *err)
         code = w->format == PF_FORMAT_PPROF ? show_pprof(w, &filtered, &why)
                : w->format == PF_FORMAT_PGO ? show_pgo(w, &filtered, &why)
                                             : show_view(w, &filtered, &facts, &why);
+    if (!code && w->out.failed && w->out.over_budget)
+        code =
+            pf_fail(&why, PF_UNAVAILABLE, "the memory for requests in flight is used up (a view)");
     if (!code && w->out.failed)
         code = pf_fail(&why, PF_QUERY_LIMIT, "the view needs more than %zu bytes", w->out.max);
     if (code == PF_INVALID)
