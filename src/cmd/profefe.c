@@ -2,12 +2,12 @@
  * stops in the reverse order. Exit code 0 after a clean stop, 1 when it could not start, 2 for
  * wrong flags.
  */
+#include "base/heap.h"
 #include "cmd/config.h"
 #include "server/http/tls_watch.h"
 #include "storage/local/check.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,12 +67,14 @@ static void log_started(const pf_http *http, const pf_config *c)
 static void serve(pf_http *http, pf_api *api, pf_tls *tls, const pf_config *c,
                   const sigset_t *signals)
 {
-    const struct timespec look = {.tv_sec = 1}; /* at the certificate's files */
+    const struct timespec look = {.tv_sec = 1}; /* at the certificate's files, and at free memory */
     pf_tls_watch watch;
     int sig;
     pf_tls_watch_start(&watch, tls, c->tls.cert);
-    while ((sig = sigtimedwait(signals, NULL, &look)) < 0 || sig == SIGHUP)
+    while ((sig = sigtimedwait(signals, NULL, &look)) < 0 || sig == SIGHUP) {
         pf_tls_watch_look(&watch, sig == SIGHUP);
+        pf_heap_give_back();
+    }
     PF_LOG_INFO("exiting", PF_S("signal", sig == SIGINT ? "SIGINT" : "SIGTERM"));
     pf_api_stopping(api);
     if (!pf_http_stop(http, pf_clock_mono() + c->exit_timeout))
@@ -153,22 +155,11 @@ static int check(const pf_config *c)
     return problems ? 1 : 0;
 }
 
-/* glibc raises the size from which a block is mapped on its own to that of the largest one freed. Bodies
- * of some megabytes then come from its heaps, one a thread, that fragment and stay: the process peaked at
- * twice what the ceilings of flags add up to. With the size fixed, large blocks go back when freed. What is
- * free at the end of a heap, where requests have their smaller blocks, goes back only above some megabytes:
- * else every request has the kernel clear its pages anew. */
-static void keep_large_blocks_apart(void)
-{
-    mallopt(M_MMAP_THRESHOLD, 1 << 20);
-    mallopt(M_TRIM_THRESHOLD, 4 << 20);
-}
-
 int main(int argc, char **argv)
 {
     pf_config c;
     pf_error err;
-    keep_large_blocks_apart();
+    pf_heap_setup();
     if (pf_config_read(&c, argc, argv, &err)) {
         fprintf(stderr, "profefe: %s\n", err.msg);
         return 2;

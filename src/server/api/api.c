@@ -1,6 +1,7 @@
 #include "server/api/api.h"
 
 #include "base/clock.h"
+#include "base/heap.h"
 #include "server/api/internal.h"
 #include "server/api/reply.h"
 
@@ -73,8 +74,10 @@ static void admit(void *ctx, pf_req *req, pf_admit *out)
 
 static void handle(void *ctx, pf_req *req)
 {
-    const pf_route *r = pf_req_user(req);
-    pick(r, req)->handler(ctx, req);
+    const pf_action *action = pick(pf_req_user(req), req);
+    action->handler(ctx, req);
+    if (action->run == PF_RUN_WORKER) /* a query; the request may be gone by now */
+        pf_heap_used();
 }
 
 static void finished(void *ctx, pf_req *req, int status, int64_t sent, int64_t duration_ns)
