@@ -194,6 +194,17 @@ void pf_exchange_refuse(pf_req *req, int status, const char *msg)
     pf_req_reply_status(req, status, msg);
 }
 
+static bool expects_too_much(const pf_req *req)
+{
+    for (size_t i = 0; i < req->nheaders; i++) {
+        const pf_header *h = &req->headers[i];
+        if (pf_str_eq_nocase(h->name, PF_STR("Expect")) && h->value.n &&
+            !pf_str_eq_nocase(h->value, PF_STR("100-continue")))
+            return true;
+    }
+    return false;
+}
+
 void pf_exchange_head(pf_req *req)
 {
     take_method(req);
@@ -209,8 +220,7 @@ void pf_exchange_head(pf_req *req)
     pf_target_unprefix(&req->path, pf_str_c(req->service->cfg.base_path));
     if (req->trusted_peer)
         take_forwarded(req);
-    pf_str expect = pf_req_header(req, "Expect");
-    if (expect.n && !pf_str_eq_nocase(expect, PF_STR("100-continue"))) {
+    if (expects_too_much(req)) {
         pf_exchange_refuse(req, 417, "the only expectation that can be met is 100-continue");
         return;
     }

@@ -130,7 +130,7 @@ static void begin_body(h1 *h)
         return;
     }
     enter(h, BODY, config(h)->body_timeout);
-    if (h->req->minor > 0 && pf_req_header(h->req, "Expect").n) {
+    if (h->req->minor > 0 && pf_req_list_has(h->req, "Expect", PF_STR("100-continue"))) {
         pf_buf_puts(&h->head, "HTTP/1.1 100 Continue\r\n\r\n");
         h->head_sent = 0;
     }

@@ -204,7 +204,8 @@ static void take_framing(h2 *h, pf_req *req, bool end)
         req->framing = (pf_framing){.has_length = true};
     pf_exchange_head(req);
     set_stage_time(h, req);
-    if (!end && req->stage == PF_STAGE_BODY && pf_req_header(req, "Expect").n)
+    if (!end && req->stage == PF_STAGE_BODY &&
+        pf_req_list_has(req, "Expect", PF_STR("100-continue")))
         pf_h2_submit_continue(h->session, req->stream_id);
 }
 
