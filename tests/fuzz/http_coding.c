@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     pf_str accept, body;
     if (!pf_str_cut((pf_str){(const char *)data, size}, '\n', &accept, &body))
         return 0;
-    pf_coding picked = pf_coding_pick(accept);
+    pf_coding picked = pf_coding_pick(accept, PF_CODINGS_OF_BODIES);
     check(pf_coding_name(picked) != NULL);
     for (pf_coding c = PF_CODING_GZIP; c <= PF_CODING_ZSTD; c++) {
         pf_buf coded = PF_BUF_INIT;

@@ -17,51 +17,59 @@ static void test_pick(void **state)
     (void)state;
     static const struct {
         const char *accept;
-        pf_coding coding;
+        pf_coding coding, of_stream;
     } cases[] = {
-        {"", PF_CODING_NONE},
-        {"identity", PF_CODING_NONE},
-        {"br, deflate", PF_CODING_NONE},
-        {"gzip", PF_CODING_GZIP},
-        {"GZip", PF_CODING_GZIP},
-        {"x-gzip", PF_CODING_GZIP},
-        {"zstd", PF_CODING_ZSTD},
-        {"gzip, zstd", PF_CODING_ZSTD},
-        {"zstd, gzip", PF_CODING_ZSTD},
-        {"gzip, deflate, br, zstd", PF_CODING_ZSTD}, /* what browsers send */
-        {"gzip, deflate, br", PF_CODING_GZIP},
-        {"gzip;q=1.0, zstd;q=0.9", PF_CODING_GZIP},
-        {"gzip;q=0.5, zstd;q=0.501", PF_CODING_ZSTD},
-        {"gzip;q=0.501, zstd;q=0.5", PF_CODING_GZIP},
-        {"gzip;q=0", PF_CODING_NONE},
-        {"gzip;q=0.0", PF_CODING_NONE},
-        {"gzip;q=0.000", PF_CODING_NONE},
-        {"gzip;q=0.001", PF_CODING_GZIP},
-        {"gzip;q=0, zstd;q=0", PF_CODING_NONE},
-        {"gzip;q=0, zstd", PF_CODING_ZSTD},
-        {"gzip;Q=0", PF_CODING_NONE},
-        {"gzip ; q=0.5", PF_CODING_GZIP},
-        {"\tgzip\t;\tq=1\t", PF_CODING_GZIP},
-        {"gzip;level=9;q=0", PF_CODING_NONE},
-        {"gzip;level=9", PF_CODING_GZIP},
-        {"gzip;q=x", PF_CODING_NONE}, /* can't be read: not accepted */
-        {"gzip;q=0.x", PF_CODING_NONE},
-        {"gzip;q=-1", PF_CODING_NONE},
-        {"*", PF_CODING_GZIP},
-        {"*;q=0", PF_CODING_NONE},
-        {"*;q=0, gzip", PF_CODING_GZIP},
-        {"gzip;q=0, *", PF_CODING_NONE},
-        {"identity;q=0", PF_CODING_NONE},
-        {",,gzip,,", PF_CODING_GZIP},
-        {";q=1", PF_CODING_NONE},
-        {"gzipped, notzstd", PF_CODING_NONE},
-        {"gzip zstd", PF_CODING_NONE},
+        {"", PF_CODING_NONE, PF_CODING_NONE},
+        {"identity", PF_CODING_NONE, PF_CODING_NONE},
+        {"br, deflate", PF_CODING_NONE, PF_CODING_NONE},
+        {"gzip", PF_CODING_GZIP, PF_CODING_GZIP},
+        {"GZip", PF_CODING_GZIP, PF_CODING_GZIP},
+        {"x-gzip", PF_CODING_GZIP, PF_CODING_GZIP},
+        {"zstd", PF_CODING_ZSTD, PF_CODING_NONE},
+        {"gzip, zstd", PF_CODING_ZSTD, PF_CODING_GZIP},
+        {"zstd, gzip", PF_CODING_ZSTD, PF_CODING_GZIP},
+        {"gzip, deflate, br, zstd", PF_CODING_ZSTD, PF_CODING_GZIP}, /* what browsers send */
+        {"gzip, deflate, br", PF_CODING_GZIP, PF_CODING_GZIP},
+        {"gzip;q=1.0, zstd;q=0.9", PF_CODING_GZIP, PF_CODING_GZIP},
+        {"gzip;q=0.5, zstd;q=0.501", PF_CODING_ZSTD, PF_CODING_GZIP},
+        {"gzip;q=0.501, zstd;q=0.5", PF_CODING_GZIP, PF_CODING_GZIP},
+        {"gzip;q=0", PF_CODING_NONE, PF_CODING_NONE},
+        {"gzip;q=0.0", PF_CODING_NONE, PF_CODING_NONE},
+        {"gzip;q=0.000", PF_CODING_NONE, PF_CODING_NONE},
+        {"gzip;q=0.001", PF_CODING_GZIP, PF_CODING_GZIP},
+        {"gzip;q=0, zstd;q=0", PF_CODING_NONE, PF_CODING_NONE},
+        {"gzip;q=0, zstd", PF_CODING_ZSTD, PF_CODING_NONE},
+        {"gzip;Q=0", PF_CODING_NONE, PF_CODING_NONE},
+        {"gzip ; q=0.5", PF_CODING_GZIP, PF_CODING_GZIP},
+        {"\tgzip\t;\tq=1\t", PF_CODING_GZIP, PF_CODING_GZIP},
+        {"gzip;level=9;q=0", PF_CODING_NONE, PF_CODING_NONE},
+        {"gzip;level=9", PF_CODING_GZIP, PF_CODING_GZIP},
+        {"gzip;q=x", PF_CODING_NONE, PF_CODING_NONE}, /* can't be read: not accepted */
+        {"gzip;q=0.x", PF_CODING_NONE, PF_CODING_NONE},
+        {"gzip;q=-1", PF_CODING_NONE, PF_CODING_NONE},
+        {"*", PF_CODING_GZIP, PF_CODING_GZIP},
+        {"*;q=0", PF_CODING_NONE, PF_CODING_NONE},
+        {"*;q=0, gzip", PF_CODING_GZIP, PF_CODING_GZIP},
+        {"gzip;q=0, *", PF_CODING_NONE, PF_CODING_NONE},
+        {"identity;q=0", PF_CODING_NONE, PF_CODING_NONE},
+        {",,gzip,,", PF_CODING_GZIP, PF_CODING_GZIP},
+        {";q=1", PF_CODING_NONE, PF_CODING_NONE},
+        {"gzipped, notzstd", PF_CODING_NONE, PF_CODING_NONE},
+        {"gzip zstd", PF_CODING_NONE, PF_CODING_NONE},
+        {"identity, gzip;q=0.5", PF_CODING_NONE, PF_CODING_NONE},
+        {"gzip;q=0.5, identity;q=0.6", PF_CODING_NONE, PF_CODING_NONE},
+        {"gzip;q=0.5, identity;q=0.5", PF_CODING_GZIP, PF_CODING_GZIP},
+        {"gzip;q=0.2, zstd;q=0.5, identity;q=0.4", PF_CODING_ZSTD, PF_CODING_NONE},
+        {"identity;q=0.5, *;q=0.1", PF_CODING_NONE, PF_CODING_NONE},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        if (pf_coding_pick(pf_str_c(cases[i].accept)) != cases[i].coding)
-            fail_msg("\"%s\" picks %s", cases[i].accept,
-                     pf_coding_name(pf_coding_pick(pf_str_c(cases[i].accept))));
-    assert_int_equal(pf_coding_pick((pf_str){NULL, 0}), PF_CODING_NONE);
+        for (int stream = 0; stream < 2; stream++) {
+            pf_coding got = pf_coding_pick(pf_str_c(cases[i].accept),
+                                           stream ? PF_CODINGS_OF_STREAMS : PF_CODINGS_OF_BODIES);
+            if (got != (stream ? cases[i].of_stream : cases[i].coding))
+                fail_msg("\"%s\" picks %s", cases[i].accept, pf_coding_name(got));
+        }
+    assert_int_equal(pf_coding_pick((pf_str){NULL, 0}, PF_CODINGS_OF_BODIES), PF_CODING_NONE);
     assert_string_equal(pf_coding_name(PF_CODING_GZIP), "gzip");
     assert_string_equal(pf_coding_name(PF_CODING_ZSTD), "zstd");
 }

@@ -136,12 +136,12 @@ static const char *find_header(const pf_buf *list, const char *wanted)
     return NULL;
 }
 
-pf_coding pf_answer_coding(const pf_req *req)
+pf_coding pf_answer_coding(const pf_req *req, unsigned offered)
 {
     const pf_reply *r = &req->reply;
     if (!pf_coding_suits(r->content_type) || find_header(&r->headers, "Content-Encoding"))
         return PF_CODING_NONE;
-    return pf_coding_pick(pf_req_header(req, "Accept-Encoding"));
+    return pf_coding_pick(pf_req_header(req, "Accept-Encoding"), offered);
 }
 
 /* Content-Encoding, and Accept-Encoding among what the answer varies with. */
@@ -172,14 +172,12 @@ bool pf_answer_set_coding(pf_req *req, pf_coding c)
     return true;
 }
 
-/* Compresses the body where that helps; where it can't be done it leaves as it is. */
-static void encode(pf_req *req)
+void pf_answer_encode(pf_req *req, size_t most)
 {
     pf_reply *r = &req->reply;
-    bool inline_ = req->admit.run == PF_RUN_INLINE;
-    if (r->body.len < PF_CODING_LEAST || (inline_ && r->body.len > INLINE_CODED))
+    if (r->body.len < PF_CODING_LEAST || r->body.len > most)
         return;
-    pf_coding coding = pf_answer_coding(req);
+    pf_coding coding = pf_answer_coding(req, PF_CODINGS_OF_BODIES);
     pf_buf small = PF_BUF_INIT;
     if (!coding || !pf_coding_encode(coding, pf_buf_str(&r->body), &small) ||
         !pf_answer_set_coding(req, coding)) {
@@ -211,7 +209,7 @@ void pf_req_reply_take(pf_req *req, int status, const char *content_type, pf_buf
         r->content_type = content_type;
         r->body = *body;
         *body = PF_BUF_INIT;
-        encode(req);
+        pf_answer_encode(req, req->admit.run == PF_RUN_INLINE ? INLINE_CODED : SIZE_MAX);
     }
     pf_loop_post(req->loop, &req->mail);
 }

@@ -17,8 +17,11 @@ void pf_answer_free(pf_req *req);
 /* True when there was no memory for one of its headers or trailers: without it the answer would be another. */
 bool pf_answer_lacks(const pf_req *req);
 
-/* The coding that this answer may have: the client takes it, and the content type suits. */
-pf_coding pf_answer_coding(const pf_req *req);
+/* The coding, one of those `offered`, that this answer may have: the client takes it, and the content type suits. */
+pf_coding pf_answer_coding(const pf_req *req, unsigned offered);
+
+/* Compresses a whole body where that helps, if it has at most `most` bytes; where it can't be done it stays as it is. */
+void pf_answer_encode(pf_req *req, size_t most);
 bool pf_answer_set_coding(pf_req *req, pf_coding c); /* its headers; false: out of memory */
 
 /* Whether an answer of this status and to this method has a body on the wire. */

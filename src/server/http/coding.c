@@ -29,9 +29,9 @@ static int weight_of(pf_str params)
     return WEIGHT_ONE;
 }
 
-pf_coding pf_coding_pick(pf_str accept_encoding)
+pf_coding pf_coding_pick(pf_str accept_encoding, unsigned offered)
 {
-    int gzip = -1, zstd = 0, any = 0;
+    int gzip = -1, zstd = 0, any = 0, identity = 0;
     pf_str one, name, params;
     while (accept_encoding.n) {
         pf_str_cut(accept_encoding, ',', &one, &accept_encoding);
@@ -41,12 +41,16 @@ pf_coding pf_coding_pick(pf_str accept_encoding)
             gzip = weight_of(params);
         else if (pf_str_eq_nocase(name, PF_STR("zstd")))
             zstd = weight_of(params);
+        else if (pf_str_eq_nocase(name, PF_STR("identity")))
+            identity = weight_of(params);
         else if (pf_str_eq(name, PF_STR("*")))
             any = weight_of(params);
     }
     if (gzip < 0)
         gzip = any;
-    if (!gzip && !zstd)
+    if (!(offered & 1 << PF_CODING_ZSTD))
+        zstd = 0;
+    if ((!gzip && !zstd) || (identity > gzip && identity > zstd))
         return PF_CODING_NONE;
     return zstd >= gzip ? PF_CODING_ZSTD : PF_CODING_GZIP;
 }

@@ -17,9 +17,13 @@ enum {
     PF_CODING_LEAST = 1400
 }; /* bytes of a body from which on it pays: what fits one packet does not */
 
-/* What an Accept-Encoding prefers: the larger weight, zstd before gzip. Names without a weight have 1; "*" stands for
- * gzip; nothing is accepted that has weight 0. */
-pf_coding pf_coding_pick(pf_str accept_encoding);
+/* What an Accept-Encoding prefers of those that are `offered`, bits of 1 << pf_coding: the larger weight, zstd before
+ * gzip. Names without a weight have 1; "*" stands for gzip; nothing is accepted that has weight 0. */
+enum {
+    PF_CODINGS_OF_BODIES = 1 << PF_CODING_GZIP | 1 << PF_CODING_ZSTD,
+    PF_CODINGS_OF_STREAMS = 1 << PF_CODING_GZIP
+};
+pf_coding pf_coding_pick(pf_str accept_encoding, unsigned offered);
 const char *pf_coding_name(pf_coding c); /* "gzip" */
 
 /* Whether bodies of this content type get smaller: text, JSON, SVG. */

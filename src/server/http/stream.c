@@ -57,7 +57,7 @@ static pf_code produce(pf_req *req, pf_error *err)
 static pf_code start_encoder(pf_req *req, pf_error *err)
 {
     pf_reply *r = &req->reply;
-    if (pf_answer_coding(req) == PF_CODING_NONE)
+    if (pf_answer_coding(req, PF_CODINGS_OF_STREAMS) == PF_CODING_NONE)
         return PF_OK;
     size_t piece = r->body.cap > PF_REPLY_FREE ? r->body.cap : PF_REPLY_FREE;
     pf_code code = pf_answer_charge(req, piece + pf_encoder_bytes(), err);
@@ -88,6 +88,8 @@ static void produce_first(pf_req *req)
         code = encode(req, &err);
     if (!code)
         code = pf_answer_charge(req, held(req), &err);
+    if (!code && s->end)
+        pf_answer_encode(req, SIZE_MAX);
     if (code || s->end) {
         call_done(req);
         s->produce = NULL;
