@@ -15,7 +15,7 @@
  *     /nobody            takes no body
  *     /status?code=N     pf_req_reply_status
  *     /trailers          a stream with trailers
- *     /json?n=N          N bytes of JSON, which may be compressed
+ *     /json?n=N          N bytes of JSON, which may be compressed; &vary=1 varies with the Origin, too
  *     /state             counters of this program, as JSON; it does not count itself
  *     /metrics           those of the transport
  */
@@ -237,6 +237,8 @@ static void json(pf_req *req)
     pf_buf b = PF_BUF_INIT;
     for (int64_t i = 0; (int64_t)b.len < n; i++)
         pf_buf_printf(&b, "{\"number\":%lld}\n", (long long)i);
+    if (param(req, "vary", 0))
+        pf_req_add_header(req, "Vary", "Origin");
     pf_req_reply_take(req, 200, "application/json", &b);
 }
 
