@@ -578,6 +578,20 @@ def test_idle_connection_is_closed(serve):
         c.closed()
 
 
+def test_an_empty_line_behind_a_body_begins_no_request(serve):
+    """Old clients send one. The connection is idle afterwards; it is not a head that takes too long."""
+    server = serve("-header-timeout=300", "-idle-timeout=600000")
+    with server.connect() as c:
+        c.request("POST", "/worker", b"hello")
+        assert c.answer().body == b"hello"
+        c.send("\r\n")
+        with server.connect() as other:  # a head that takes too long: by then the other would have been one
+            other.send("GET /in")
+            other.refused(408)
+        assert c.is_open()
+        assert asks(c)
+
+
 def test_slow_handling_is_no_timeout(serve):
     server = serve("-header-timeout=100", "-body-timeout=100", "-write-timeout=100", "-idle-timeout=100")
     assert server.ask("GET", "/sleep?ms=1000").body == b"slept"

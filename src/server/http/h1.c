@@ -176,10 +176,6 @@ static void begin_request(h1 *h, const char *p, size_t n)
 static size_t take_head(h1 *h, const char *p, size_t n)
 {
     pf_refusal no;
-    if (h->phase == IDLE) {
-        h->since = now(h);
-        enter(h, HEAD, config(h)->header_timeout);
-    }
     if (!h->find.at && p[0] == '\r' && h->blank < BLANK_MAX) {
         if (n < 2)
             return 0;
@@ -187,6 +183,10 @@ static size_t take_head(h1 *h, const char *p, size_t n)
             h->blank++;
             return 2;
         }
+    }
+    if (h->phase == IDLE) {
+        h->since = now(h);
+        enter(h, HEAD, config(h)->header_timeout);
     }
     size_t len = pf_head_find_end(&h->find, p, n, config(h)->header_max, &no);
     if (no.status)

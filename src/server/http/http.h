@@ -138,8 +138,8 @@ bool pf_http_is_loopback(const pf_http *h); /* nobody from another machine can c
  * begin with PF_HTTP_INHERITED. Clears the variables, so that no child takes them for its own. */
 size_t pf_http_inherited(void);
 
-/* Stops accepting, lets what is under way finish until `deadline` (pf_clock_mono ns), then cancels
- * it and closes its connections. Afterwards no callback runs and no request lives. Frees h. Returns
+/* Stops accepting, lets what is under way finish until `deadline` (pf_clock_mono ns), also the first request of a
+ * client that has just connected, then cancels it and closes its connections. Afterwards no callback runs and no request lives. Frees h. Returns
  * true when everything finished in time. Inherited sockets stay open: who connects waits for the next process. */
 bool pf_http_stop(pf_http *h, int64_t deadline);
 
