@@ -226,6 +226,15 @@ def test_trailers_are_sent_to_who_takes_them(server, lines, version, sent):
             assert c.answer().body == b"xxx"
 
 
+@pytest.mark.parametrize("n", [0, 1, 1399, 50_000])
+@pytest.mark.parametrize("coding", ["identity", "gzip"])
+def test_a_stream_of_one_piece_has_its_trailers_too(server, n, coding):
+    answer = server.ask("GET", f"/trailers?n={n}", headers=["TE: trailers", f"Accept-Encoding: {coding}"])
+    assert answer.trailers == {"x-sum": "42"}
+    assert len(unpacked(answer.headers.get("content-encoding"), answer.body)) == n
+    assert (answer.headers.get("content-encoding") == "gzip") == (coding == "gzip" and n > 1399)
+
+
 # --- codings ------------------------------------------------------------------------------------------------
 
 

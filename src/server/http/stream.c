@@ -74,7 +74,7 @@ static size_t held(const pf_req *req)
     return req->reply.body.cap + (req->reply.stream.encoder ? pf_encoder_bytes() : 0);
 }
 
-/* The first piece decides: an error is an error answer, and what is complete needs no stream. */
+/* The first piece decides: an error is an error answer, and what is complete needs no stream, but for trailers. */
 static void produce_first(pf_req *req)
 {
     pf_reply *r = &req->reply;
@@ -90,10 +90,10 @@ static void produce_first(pf_req *req)
         code = pf_answer_charge(req, held(req), &err);
     if (!code && s->end)
         pf_answer_encode(req, SIZE_MAX);
-    if (code || s->end) {
+    if (code || s->end)
         call_done(req);
+    if (code || (s->end && !r->trailers.len)) /* HTTP/1.1 has trailers only behind chunks */
         s->produce = NULL;
-    }
     if (code)
         pf_answer_set_error(req, pf_code_status(code), err.msg);
 }
