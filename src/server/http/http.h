@@ -139,8 +139,9 @@ bool pf_http_is_loopback(const pf_http *h); /* nobody from another machine can c
 size_t pf_http_inherited(void);
 
 /* Stops accepting, lets what is under way finish until `deadline` (pf_clock_mono ns), also the first request of a
- * client that has just connected, then cancels it and closes its connections. Afterwards no callback runs and no request lives. Frees h. Returns
- * true when everything finished in time. Inherited sockets stay open: who connects waits for the next process. */
+ * client that has just connected, then cancels it and closes its connections. Afterwards no callback runs and no
+ * request lives. Frees h. Returns true when everything finished in time. Inherited sockets stay open: who connects
+ * waits for the next process. */
 bool pf_http_stop(pf_http *h, int64_t deadline);
 
 /* The request. Valid from admit until finished; all texts live as long. */

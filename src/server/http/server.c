@@ -1,6 +1,7 @@
 /* Stopping, in order: accept no more; close connections on which nothing is under way, those that have had no request
- * yet after a second; let requests finish until the deadline, each answer closing its connection. Then the connections that are left are closed, which cancels what
- * somebody works on. That is waited for however long it takes: its answer is about to be written into the request.
+ * yet after a second; let requests finish until the deadline, each answer closing its connection. Then the connections
+ * that are left are closed, which cancels what somebody works on. That is waited for however long it takes: its answer
+ * is about to be written into the request.
  */
 #include "server/http/server.h"
 
