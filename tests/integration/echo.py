@@ -115,7 +115,7 @@ class Client:
         return not poll.poll(0)
 
     def unsent(self):
-        """Bytes that the other side's kernel has not acknowledged; of a Unix socket, memory that the server has not read."""
+        """Bytes that the other side's kernel has not acknowledged; of a Unix socket, what the server has not read."""
         count = array.array("i", [0])
         fcntl.ioctl(self.sock, termios.TIOCOUTQ, count)
         return count[0]
@@ -227,7 +227,9 @@ class Server:
 
     def __init__(self, *flags, command=(), **how):
         self.output = tempfile.TemporaryFile()
-        self.process = subprocess.Popen([*command, PROGRAM, *flags], stdout=self.output, stderr=subprocess.PIPE, text=True, **how)
+        self.process = subprocess.Popen(
+            [*command, PROGRAM, *flags], stdout=self.output, stderr=subprocess.PIPE, text=True, **how
+        )
         until("it listens", lambda: self.lines() or self.process.poll() is not None)
         assert self.process.poll() is None, self.process.stderr.read()
         self.addresses = self.lines()[0].split()[1:]

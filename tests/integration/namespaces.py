@@ -30,7 +30,8 @@ def inside(name):
 def ip(*words):
     done = subprocess.run(["ip", *words], capture_output=True, text=True)
     if done.returncode:
-        pytest.skip(f"NOBODY MAY MAKE A NETWORK HERE (ip {' '.join(words)}: {done.stderr.strip()}): limits of one address are not tested")
+        failed = f"ip {' '.join(words)}: {done.stderr.strip()}"
+        pytest.skip(f"NOBODY MAY MAKE A NETWORK HERE ({failed}): limits of one address are not tested")
 
 
 class Network:

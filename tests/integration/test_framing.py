@@ -158,7 +158,9 @@ def test_connections_beyond_the_limit_are_turned_away_and_room_comes_back(start)
     assert len(server.find().result) == 8
 
 
-@pytest.mark.parametrize("sent", [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: ", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"])
+@pytest.mark.parametrize(
+    "sent", [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: ", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"]
+)
 def test_idle_connections_make_room_at_the_limit(start, sent):
     server = start("-http.max-connections=8", "-http.threads=3")
     held = [hold(server, sent) for _ in range(8)]

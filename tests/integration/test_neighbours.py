@@ -1,7 +1,6 @@
 """No client harms another: garbage, silence, slowness and greed beside clients that want nothing but their answers."""
 # variants: release, asan, tsan
 
-import os
 import random
 import resource
 import signal
@@ -9,11 +8,10 @@ import threading
 
 import pytest
 from builders import small
-from echo import Client, begin_body, framing, until
+from echo import Client, begin_body, until
 from load import Pushers, all_served
 from namespaces import FAR, FAR6, NEAR, NEAR6, Network, inside
 from pprof_wire import encode
-from raw_http import head
 from server import SANITIZED, wait_for
 
 HELLO = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + bytes(range(256)) * 2
@@ -27,7 +25,7 @@ def descriptors():
 
 
 class Threads:
-    """Runs functions over and over, each in a thread of its own, until the block ends; what they raise, the block raises."""
+    """Runs functions over and over, each in a thread of its own, until the block ends, which raises what they raise."""
 
     def __init__(self, *functions):
         self.stop = threading.Event()
@@ -157,7 +155,8 @@ def test_pushes_beside_garbage_are_all_taken(start):
     garbage = [lambda generator: send_garbage(f"{server.host}:{server.port}", generator)] * 4
     with Threads(*garbage):
         pushers = Pushers(server, threads=4)
-        wait_for(lambda: len(pushers.acknowledged) >= (150 if SANITIZED else 300) or pushers.refusals or pushers.errors, "pushes")
+        enough = 150 if SANITIZED else 300
+        wait_for(lambda: len(pushers.acknowledged) >= enough or pushers.refusals or pushers.errors, "pushes")
         acknowledged = pushers.stop()
     assert (pushers.refusals, pushers.errors) == ([], [])
     all_served(server, acknowledged)

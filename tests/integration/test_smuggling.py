@@ -62,7 +62,7 @@ REFUSED = {
     "CL.TE behind a bare LF": post(b"Content-Length: 5", b"X: y\nTransfer-Encoding: chunked", body=CL_TE),
     "CL.TE behind a bare CR": post(b"Content-Length: 5", b"X: y\rTransfer-Encoding: chunked", body=CL_TE),
     "CL.TE in a folded line": post(b"Content-Length: 5", b"X: y", b" Transfer-Encoding: chunked", body=CL_TE),
-    "CL.TE with a coding nobody knows": post(b"Content-Length: 5", b"Transfer-Encoding: xchunked", body=CL_TE, status=501),
+    "CL.TE with a coding nobody knows": post(FIVE, b"Transfer-Encoding: xchunked", body=CL_TE, status=501),
     "chunked in HTTP/1.0": post(CHUNKED, body=CL_TE, version=b"1.0"),
     "chunked beside a length in HTTP/1.0": post(FIVE, CHUNKED, b"Connection: keep-alive", body=CL_TE, version=b"1.0"),
     "a GET with both": (400, b"GET /info HTTP/1.1\r\nHost: test\r\n" + FIVE + b"\r\n" + CHUNKED + b"\r\n\r\n" + CL_TE),
@@ -315,7 +315,9 @@ TAKEN = {
     "empty lines before": (b"\r\n" * 4 + good(FIVE)[0], b"hello"),
     "an empty line behind the body": (good(FIVE)[0] + b"\r\n", b"hello"),
     "a GET with a length": answered(b"GET /info HTTP/1.1\r\nHost: test\r\n" + FIVE + b"\r\n", b"hello"),
-    "a GET with chunks": answered(b"GET /info HTTP/1.1\r\nHost: test\r\n" + CHUNKED + b"\r\n", b"5\r\nhello\r\n0\r\n\r\n"),
+    "a GET with chunks": answered(
+        b"GET /info HTTP/1.1\r\nHost: test\r\n" + CHUNKED + b"\r\n", b"5\r\nhello\r\n0\r\n\r\n"
+    ),
     "a DELETE with a length": answered(b"DELETE /info HTTP/1.1\r\nHost: test\r\n" + FIVE + b"\r\n", b"hello"),
     "absolute form with another Host": answered(b"GET http://test/info HTTP/1.1\r\nHost: other\r\n"),
     "an empty Host": answered(b"GET /info HTTP/1.1\r\nHost:\r\n"),
@@ -415,7 +417,8 @@ def test_an_odd_but_right_request_is_taken_and_so_is_what_follows(server, name):
 
 def test_trailers_are_no_headers(server):
     with server.connect() as c:
-        c.send(b"POST /info HTTP/1.1\r\nHost: test\r\n" + CHUNKED + b"\r\n\r\n5\r\nhello\r\n0\r\nX-Test: trailer\r\n\r\n")
+        c.send(b"POST /info HTTP/1.1\r\nHost: test\r\n" + CHUNKED + b"\r\n\r\n")
+        c.send(b"5\r\nhello\r\n0\r\nX-Test: trailer\r\n\r\n")
         seen = c.answer().json()
     assert (seen["body"], seen["x-test"]) == (5, "")
 

@@ -20,7 +20,7 @@ bool pf_answer_lacks(const pf_req *req);
 /* The coding, one of those `offered`, that this answer may have: the client takes it, and the content type suits. */
 pf_coding pf_answer_coding(const pf_req *req, unsigned offered);
 
-/* Compresses a whole body where that helps, if it has at most `most` bytes; where it can't be done it stays as it is. */
+/* Compresses a whole body where that helps, if it has at most `most` bytes; where it can't be done it stays. */
 void pf_answer_encode(pf_req *req, size_t most);
 bool pf_answer_set_coding(pf_req *req, pf_coding c); /* its headers; false: out of memory */
 
