@@ -257,7 +257,7 @@ def test_padding_and_priority_are_read_past(serve):
 
 def test_one_stream_that_the_client_has_last_is_not_starved(serve):
     """It depends on another that takes its time; the server sends to both all the same."""
-    server = serve("-write-timeout=400")
+    server = serve()
     with connect(server, (http2.INITIAL_WINDOW_SIZE, 1 << 30), windows=False) as c:
         c.send(http2.window_update(0, 1 << 30))
         first = c.open(get("/stream?n=300000000"))

@@ -268,7 +268,7 @@ def test_table_that_changes_all_the_time(serve):
 
 
 def test_many_streams_with_a_byte_each(serve):
-    server = serve("-body-timeout=1500", "-budget=256000000")
+    server = serve("-body-timeout=5000", "-budget=256000000")
     watch = Watch(server)
     with ordinary(server), contextlib.ExitStack() as stack:
         clients = [stack.enter_context(Client(server.address)) for _ in range(10)]
