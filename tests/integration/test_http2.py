@@ -260,7 +260,7 @@ def test_one_stream_that_the_client_has_last_is_not_starved(serve):
     server = serve()
     with connect(server, (http2.INITIAL_WINDOW_SIZE, 1 << 30), windows=False) as c:
         c.send(http2.window_update(0, 1 << 30))
-        first = c.open(get("/stream?n=300000000"))
+        first = c.open(get("/bytes?n=100000000"))
         second = c.new_stream()
         c.answers[second] = http2.Answer()
         depends = (first | 1 << 31).to_bytes(4, "big") + b"\0"
