@@ -14,6 +14,10 @@
 
 enum { BATCH = 4000 }; /* profiles: about 75 MB */
 
+/* Connections that store what queries are about: many more would need more memory for requests in flight than a server
+ * has by default. */
+enum { PRELOAD_CONNECTIONS = 64 };
+
 pf_code bench_push_call(void *ctx, bench_caller *c, size_t i, pf_error *err)
 {
     const bench_push *p = ctx;
@@ -79,16 +83,17 @@ bench_row bench_run_row(const bench_run *r, unsigned t, const char *name)
 static pf_code push_batches(bench_run *r, bench_fleet *f, size_t n, bench_phase *phases,
                             pf_error *err)
 {
+    unsigned connections = (unsigned)r->opt->connections;
+    if (f == r->base && connections > PRELOAD_CONNECTIONS)
+        connections = PRELOAD_CONNECTIONS;
     pf_code code = PF_OK;
     while (!code && n) {
         size_t now = n < BATCH ? n : BATCH;
         bench_push push = {f, &r->batch};
         code = bench_fleet_make(f, now, r->makers, &r->batch, err);
         for (unsigned t = 0; !code && t < r->targets; t++) {
-            bench_job job = {.call = bench_push_call,
-                             .ctx = &push,
-                             .count = now,
-                             .connections = (unsigned)r->opt->connections};
+            bench_job job = {
+                .call = bench_push_call, .ctx = &push, .count = now, .connections = connections};
             code = bench_drive(&r->target[t], &job, &phases[t], err);
         }
         n -= now;
