@@ -31,6 +31,13 @@ static uint8_t *room(fields *f, size_t n)
     return f->text + f->used - n;
 }
 
+/* What is another in each answer would fill HPACK's table, 10 KB of memory a connection, and never be found there. */
+static uint8_t flags_of(const char *name)
+{
+    bool varies = strcmp(name, "Date") == 0 || strcmp(name, "X-Request-Id") == 0;
+    return varies ? NGHTTP2_NV_FLAG_NO_INDEX : NGHTTP2_NV_FLAG_NONE;
+}
+
 /* Names are lower case here; values may be the caller's for this call only. */
 static void put_field(void *ctx, const char *name, pf_str value)
 {
@@ -45,7 +52,7 @@ static void put_field(void *ctx, const char *name, pf_str value)
         own[i] = (uint8_t)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] | 32 : name[i]);
     if (value.n)
         memcpy(own + n, value.p, value.n);
-    f->list[f->n++] = (nghttp2_nv){own, own + n, n, value.n, NGHTTP2_NV_FLAG_NONE};
+    f->list[f->n++] = (nghttp2_nv){own, own + n, n, value.n, flags_of(name)};
 }
 
 /* What was sent of an answer; a request that has all of it is complete. */
