@@ -47,8 +47,8 @@ static bool fails_in_all(void)
     do {
         if (n < 0)
             return false;
-    } while (!atomic_compare_exchange_weak(&left_in_all, &n,
-                                           n == 0 && atomic_load(&go_on) ? 0 : n - 1));
+    } while (
+        !atomic_compare_exchange_weak(&left_in_all, &n, n == 0 && atomic_load(&go_on) ? 0 : n - 1));
     if (n == 0)
         atomic_store(&failed_in_all, true);
     return n == 0;

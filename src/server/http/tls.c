@@ -1,4 +1,4 @@
-#include "server/http/tls_files.h"
+#include "server/http/tls.h"
 
 #include <openssl/ssl.h>
 #include <pthread.h>
@@ -165,14 +165,6 @@ int64_t pf_tls_not_after(pf_tls *tls)
     int64_t t = tls->loaded.not_after;
     pthread_mutex_unlock(&tls->lock);
     return t;
-}
-
-void pf_tls_format_time(int64_t seconds, char out[static PF_TLS_TIME])
-{
-    time_t t = seconds;
-    struct tm tm;
-    gmtime_r(&t, &tm);
-    strftime(out, PF_TLS_TIME, "%Y-%m-%dT%H:%M:%SZ", &tm);
 }
 
 void *pf_tls_session(pf_tls *tls)

@@ -16,17 +16,10 @@
 #ifndef PF_SERVER_HTTP_TLS_H
 #define PF_SERVER_HTTP_TLS_H
 
-#include "base/error.h"
 #include "base/str.h"
+#include "server/http/tls_files.h"
 
 typedef struct pf_tls pf_tls;
-
-typedef struct pf_tls_config {
-    const char *cert; /* PEM: the certificate, then those that lead to its CA; borrowed */
-    const char *key;  /* PEM, without a passphrase; borrowed */
-    const char
-        *client_ca; /* PEM: who signs clients' certificates; NULL: clients aren't asked; borrowed */
-} pf_tls_config;
 
 /* PF_INVALID names flag, file and what is wrong with it: unreadable, not PEM, expired, encrypted, key and certificate
  * that don't belong together. */
@@ -39,10 +32,6 @@ pf_code pf_tls_reload(pf_tls *tls, bool force, bool *fresh, pf_error *err);
 
 /* When the certificate in force ends, in Unix seconds. */
 int64_t pf_tls_not_after(pf_tls *tls);
-
-/* "2026-11-22T10:00:00Z" */
-enum { PF_TLS_TIME = 32 };
-void pf_tls_format_time(int64_t seconds, char out[static PF_TLS_TIME]);
 
 /* For io.c: an SSL of the certificate in force (SSL *), NULL when out of memory. */
 void *pf_tls_session(pf_tls *tls);

@@ -217,3 +217,11 @@ pf_code pf_tls_load(SSL_CTX *ctx, const pf_tls_config *cfg, pf_tls_loaded *out, 
         code = load_client_ca(ctx, cfg->client_ca, out->client_ca, err);
     return code;
 }
+
+void pf_tls_format_time(int64_t seconds, char out[static PF_TLS_TIME])
+{
+    time_t t = seconds;
+    struct tm tm;
+    gmtime_r(&t, &tm);
+    strftime(out, PF_TLS_TIME, "%Y-%m-%dT%H:%M:%SZ", &tm);
+}
