@@ -63,6 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *own = malloc(size + 1);
     check(own);
     memcpy(own, data, size);
+    own[size] = 0;
     pf_str_cut((pf_str){own, size}, '\n', &list, &lines);
     char *text = strndup(list.n ? list.p : "", list.n);
     check(text);
