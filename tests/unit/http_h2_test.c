@@ -27,7 +27,8 @@ typedef struct call {
     int status;
     size_t received;
     char type[64], trailer[64];
-    bool indexed, closed; /* its date or id was put into HPACK's table */
+    bool indexed; /* its date or id was put into HPACK's table */
+    bool whole;   /* its stream was closed without an error */
 } call;
 
 typedef struct client {
@@ -76,9 +77,8 @@ static int on_data(nghttp2_session *s, uint8_t flags, int32_t id, const uint8_t 
 static int on_close(nghttp2_session *s, int32_t id, uint32_t why, void *ctx)
 {
     client *c = ctx;
-    (void)why;
     call *k = nghttp2_session_get_stream_user_data(s, id);
-    k->closed = true;
+    k->whole = why == NGHTTP2_NO_ERROR;
     c->nclosed++;
     return 0;
 }
@@ -316,6 +316,10 @@ static bool run_with_fault(long n, bool on)
     alloc_fault_arm_all(n, on);
     run(&c);
     bool failed = alloc_fault_disarm();
+    const call *streamed = &c.calls[4];
+    if (streamed->whole && streamed->status == 200)
+        assert_string_equal(streamed->trailer,
+                            "words"); /* an answer without its trailers is none */
     if (!failed)
         assert_answered(&c);
     close_client(&c);

@@ -258,8 +258,7 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, cons
         pf_patience_gain_bytes(&h->patience, n);
     }
     /* What was charged or thrown away no longer stands in the way of more. */
-    nghttp2_session_consume(session, stream, n);
-    return 0;
+    return nghttp2_session_consume(session, stream, n) == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
 
 static int on_stream_close(nghttp2_session *session, int32_t stream, uint32_t why, void *ctx)
@@ -302,7 +301,8 @@ static void ready(pf_protocol *p, pf_req *req)
             abandon(h, req->stream_id, NGHTTP2_INTERNAL_ERROR);
     } else if (req->waiting) {
         req->waiting = false;
-        nghttp2_session_resume_data(h->session, req->stream_id);
+        if (nghttp2_is_fatal(nghttp2_session_resume_data(h->session, req->stream_id)))
+            abandon(h, req->stream_id, NGHTTP2_INTERNAL_ERROR);
     }
     look(h);
 }

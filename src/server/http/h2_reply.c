@@ -55,6 +55,14 @@ static void put_field(void *ctx, const char *name, pf_str value)
     f->list[f->n++] = (nghttp2_nv){own, own + n, n, value.n, flags_of(name)};
 }
 
+static bool submit_trailers(nghttp2_session *session, pf_req *req)
+{
+    fields f;
+    begin_fields(&f, req);
+    pf_answer_each_trailer(req, put_field, &f);
+    return !f.failed && nghttp2_submit_trailer(session, req->stream_id, f.list, f.n) == 0;
+}
+
 /* What was sent of an answer; a request that has all of it is complete. */
 static ssize_t read_data(nghttp2_session *session, int32_t stream, uint8_t *out, size_t max,
                          uint32_t *flags, nghttp2_data_source *source, void *ctx)
@@ -85,15 +93,12 @@ static ssize_t read_data(nghttp2_session *session, int32_t stream, uint8_t *out,
         req->waiting = true;
         return NGHTTP2_ERR_DEFERRED;
     }
-    *flags |= NGHTTP2_DATA_FLAG_EOF;
-    req->complete = true;
-    if (r->trailers.len) {
-        fields f;
-        begin_fields(&f, req);
-        pf_answer_each_trailer(req, put_field, &f);
-        *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-        nghttp2_submit_trailer(session, stream, f.list, f.n);
+    if (r->trailers.len && !submit_trailers(session, req)) {
+        r->stream.failed = true; /* without them it is no whole answer */
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
+    *flags |= NGHTTP2_DATA_FLAG_EOF | (r->trailers.len ? NGHTTP2_DATA_FLAG_NO_END_STREAM : 0);
+    req->complete = true;
     return (ssize_t)n;
 }
 
