@@ -11,7 +11,7 @@ import pytest
 from builders import small
 from pprof_tool import tool_environment
 from pprof_wire import differences, encode, parse
-from server import BINARY, ROOT, Server
+from server import BINARY, ROOT, Server, run_server
 
 ID = re.compile(r"[0-9a-v]{20}")
 DAY = "2026-11-22"  # of the README's example
@@ -122,3 +122,28 @@ def test_every_flag_that_the_documents_name_exists():
         text = (ROOT / path).read_text()
         for name in re.findall(r"`-([a-z]+(?:[.-][a-z-]+)+)(?:[ =][^`]*)?`", text):
             assert name in known, f"{path} names -{name}"
+
+
+def test_a_backup_over_what_a_killed_server_left_is_not_ruined(start, tmp_path):
+    """Its log belongs to the file that was there before: the start is refused, and the backup left as it is."""
+    server = start()
+    one = server.push(encode(small()))
+    day = next(server.data.glob("partitions/*.db"))
+    backup = tmp_path / "backup.db"
+    source = sqlite3.connect(f"file:{day}?mode=ro", uri=True)
+    source.execute(f"VACUUM INTO '{backup}'")
+    source.close()
+    for _ in range(20):
+        server.push(encode(small()))
+    server.kill()
+    log = day.with_name(day.name + "-wal")
+    assert log.stat().st_size > 0
+    shutil.copy(backup, day)
+    done = run_server(f"-local.dir={server.data}", "-addr=127.0.0.1:0")
+    assert done.returncode == 1 and f"remove {day}-wal" in done.stderr, done.stderr
+    assert day.read_bytes() == backup.read_bytes()
+    log.unlink()
+    day.with_name(day.name + "-shm").unlink(missing_ok=True)
+    server.start()
+    assert differences(small(), parse(server.fetch(one))) == []
+    assert len(server.find().result) == 1

@@ -44,10 +44,31 @@ bool pf_partition_parse(const char *file, int64_t *day)
     return strncmp(name, file, PF_PARTITION_NAME) == 0;
 }
 
+/* A copy made by VACUUM INTO says in its header that it has no log. One that lies beside it is then another file's, left
+ * behind by a killed server; SQLite would write it into the copy. */
+static pf_code check_log(const char *path, const unsigned char *head, pf_error *err)
+{
+    enum { READ_VERSION = 19, ROLLBACK = 1 }; /* www.sqlite.org/fileformat.html 1.3 */
+    struct stat st;
+    char *log = NULL;
+    if (head[READ_VERSION] != ROLLBACK)
+        return PF_OK;
+    if (asprintf(&log, "%s-wal", path) < 0)
+        return pf_fail_nomem(err, "partition");
+    bool foreign = stat(log, &st) == 0 && st.st_size > 0;
+    free(log);
+    return foreign ? pf_fail(err, PF_INTERNAL,
+                             "%s-wal is not this file's log, as where a backup was restored over "
+                             "what a killed "
+                             "server left: remove %s-wal and %s-shm",
+                             path, path, path)
+                   : PF_OK;
+}
+
 /* Before SQLite opens it: afterwards, closing a descriptor of ours would drop SQLite's locks. */
 static pf_code check_header(const char *path, bool *exists, pf_error *err)
 {
-    char head[16];
+    unsigned char head[20] = {0};
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     *exists = fd >= 0 || errno != ENOENT;
     if (fd < 0)
@@ -58,9 +79,9 @@ static pf_code check_header(const char *path, bool *exists, pf_error *err)
     close(fd);
     if (n < 0)
         return pf_fail(err, PF_INTERNAL, "can't read %s: %s", path, strerror(why));
-    if (n > 0 && (n < (ssize_t)sizeof head || memcmp(head, "SQLite format 3", sizeof head) != 0))
+    if (n > 0 && (n < (ssize_t)sizeof head || memcmp(head, "SQLite format 3", 16) != 0))
         return pf_fail(err, PF_INTERNAL, "%s is damaged: not an SQLite file", path);
-    return PF_OK;
+    return n ? check_log(path, head, err) : PF_OK;
 }
 
 /* Everything that the log holds is in the file now, so the file must be as long as its header says.
