@@ -78,6 +78,24 @@ def test_files_that_cannot_be_read(tmp_path, pair):
         path.chmod(0o600)
 
 
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path, pair):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    assert refused(tmp_path, pipe, pair.key).endswith(f"{pipe}: it is no file")
+
+
+def test_a_pipe_in_place_of_the_certificate_holds_nothing_up(start_tls, middle_ca, tmp_path):
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    issued = middle_ca.issue()
+    cert.write_bytes(issued.cert.read_bytes())
+    key.write_bytes(issued.key.read_bytes())
+    server = start_tls(Pair(cert, key))
+    cert.unlink()
+    os.mkfifo(cert)
+    wait_for(lambda: any("it is no file" in line.get("error", "") for line in server.log()), "the pipe is seen")
+    server.stop()  # and the signal is
+
+
 def test_a_key_in_place_of_the_certificate_and_the_other_way_round(tmp_path, pair):
     assert f"-tls.cert: {pair.key}: {NO_CERTIFICATE}" in refused(tmp_path, pair.key, pair.cert)
     assert f"-tls.key: {pair.cert}: {NO_KEY}" in refused(tmp_path, pair.cert, pair.cert)

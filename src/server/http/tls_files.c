@@ -1,13 +1,16 @@
 #include "server/http/tls_files.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { FILE_MAX = 1 << 20, CHAIN_DEPTH = 8 };
 
@@ -42,13 +45,28 @@ static pf_code read_all(const source *s, FILE *f, char *bytes, size_t *n, pf_err
     return *n == FILE_MAX ? fail(s, "the file is too large", err) : PF_OK;
 }
 
+/* A file and nothing else: a pipe would keep who reads it waiting. */
+static FILE *open_file(const char *path)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    bool file = fd >= 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    FILE *f = file ? fdopen(fd, "r") : NULL;
+    if (fd >= 0 && !f) {
+        int why = file ? errno : S_ISDIR(st.st_mode) ? EISDIR : EINVAL;
+        close(fd);
+        errno = why;
+    }
+    return f;
+}
+
 /* Afterwards close_source, in any case. */
 static pf_code open_source(source *s, const char *flag, const char *path, pf_error *err)
 {
     *s = (source){flag, path, NULL};
-    FILE *f = fopen(path, "re");
+    FILE *f = open_file(path);
     if (!f)
-        return fail(s, strerror(errno), err);
+        return fail(s, errno == EINVAL ? "it is no file" : strerror(errno), err);
     size_t n = 0;
     char *bytes = malloc(FILE_MAX);
     pf_code code = bytes ? read_all(s, f, bytes, &n, err) : pf_fail_nomem(err, "TLS");
