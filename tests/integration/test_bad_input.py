@@ -2,14 +2,15 @@
 # variants: release, asan
 
 import gzip
-import subprocess
 import random
+import subprocess
 import zlib
 
 import pytest
 from builders import everything, small
 from conftest import corpus_files
 from pprof_wire import Function, Line, Location, Mapping, Profile, Sample, differences, encode, parse, tag, varint
+from raw_http import exchange, head, status
 from server import SANITIZED
 
 BODY = encode(small())
@@ -261,6 +262,14 @@ def test_content_encoding_zstd_of_something_else_is_refused(server):
 def test_other_content_encodings_are_415(server, name):
     answer = server.post(BODY, headers={"Content-Encoding": name})
     assert answer.status == 415 and answer.error
+    assert server.find().status == 404
+
+
+def test_two_content_encodings_are_415(server):
+    packed = gzip.compress(BODY)
+    for second in ("gzip", "br", "identity"):
+        lines = head("POST", "/api/0/profiles?service=app&type=cpu", f"Content-Length: {len(packed)}", "Content-Encoding: gzip", f"Content-Encoding: {second}")
+        assert status(exchange(server, lines + packed)) == 415
     assert server.find().status == 404
 
 

@@ -55,14 +55,15 @@ static pf_code decoded_body(pf_api *api, pf_req *req, pf_str *body, pf_error *er
 {
     *body = pf_req_body(req);
     pf_str encoding = pf_str_trim(pf_req_header(req, "Content-Encoding"));
-    if (!encoding.n || pf_str_eq_nocase(encoding, PF_STR("identity")))
+    bool many = pf_req_header_lines(req, "Content-Encoding") > 1;
+    if (!many && (!encoding.n || pf_str_eq_nocase(encoding, PF_STR("identity"))))
         return PF_OK;
-    undo_fn undo = undo_of(encoding);
+    undo_fn undo = many ? NULL : undo_of(encoding);
     if (!undo) {
         pf_req_add_header(req, "Accept-Encoding", "gzip, zstd, identity");
         return pf_fail(err, PF_UNSUPPORTED,
-                       "unsupported Content-Encoding \"%.*s\": gzip, zstd or none",
-                       PF_FMT(encoding));
+                       "unsupported Content-Encoding \"%.*s\"%s: gzip, zstd or none",
+                       PF_FMT(encoding), many ? " and more" : "");
     }
     pf_error why;
     pf_code code = undo(*body, inflated_max(api, req), pf_req_arena(req), body, &why);

@@ -153,6 +153,8 @@ pf_str pf_req_path(const pf_req *req);   /* the target up to '?', still escaped,
 pf_str pf_req_query(const pf_req *req);  /* behind '?', still escaped; may be empty */
 pf_str pf_req_header(const pf_req *req,
                      const char *name); /* case folds; empty when absent; the first of several */
+size_t pf_req_header_lines(const pf_req *req,
+                           const char *name); /* how many of that name there are */
 pf_str pf_req_body(const pf_req *req);
 pf_str pf_req_peer(
     const pf_req *req); /* the client's IP address as text, a trusted proxy's word for it; "unix" */

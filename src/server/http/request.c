@@ -62,6 +62,15 @@ bool pf_req_list_has(const pf_req *req, const char *name, pf_str token)
     return false;
 }
 
+size_t pf_req_header_lines(const pf_req *req, const char *name)
+{
+    pf_str wanted = pf_str_c(name);
+    size_t n = 0;
+    for (size_t i = 0; i < req->nheaders; i++)
+        n += pf_str_eq_nocase(req->headers[i].name, wanted);
+    return n;
+}
+
 pf_str pf_req_body(const pf_req *req)
 {
     return (pf_str){req->body.data, req->body.len};
