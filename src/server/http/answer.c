@@ -150,7 +150,8 @@ bool pf_answer_set_coding(pf_req *req, pf_coding c)
     pf_buf *old = &req->reply.headers, fresh = PF_BUF_INIT;
     const char *name, *value;
     bool varies = false;
-    add(&fresh, "Content-Encoding", pf_coding_name(c));
+    if (c != PF_CODING_NONE)
+        add(&fresh, "Content-Encoding", pf_coding_name(c));
     for (size_t at = 0; next_header(old, &at, &name, &value);) {
         bool vary = pf_str_eq_nocase(pf_str_c(name), PF_STR("Vary"));
         pf_buf_puts(&fresh, name);
@@ -172,6 +173,13 @@ bool pf_answer_set_coding(pf_req *req, pf_coding c)
     return true;
 }
 
+void pf_answer_set_varying(pf_req *req)
+{
+    const pf_reply *r = &req->reply;
+    if (pf_coding_suits(r->content_type) && !find_header(&r->headers, "Content-Encoding"))
+        pf_answer_set_coding(req, PF_CODING_NONE); /* out of memory it is left out */
+}
+
 void pf_answer_encode(pf_req *req, size_t most)
 {
     pf_reply *r = &req->reply;
@@ -182,6 +190,7 @@ void pf_answer_encode(pf_req *req, size_t most)
     if (!coding || !pf_coding_encode(coding, pf_buf_str(&r->body), &small) ||
         !pf_answer_set_coding(req, coding)) {
         pf_buf_free(&small);
+        pf_answer_set_varying(req);
         return;
     }
     trim(&small);

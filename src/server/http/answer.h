@@ -22,7 +22,12 @@ pf_coding pf_answer_coding(const pf_req *req, unsigned offered);
 
 /* Compresses a whole body where that helps, if it has at most `most` bytes; where it can't be done it stays. */
 void pf_answer_encode(pf_req *req, size_t most);
-bool pf_answer_set_coding(pf_req *req, pf_coding c); /* its headers; false: out of memory */
+bool pf_answer_set_coding(pf_req *req,
+                          pf_coding c); /* its headers (NONE: Vary alone); false: out of memory */
+
+/* Says of an answer that leaves as it is that others get it in a coding, where it could have had one: caches must not
+ * give it to all. */
+void pf_answer_set_varying(pf_req *req);
 
 /* Whether an answer of this status and to this method has a body on the wire. */
 bool pf_answer_has_body(const pf_req *req);

@@ -57,8 +57,10 @@ static pf_code produce(pf_req *req, pf_error *err)
 static pf_code start_encoder(pf_req *req, pf_error *err)
 {
     pf_reply *r = &req->reply;
-    if (pf_answer_coding(req, PF_CODINGS_OF_STREAMS) == PF_CODING_NONE)
+    if (pf_answer_coding(req, PF_CODINGS_OF_STREAMS) == PF_CODING_NONE) {
+        pf_answer_set_varying(req);
         return PF_OK;
+    }
     size_t piece = r->body.cap > PF_REPLY_FREE ? r->body.cap : PF_REPLY_FREE;
     pf_code code = pf_answer_charge(req, piece + pf_encoder_bytes(), err);
     if (code)
