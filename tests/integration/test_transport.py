@@ -296,7 +296,7 @@ def test_request_that_stops_half_way_is_not_handled(serve, partial):
         c.reset()
     ends = [(400, size), (400, size), (400, -1)] if "\r\n\r\n" in partial else [(400, size), (400, size)]
     until("all finished", lambda: len(server.finished()) >= len(ends))
-    assert server.finished() == ends
+    assert sorted(server.finished()) == sorted(ends)  # when it is seen that a client is gone is not ours to say
     assert server.state()["handled"] == 0
 
 
