@@ -27,9 +27,21 @@ pf_code pf_op_check(const pf_op *op, pf_error *err)
         return PF_OK;
     if (op->cancel && atomic_load_explicit(op->cancel, memory_order_relaxed))
         return pf_fail(err, PF_CANCELLED, "the request was cancelled");
+    if (op->revoked && atomic_load_explicit(op->revoked, memory_order_relaxed))
+        return pf_fail(err, PF_UNAUTHENTICATED, "the token was revoked or has expired");
     if (op->deadline && pf_clock_mono() >= op->deadline)
         return pf_fail(err, PF_TIMEOUT, "the query took longer than it may (-query.timeout)");
     return PF_OK;
+}
+
+bool pf_op_sees(const pf_op *op, pf_str service)
+{
+    return !op || pf_scope_has(op->scope, service);
+}
+
+static bool sees_selection(const pf_op *op, const pf_selection *sel)
+{
+    return !sel->query || pf_op_sees(op, sel->query->service);
 }
 
 void pf_store_write(pf_store *s, pf_write *w)
@@ -40,6 +52,10 @@ void pf_store_write(pf_store *s, pf_write *w)
 pf_code pf_store_find(pf_store *s, const pf_query *q, pf_find_pos *pos, size_t max, const pf_op *op,
                       pf_meta_fn fn, void *ctx, pf_error *err)
 {
+    if (!pf_op_sees(op, q->service)) {
+        pos->finished = true;
+        return PF_OK;
+    }
     return s->ops->find(s, q, pos, max, op, fn, ctx, err);
 }
 
@@ -48,10 +64,23 @@ pf_code pf_store_read(pf_store *s, pf_str id, const pf_op *op, pf_blob *out, pf_
     return s->ops->read(s, id, op, out, err);
 }
 
+typedef struct seen_services {
+    const pf_op *op;
+    bool (*fn)(void *ctx, pf_str service);
+    void *ctx;
+} seen_services;
+
+static bool give_if_seen(void *ctx, pf_str service)
+{
+    seen_services *seen = ctx;
+    return !pf_op_sees(seen->op, service) || seen->fn(seen->ctx, service);
+}
+
 pf_code pf_store_services(pf_store *s, const pf_op *op, bool (*fn)(void *ctx, pf_str service),
                           void *ctx, pf_error *err)
 {
-    return s->ops->services(s, op, fn, ctx, err);
+    seen_services seen = {op, fn, ctx};
+    return s->ops->services(s, op, give_if_seen, &seen, err);
 }
 
 pf_code pf_store_ready(pf_store *s, pf_error *err)
@@ -317,6 +346,8 @@ static pf_code merge_profile_by_reading(pf_store *s, const pf_selection *sel, co
 pf_code pf_store_merge(pf_store *s, const pf_selection *sel, const pf_op *op, pf_blob *out,
                        pf_error *err)
 {
+    if (!sees_selection(op, sel))
+        return pf_fail(err, PF_NOT_FOUND, "nothing found");
     if (s->ops->merge)
         return s->ops->merge(s, sel, op, out, err);
     return merge_by_reading(s, sel, op, out, err);
@@ -325,6 +356,8 @@ pf_code pf_store_merge(pf_store *s, const pf_selection *sel, const pf_op *op, pf
 pf_code pf_store_merge_profile(pf_store *s, const pf_selection *sel, const pf_op *op,
                                pf_merged_fn fn, void *ctx, pf_error *err)
 {
+    if (!sees_selection(op, sel))
+        return pf_fail(err, PF_NOT_FOUND, "nothing found");
     if (s->ops->merge_profile)
         return s->ops->merge_profile(s, sel, op, fn, ctx, err);
     return merge_profile_by_reading(s, sel, op, fn, ctx, err);
@@ -341,6 +374,8 @@ pf_code pf_store_stats_get(pf_store *s, pf_store_stats *out, pf_error *err)
 pf_code pf_store_totals(pf_store *s, const pf_query *q, const pf_op *op, pf_total_fn fn, void *ctx,
                         pf_error *err)
 {
+    if (!pf_op_sees(op, q->service))
+        return PF_OK;
     if (s->ops->totals)
         return s->ops->totals(s, q, op, fn, ctx, err);
     return pf_totals_by_reading(s, q, op, fn, ctx, err);
@@ -349,6 +384,10 @@ pf_code pf_store_totals(pf_store *s, const pf_query *q, const pf_op *op, pf_tota
 pf_code pf_store_find_totals(pf_store *s, const pf_query *q, pf_find_pos *pos, size_t max,
                              const pf_op *op, pf_meta_total_fn fn, void *ctx, pf_error *err)
 {
+    if (!pf_op_sees(op, q->service)) {
+        pos->finished = true;
+        return PF_OK;
+    }
     if (s->ops->find_totals)
         return s->ops->find_totals(s, q, pos, max, op, fn, ctx, err);
     return pf_find_totals_by_reading(s, q, pos, max, op, fn, ctx, err);

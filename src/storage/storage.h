@@ -14,24 +14,30 @@
 
 #include "pprof/profile.h"
 #include "profile/meta.h"
+#include "profile/scope.h"
 
 #include <stdatomic.h>
 
 typedef struct pf_store pf_store;
 
-/* One operation that can be given up: by its deadline, because the client has gone, at shutdown.
- * Long work looks at it every few milliseconds with pf_op_check. The caller owns it; any thread may
- * cancel. */
+/* One operation: what it may see and hold, and when it is to be given up (by its deadline, because the client has
+ * gone, at shutdown, because its token was revoked). Long work looks at it every few milliseconds with pf_op_check. The
+ * caller owns it; any thread may cancel. */
 typedef struct pf_op {
-    int64_t deadline;    /* pf_clock_mono() ns; 0: none */
-    atomic_bool *cancel; /* NULL: can't be cancelled */
-    pf_budget *budget;   /* memory in flight; NULL: not counted */
-    size_t max_memory;   /* bytes that this operation may hold; 0: no ceiling of its own */
+    int64_t deadline;           /* pf_clock_mono() ns; 0: none */
+    atomic_bool *cancel;        /* NULL: can't be cancelled */
+    const atomic_bool *revoked; /* its right has ended; NULL: it can't */
+    const pf_scope *scope;      /* profiles of other services are not there; NULL: all are */
+    pf_budget *budget;          /* memory in flight; NULL: not counted */
+    size_t max_memory;          /* bytes that this operation may hold; 0: no ceiling of its own */
 } pf_op;
 
-/* PF_OK, PF_TIMEOUT ("the query took longer than …") or PF_CANCELLED. NULL is an op without limits.
- */
+/* PF_OK, PF_TIMEOUT ("the query took longer than …"), PF_CANCELLED or PF_UNAUTHENTICATED. NULL is an op without
+ * limits. */
 pf_code pf_op_check(const pf_op *op, pf_error *err);
+
+/* Whether the operation may see this service. */
+bool pf_op_sees(const pf_op *op, pf_str service);
 
 /* One profile on its way into a store. The caller fills the first part and keeps everything that it
  * points to, and the struct, until `done` has been called. */
@@ -136,7 +142,9 @@ typedef struct pf_store_ops {
     pf_code (*find)(pf_store *s, const pf_query *q, pf_find_pos *pos, size_t max, const pf_op *op,
                     pf_meta_fn fn, void *ctx, pf_error *err);
 
-    /* PF_INVALID: not an id of this store's form; PF_NOT_FOUND "nothing found". */
+    /* PF_INVALID: not an id of this store's form; PF_NOT_FOUND "nothing found": absent, or of a service that the
+     * op does not see (pf_op_sees). The same holds for the ids of `merge` and `merge_profile`; queries and lists of
+     * services are looked at before the store is asked. */
     pf_code (*read)(pf_store *s, pf_str id, const pf_op *op, pf_blob *out, pf_error *err);
 
     /* NULL: the generic read-and-merge does it. See pf_store_merge. */

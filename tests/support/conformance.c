@@ -66,6 +66,20 @@ static void put(pf_store *s, const char *service, pf_type type, const char *labe
         fail_msg("write: %s", err.msg);
 }
 
+/* One that can be decoded: a sample type "cpu" in "ns", no samples. */
+static void put_profile(pf_store *s, const char *service, int64_t at, char *id)
+{
+    static const char bare[] = "\x0a\x04\x08\x01\x10\x02\x32\x00\x32\x03"
+                               "cpu\x32\x02ns";
+    pf_error err;
+    pf_write w = {.meta = {.service = pf_str_c(service), .type = PF_TYPE_CPU, .created_at = at},
+                  .body = {bare, sizeof bare - 1},
+                  .inflated = {bare, sizeof bare - 1}};
+    if (pf_store_write_wait(s, &w, &err))
+        fail_msg("write: %s", err.msg);
+    strcpy(id, w.id);
+}
+
 static size_t count(pf_store *s, const char *service, pf_type type, const char *labels,
                     int64_t from, int64_t to)
 {
@@ -513,6 +527,109 @@ static void test_threads_see_what_they_wrote(void **state)
     free(workers);
 }
 
+/* What an operation sees of two services when its scope holds one of them, and what it can't tell from nothing. */
+static bool count_meta(void *ctx, const pf_meta *meta)
+{
+    (void)meta;
+    ++*(size_t *)ctx;
+    return true;
+}
+
+static bool count_meta_total(void *ctx, const pf_meta *meta, const pf_total *t)
+{
+    (void)t;
+    return count_meta(ctx, meta);
+}
+
+static pf_code count_total(void *ctx, const pf_total *t, pf_error *err)
+{
+    (void)t;
+    (void)err;
+    ++*(size_t *)ctx;
+    return PF_OK;
+}
+
+static pf_code count_merged(void *ctx, const pf_merged *m, pf_error *err)
+{
+    (void)err;
+    *(size_t *)ctx = m->count;
+    return PF_OK;
+}
+
+static size_t seen_by_queries(pf_store *s, const char *service, const pf_op *op)
+{
+    pf_query q = {
+        .service = pf_str_c(service), .type = PF_TYPE_CPU, .from = INT64_MIN, .to = INT64_MAX};
+    pf_selection sel = {.query = &q};
+    pf_error err;
+    pf_blob blob = {0};
+    size_t found = 0, with_totals = 0, totals = 0, merged = 0;
+    pf_find_pos pos = {0}, pos_totals = {0};
+    assert_int_equal(pf_store_find(s, &q, &pos, 10, op, count_meta, &found, &err), PF_OK);
+    assert_int_equal(
+        pf_store_find_totals(s, &q, &pos_totals, 10, op, count_meta_total, &with_totals, &err),
+        PF_OK);
+    assert_int_equal(pf_store_totals(s, &q, op, count_total, &totals, &err), PF_OK);
+    pf_code profile = pf_store_merge_profile(s, &sel, op, count_merged, &merged, &err);
+    assert_int_equal(pf_store_merge(s, &sel, op, &blob, &err), profile);
+    pf_buf_free(&blob.bytes);
+    assert_int_equal(profile, found ? PF_OK : PF_NOT_FOUND);
+    assert_true(pos.finished && pos_totals.finished);
+    assert_true(found == with_totals && found == totals && found == merged);
+    return found;
+}
+
+static void check_reads(pf_store *s, const char *id, const pf_op *op, pf_code want)
+{
+    pf_error err;
+    pf_blob blob = {0};
+    const pf_str ids[] = {pf_str_c(id)};
+    pf_selection sel = {.ids = ids, .nids = 1};
+    size_t merged = 0;
+    assert_int_equal(pf_store_read(s, ids[0], op, &blob, &err), want);
+    if (want)
+        assert_string_equal(err.msg, "nothing found");
+    pf_buf_free(&blob.bytes);
+    assert_int_equal(pf_store_merge(s, &sel, op, &blob, &err), want);
+    pf_buf_free(&blob.bytes);
+    assert_int_equal(pf_store_merge_profile(s, &sel, op, count_merged, &merged, &err), want);
+}
+
+static void test_an_operation_sees_its_scope_alone(void **state)
+{
+    pf_store *s = store_of(state);
+    char ours[PF_ID_MAX + 1], theirs[PF_ID_MAX + 1];
+    const pf_str patterns[] = {PF_STR("shop-*")};
+    const pf_scope scope = {patterns, 1};
+    const pf_op op = {.scope = &scope};
+    put_profile(s, "shop-web", T0, ours);
+    put_profile(s, "bank", T0, theirs);
+    assert_int_equal(seen_by_queries(s, "shop-web", &op), 1);
+    assert_int_equal(seen_by_queries(s, "bank", &op), 0);
+    assert_int_equal(seen_by_queries(s, "bank", NULL), 1);
+    check_reads(s, ours, &op, PF_OK);
+    check_reads(s, theirs, &op, PF_NOT_FOUND);
+    check_reads(s, theirs, NULL, PF_OK);
+    pf_buf names = PF_BUF_INIT;
+    pf_error err;
+    assert_int_equal(pf_store_services(s, &op, add_service, &names, &err), PF_OK);
+    assert_true(pf_str_eq(pf_buf_str(&names), PF_STR("shop-web;")));
+    pf_buf_free(&names);
+}
+
+static void test_an_operation_ends_when_its_right_does(void **state)
+{
+    pf_store *s = store_of(state);
+    char id[PF_ID_MAX + 1];
+    pf_error err;
+    pf_blob blob;
+    atomic_bool revoked = true;
+    const pf_op op = {.revoked = &revoked};
+    put(s, "svc", PF_TYPE_CPU, "", T0, id);
+    assert_int_equal(pf_store_read(s, pf_str_c(id), &op, &blob, &err), PF_UNAUTHENTICATED);
+    assert_string_equal(err.msg, "the token was revoked or has expired");
+}
+
 static void test_ready(void **state)
 {
     pf_error err;
@@ -542,6 +659,8 @@ int conformance_run(const conformance_factory *factory)
         CASE(test_operations_end_when_told),
         CASE(test_merge_of_one_is_the_stored_one),
         CASE(test_merge_says_what_is_wrong),
+        CASE(test_an_operation_sees_its_scope_alone),
+        CASE(test_an_operation_ends_when_its_right_does),
         CASE(test_threads_see_what_they_wrote),
         CASE(test_ready),
     };

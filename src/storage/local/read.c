@@ -20,6 +20,25 @@ typedef struct locating {
     void *ctx;
 } locating;
 
+/* PF_NOT_FOUND when the row that `st` stands on is of a service that the operation does not see. Its checksum is looked
+ * at later: damage would tell that there is something. */
+static pf_code check_sees(const locating *w, pf_conn *conn, sqlite3_stmt *st, pf_error *err)
+{
+    if (!w->op || !w->op->scope)
+        return PF_OK;
+    sqlite3_stmt *name = pf_conn_stmt(conn, PF_STMT_SERVICE_NAME, err);
+    if (!name)
+        return pf_db_fail(conn->db, err);
+    sqlite3_bind_int64(name, 1, sqlite3_column_int64(st, 2));
+    int rc = sqlite3_step(name);
+    pf_code code = rc == SQLITE_ROW && pf_op_sees(w->op, pf_db_blob(name, 0)) ? PF_OK
+                   : rc == SQLITE_ROW || rc == SQLITE_DONE
+                       ? pf_fail(err, PF_NOT_FOUND, "nothing found")
+                       : pf_db_fail(conn->db, err);
+    sqlite3_reset(name);
+    return code;
+}
+
 static pf_code look_in(const locating *w, pf_partition *p, pf_error *err)
 {
     pf_conn *conn = NULL;
@@ -33,12 +52,12 @@ static pf_code look_in(const locating *w, pf_partition *p, pf_error *err)
         sqlite3_bind_blob(st, 1, w->xid.b, sizeof w->xid.b, SQLITE_STATIC);
         rc = sqlite3_step(st);
     }
-    if (rc == SQLITE_ROW)
-        code = pf_rows_take(w->l, st, &row, err);
-    else if (rc == SQLITE_DONE)
+    if (rc == SQLITE_DONE)
         code = pf_fail(err, PF_NOT_FOUND, "nothing found");
     else
-        code = pf_db_fail(conn->db, err);
+        code = rc == SQLITE_ROW ? check_sees(w, conn, st, err) : pf_db_fail(conn->db, err);
+    if (!code)
+        code = pf_rows_take(w->l, st, &row, err);
     if (!code)
         code = w->fn(w->ctx, conn, &row, err);
     pf_conns_give(&w->l->conns, conn);
