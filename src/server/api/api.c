@@ -86,7 +86,7 @@ static void finished(void *ctx, pf_req *req, int status, int64_t sent, int64_t d
     const pf_route *r = pf_req_user(req);
     if (!r) /* the transport refused it before admit */
         r = pf_route_find(PF_STR("unknown"));
-    pf_watch_request(api->watch, pf_req_method(req), r->label, status,
+    pf_request_metrics_count(api->metrics, pf_req_method(req), r->label, status,
                      pf_req_target(req).n + pf_req_body(req).n, sent, duration_ns);
     if (!api->access_log)
         return;
@@ -108,8 +108,8 @@ pf_code pf_api_new(const pf_api_config *cfg, pf_api **out, pf_error *err)
     if (!api)
         return pf_fail_nomem(err, "the API");
     api->cfg = *cfg;
-    api->watch = pf_watch_new();
-    pf_code code = api->watch ? PF_OK : pf_fail_nomem(err, "metrics");
+    api->metrics = pf_request_metrics_new();
+    pf_code code = api->metrics ? PF_OK : pf_fail_nomem(err, "metrics");
     if (!code && cfg->access_log_fd >= 0)
         code = pf_access_log_new(cfg->access_log_fd, &api->access_log, err);
     if (code) {
@@ -150,6 +150,6 @@ void pf_api_free(pf_api *api)
     if (!api)
         return;
     pf_access_log_free(api->access_log);
-    pf_watch_free(api->watch);
+    pf_request_metrics_free(api->metrics);
     free(api);
 }

@@ -4,11 +4,11 @@
  *                                                             \--> reply.c --> transport
  *
  * One file per resource: push.c (a new profile), find.c (lists), get.c (one profile, several, a
- * merge), view.c and diff.c (the same to be looked at: viewing.c, and src/view below it), types.c (types
+ * merge), view.c and diff.c (the same to be looked at: render.c, and src/view below it), types.c (types
  * and sample types), labels.c, series.c (time lines: timeline.c, funcline.c), store.c (what the store holds),
  * pages.c (services, version, health, metrics, symbolz, the text at "/"), web.c (the page and its files).
  * route.c knows the paths and methods, params.c reads the parameters, reply.c writes the envelope,
- * watch.c keeps the request metrics and the access log (access_log.c).
+ * request_metrics.c keeps the request metrics and the access log (access_log.c).
  *
  * Thread-safety: a pf_api is shared by all threads and read-only but for its metrics and the access
  * log.

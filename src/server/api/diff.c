@@ -1,14 +1,14 @@
 /* diff.c: GET /api/0/profiles/diff, two selections held against each other.
  *
  *     store: compared --+
- *                       +--> src/view/diff.c: one profile, the base's samples negated and labelled --> viewing.c
+ *                       +--> src/view/diff.c: one profile, the base's samples negated and labelled --> render.c
  *     store: base ------+
  *
  * The base is merged while the compared side is held: each is bounded by -query.max-memory.
  */
 #include "view/diff.h"
 #include "server/api/params.h"
-#include "server/api/viewing.h"
+#include "server/api/render.h"
 
 #include <string.h>
 
@@ -18,13 +18,13 @@ typedef struct side {
     size_t nids;
 } side;
 
-typedef struct comparing {
+typedef struct comparison {
     pf_api *api;
-    pf_viewing view;
+    pf_render view;
     pf_diff_options options;
     side compared, base;
     const pf_merged *left; /* during the base's merge */
-} comparing;
+} comparison;
 
 static pf_selection selection_of(const side *s)
 {
@@ -33,7 +33,7 @@ static pf_selection selection_of(const side *s)
 
 static pf_code show_both(void *ctx, const pf_merged *base, pf_error *err)
 {
-    comparing *c = ctx;
+    comparison *c = ctx;
     pf_profile both;
     pf_error why;
     pf_op *op = &c->view.op;
@@ -46,7 +46,7 @@ static pf_code show_both(void *ctx, const pf_merged *base, pf_error *err)
         code = code == PF_INVALID ? pf_fail(err, code, "bad request: %s", why.msg)
                                   : pf_fail(err, code, "%s", why.msg);
     else
-        code = pf_viewing_show(
+        code = pf_render_make(
             &c->view,
             &(pf_merged){&both, c->left->type, c->left->count, c->left->first, c->left->last}, err);
     pf_merge_free(m);
@@ -55,7 +55,7 @@ static pf_code show_both(void *ctx, const pf_merged *base, pf_error *err)
 
 static pf_code merge_base(void *ctx, const pf_merged *compared, pf_error *err)
 {
-    comparing *c = ctx;
+    comparison *c = ctx;
     pf_error why;
     pf_selection sel = selection_of(&c->base);
     c->left = compared;
@@ -93,7 +93,7 @@ static pf_code check_type(pf_type type, pf_error *err)
     return pf_fail(err, PF_NOT_ALLOWED, "can't merge profiles of %s type", pf_type_name(type));
 }
 
-static pf_code read_sides(pf_req *req, comparing *c, pf_error *err)
+static pf_code read_sides(pf_req *req, comparison *c, pf_error *err)
 {
     pf_code code = read_ids(req, "id", &c->compared, err);
     if (!code)
@@ -112,8 +112,8 @@ static pf_code read_sides(pf_req *req, comparing *c, pf_error *err)
 void pf_handle_diff(pf_api *api, pf_req *req)
 {
     pf_error err;
-    comparing c = {.api = api};
-    pf_code code = pf_viewing_read(api, req, &c.view, &err);
+    comparison c = {.api = api};
+    pf_code code = pf_render_read(api, req, &c.view, &err);
     c.view.options.is_diff = true;
     if (!code)
         code = pf_params_flag(req, "normalize", &c.options.normalize, &err);
@@ -125,6 +125,6 @@ void pf_handle_diff(pf_api *api, pf_req *req)
     pf_selection sel = selection_of(&c.compared);
     if (!code)
         code = pf_store_merge_profile(api->cfg.store, &sel, &c.view.op, merge_base, &c, &err);
-    pf_viewing_reply(req, &c.view, code, "diff", &err);
-    pf_viewing_free(&c.view);
+    pf_render_reply(req, &c.view, code, "diff", &err);
+    pf_render_free(&c.view);
 }

@@ -5,17 +5,17 @@
 
 #include <string.h>
 
-typedef struct looking {
+typedef struct function_sums {
     const pf_funcline *f;
     int64_t self, total;
-} looking;
+} function_sums;
 
 static pf_code check_op(const void *op, pf_error *err)
 {
     return pf_op_check(op, err);
 }
 
-static pf_code look(looking *w, const pf_profile *p, pf_arena *a, pf_error *err)
+static pf_code look(function_sums *w, const pf_profile *p, pf_arena *a, pf_error *err)
 {
     pf_profile pruned;
     pf_view v = {0};
@@ -38,7 +38,7 @@ static pf_code look(looking *w, const pf_profile *p, pf_arena *a, pf_error *err)
 
 static pf_code look_merged(void *ctx, const pf_merged *m, pf_error *err)
 {
-    looking *w = ctx;
+    function_sums *w = ctx;
     pf_arena arena;
     pf_arena_init(&arena, w->f->op->budget, w->f->op->max_memory);
     pf_code code = look(w, m->profile, &arena, err);
@@ -94,7 +94,7 @@ pf_code pf_funcline_row(const pf_funcline *f, const pf_timeline *t, uint32_t gro
     pf_query q;
     pf_code code = narrow(f, t, &t->group[group], &q, err);
     for (uint32_t i = 0; !code && i < t->points; i++) {
-        looking w = {.f = f};
+        function_sums w = {.f = f};
         self[i] = total[i] = 0;
         if (!row[i].count)
             continue;

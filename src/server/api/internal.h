@@ -5,11 +5,11 @@
 
 #include "server/api/access_log.h"
 #include "server/api/api.h"
-#include "server/api/watch.h"
+#include "server/api/request_metrics.h"
 
 struct pf_api {
     pf_api_config cfg;
-    pf_watch *watch;
+    pf_request_metrics *metrics;
     pf_access_log *access_log; /* NULL: off */
     atomic_bool stopping;
 };

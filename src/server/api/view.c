@@ -1,12 +1,12 @@
 /* view.c: `format=` and filters on /api/0/profiles/merge and /api/0/profiles/<id>: what was selected, made to be
  * looked at.
  *
- *     store: pf_store_merge_profile --pf_profile--> viewing.c --JSON, text or pprof--> reply
+ *     store: pf_store_merge_profile --pf_profile--> render.c --JSON, text or pprof--> reply
  *
  * The view is made while the store's result is at hand, so nothing is encoded only to be decoded again.
  */
 #include "server/api/params.h"
-#include "server/api/viewing.h"
+#include "server/api/render.h"
 
 bool pf_view_is_wanted(pf_req *req)
 {
@@ -22,16 +22,16 @@ bool pf_view_is_wanted(pf_req *req)
 
 static pf_code show(void *viewing, const pf_merged *m, pf_error *err)
 {
-    return pf_viewing_show(viewing, m, err);
+    return pf_render_make(viewing, m, err);
 }
 
 void pf_view_reply(pf_api *api, pf_req *req, const pf_selection *sel)
 {
     pf_error err;
-    pf_viewing w;
-    pf_code code = pf_viewing_read(api, req, &w, &err);
+    pf_render r;
+    pf_code code = pf_render_read(api, req, &r, &err);
     if (!code)
-        code = pf_store_merge_profile(api->cfg.store, sel, &w.op, show, &w, &err);
-    pf_viewing_reply(req, &w, code, "filtered", &err);
-    pf_viewing_free(&w);
+        code = pf_store_merge_profile(api->cfg.store, sel, &r.op, show, &r, &err);
+    pf_render_reply(req, &r, code, "filtered", &err);
+    pf_render_free(&r);
 }

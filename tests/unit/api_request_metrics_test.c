@@ -1,5 +1,5 @@
 /* Request metrics: the original's families and labels. */
-#include "server/api/watch.h"
+#include "server/api/request_metrics.h"
 
 #include "base/metrics.h"
 
@@ -22,11 +22,11 @@ static void assert_shows(const char *all, const char *text)
 static void test_families(void **state)
 {
     (void)state;
-    pf_watch *w = pf_watch_new();
-    assert_non_null(w);
-    pf_watch_request(w, PF_METHOD_GET, "/api/0/services", 200, 20, 100, 2000000);
-    pf_watch_request(w, PF_METHOD_GET, "/api/0/services", 200, 30, -1, 3000000); /* broken off */
-    pf_watch_request(w, PF_METHOD_OTHER, "unknown", 404, 1, 1, 1);
+    pf_request_metrics *m = pf_request_metrics_new();
+    assert_non_null(m);
+    pf_request_metrics_count(m, PF_METHOD_GET, "/api/0/services", 200, 20, 100, 2000000);
+    pf_request_metrics_count(m, PF_METHOD_GET, "/api/0/services", 200, 30, -1, 3000000); /* broken off */
+    pf_request_metrics_count(m, PF_METHOD_OTHER, "unknown", 404, 1, 1, 1);
     pf_buf b = PF_BUF_INIT;
     pf_metrics_write(&b);
     pf_buf_putc(&b, 0);
@@ -43,7 +43,7 @@ static void test_families(void **state)
         b.data,
         "profefe_api_response_size_bytes_count{method=\"GET\",path=\"/api/0/services\"} 1\n");
     pf_buf_free(&b);
-    pf_watch_free(w);
+    pf_request_metrics_free(m);
 }
 
 int main(void)

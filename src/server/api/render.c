@@ -1,4 +1,4 @@
-#include "server/api/viewing.h"
+#include "server/api/render.h"
 
 #include "pprof/gzip.h"
 #include "pprof/merge.h"
@@ -85,41 +85,41 @@ static pf_code read_flame(pf_req *req, pf_flame_options *o, pf_error *err)
     return PF_OK;
 }
 
-pf_code pf_viewing_read(pf_api *api, pf_req *req, pf_viewing *w, pf_error *err)
+pf_code pf_render_read(pf_api *api, pf_req *req, pf_render *r, pf_error *err)
 {
     pf_str granularity;
     int64_t nodes = 0;
-    *w = (pf_viewing){.op = pf_api_op(api, req), .out = {.max = api->cfg.query_max_memory}};
-    w->options.stop = (pf_stop){check_op, &w->op};
-    pf_arena_init(&w->arena, w->op.budget, w->op.max_memory);
-    pf_code code = read_format(req, &w->format, err);
+    *r = (pf_render){.op = pf_api_op(api, req), .out = {.max = api->cfg.query_max_memory}};
+    r->options.stop = (pf_stop){check_op, &r->op};
+    pf_arena_init(&r->arena, r->op.budget, r->op.max_memory);
+    pf_code code = read_format(req, &r->format, err);
     if (!code)
-        code = read_filter(req, &w->filter, err);
+        code = read_filter(req, &r->filter, err);
     if (!code)
-        code = pf_params_text(req, "sample_type", &w->options.sample_type, err);
+        code = pf_params_text(req, "sample_type", &r->options.sample_type, err);
     if (!code)
         code = pf_params_text(req, "granularity", &granularity, err);
-    if (!code && !pf_granularity_parse(granularity, &w->options.granularity))
+    if (!code && !pf_granularity_parse(granularity, &r->options.granularity))
         code = pf_params_bad("granularity", granularity,
                              "there are functions, files, lines, addresses", err);
     if (!code)
-        code = read_flame(req, &w->flame, err);
+        code = read_flame(req, &r->flame, err);
     if (!code)
         code = pf_params_number(req, "max_nodes", 1, NODES_MAX,
-                                w->format == PF_FORMAT_DOT ? NODES_DOT : NODES, &nodes, err);
-    w->flame.max_nodes = (uint32_t)nodes;
-    return code ? code : pf_params_number(req, "rows", 0, ROWS_MAX, ROWS, &w->rows, err);
+                                r->format == PF_FORMAT_DOT ? NODES_DOT : NODES, &nodes, err);
+    r->flame.max_nodes = (uint32_t)nodes;
+    return code ? code : pf_params_number(req, "rows", 0, ROWS_MAX, ROWS, &r->rows, err);
 }
 
-void pf_viewing_free(pf_viewing *w)
+void pf_render_free(pf_render *r)
 {
-    pf_regex_free(w->filter.focus);
-    pf_regex_free(w->filter.ignore);
-    pf_regex_free(w->filter.hide);
-    pf_regex_free(w->filter.show);
-    pf_regex_free(w->filter.show_from);
-    pf_arena_free(&w->arena);
-    pf_buf_free(&w->out);
+    pf_regex_free(r->filter.focus);
+    pf_regex_free(r->filter.ignore);
+    pf_regex_free(r->filter.hide);
+    pf_regex_free(r->filter.show);
+    pf_regex_free(r->filter.show_from);
+    pf_arena_free(&r->arena);
+    pf_buf_free(&r->out);
 }
 
 static pf_code write_pprof(const pf_profile *p, int level, pf_buf *out, pf_error *err)
@@ -135,9 +135,9 @@ static pf_code write_pprof(const pf_profile *p, int level, pf_buf *out, pf_error
 }
 
 /* Through a merge once more: that leaves out what the filters left unused. */
-static pf_code show_pprof(pf_viewing *w, const pf_profile *p, pf_error *err)
+static pf_code show_pprof(pf_render *r, const pf_profile *p, pf_error *err)
 {
-    pf_merge *m = pf_merge_new(w->op.budget, w->op.max_memory);
+    pf_merge *m = pf_merge_new(r->op.budget, r->op.max_memory);
     if (!m)
         return pf_fail_nomem(err, "a view");
     pf_profile result;
@@ -145,84 +145,84 @@ static pf_code show_pprof(pf_viewing *w, const pf_profile *p, pf_error *err)
     if (!code)
         code = pf_merge_finish(m, &result, err);
     if (!code)
-        code = write_pprof(&result, GZIP_FAST, &w->out, err);
+        code = write_pprof(&result, GZIP_FAST, &r->out, err);
     pf_merge_free(m);
     return code;
 }
 
-static pf_code show_pgo(pf_viewing *w, const pf_profile *p, pf_error *err)
+static pf_code show_pgo(pf_render *r, const pf_profile *p, pf_error *err)
 {
     pf_profile edges;
-    pf_code code = pf_pgo_make(p, &w->options.stop, &w->arena, &edges, err);
-    return code ? code : write_pprof(&edges, GZIP_SMALL, &w->out, err);
+    pf_code code = pf_pgo_make(p, &r->options.stop, &r->arena, &edges, err);
+    return code ? code : write_pprof(&edges, GZIP_SMALL, &r->out, err);
 }
 
-static pf_code show_flame(pf_viewing *w, const pf_view *v, const pf_view_facts *facts,
+static pf_code show_flame(pf_render *r, const pf_view *v, const pf_view_facts *facts,
                           pf_error *err)
 {
     pf_flame flame;
-    if (w->format == PF_FORMAT_FOLDED)
-        w->flame.max_nodes = 0;
-    pf_code code = pf_flame_make(&flame, v, &w->flame, err);
+    if (r->format == PF_FORMAT_FOLDED)
+        r->flame.max_nodes = 0;
+    pf_code code = pf_flame_make(&flame, v, &r->flame, err);
     if (code)
         return code;
-    if (w->format == PF_FORMAT_SVG)
-        return pf_svg_write(&flame, v, &w->out, err);
-    if (w->format == PF_FORMAT_FOLDED)
-        return pf_folded_write(&flame, v, &w->out, err);
-    pf_reply_open(&w->out);
-    code = pf_json_flame(&flame, v, facts, &w->out, err);
-    pf_reply_close(&w->out);
+    if (r->format == PF_FORMAT_SVG)
+        return pf_svg_write(&flame, v, &r->out, err);
+    if (r->format == PF_FORMAT_FOLDED)
+        return pf_folded_write(&flame, v, &r->out, err);
+    pf_reply_open(&r->out);
+    code = pf_json_flame(&flame, v, facts, &r->out, err);
+    pf_reply_close(&r->out);
     return code;
 }
 
-static pf_code show_view(pf_viewing *w, const pf_profile *p, const pf_view_facts *facts,
+static pf_code show_view(pf_render *r, const pf_profile *p, const pf_view_facts *facts,
                          pf_error *err)
 {
     pf_view v;
     pf_top top;
-    pf_code code = pf_view_make(&v, p, &w->options, &w->arena, err);
+    pf_code code = pf_view_make(&v, p, &r->options, &r->arena, err);
     if (code)
         return code;
-    if (w->format == PF_FORMAT_DOT)
-        return pf_dot_write(&v, w->flame.max_nodes, &w->out, err);
-    if (w->format != PF_FORMAT_TOP)
-        return show_flame(w, &v, facts, err);
-    code = pf_top_make(&top, &v, (uint32_t)w->rows, err);
-    pf_reply_open(&w->out);
+    if (r->format == PF_FORMAT_DOT)
+        return pf_dot_write(&v, r->flame.max_nodes, &r->out, err);
+    if (r->format != PF_FORMAT_TOP)
+        return show_flame(r, &v, facts, err);
+    code = pf_top_make(&top, &v, (uint32_t)r->rows, err);
+    pf_reply_open(&r->out);
     if (!code)
-        pf_json_top(&top, &v, facts, &w->out);
-    pf_reply_close(&w->out);
+        pf_json_top(&top, &v, facts, &r->out);
+    pf_reply_close(&r->out);
     return code;
 }
 
-pf_code pf_viewing_show(pf_viewing *w, const pf_merged *m, pf_error *err)
+pf_code pf_render_make(pf_render *r, const pf_merged *m, pf_error *err)
 {
     char time[PF_TIME_CHARS + 1];
     pf_time_format(m->profile->time_nanos ? m->profile->time_nanos : m->first, time);
-    pf_view_facts facts = {m->count, time, w->options.granularity == PF_BY_ADDRESS};
+    pf_view_facts facts = {m->count, time, r->options.granularity == PF_BY_ADDRESS};
     pf_error why;
     pf_profile pruned = *m->profile, filtered;
     pf_code code = PF_OK;
-    if (w->format != PF_FORMAT_PPROF && w->format != PF_FORMAT_PGO)
-        code = pf_filter_prune(m->profile, &w->options.stop, &w->arena, &pruned, &why);
+    if (r->format != PF_FORMAT_PPROF && r->format != PF_FORMAT_PGO)
+        code = pf_filter_prune(m->profile, &r->options.stop, &r->arena, &pruned, &why);
     if (!code)
-        code = pf_filter_apply(&w->filter, &pruned, &w->options.stop, &w->arena, &filtered, &why);
+        code = pf_filter_apply(&r->filter, &pruned, &r->options.stop, &r->arena, &filtered, &why);
     if (!code)
-        code = w->format == PF_FORMAT_PPROF ? show_pprof(w, &filtered, &why)
-               : w->format == PF_FORMAT_PGO ? show_pgo(w, &filtered, &why)
-                                            : show_view(w, &filtered, &facts, &why);
-    if (!code && w->out.failed && w->out.over_budget)
+        code = r->format == PF_FORMAT_PPROF ? show_pprof(r, &filtered, &why)
+               : r->format == PF_FORMAT_PGO ? show_pgo(r, &filtered, &why)
+                                            : show_view(r, &filtered, &facts, &why);
+    if (!code && r->out.failed && r->out.over_budget)
         code =
             pf_fail(&why, PF_UNAVAILABLE, "the memory for requests in flight is used up (a view)");
-    if (!code && w->out.failed)
-        code = pf_fail(&why, PF_QUERY_LIMIT, "the view needs more than %zu bytes", w->out.max);
+    if (!code && r->out.failed)
+        code = pf_fail(&why, PF_QUERY_LIMIT, "the view needs more than %zu bytes", r->out.max);
     if (code == PF_INVALID)
         return pf_fail(err, code, "bad request: %s", why.msg);
     return code ? pf_fail(err, code, "%s", why.msg) : PF_OK;
 }
 
-void pf_viewing_reply(pf_req *req, pf_viewing *w, pf_code code, const char *stem,
+void pf_render_reply(pf_req *req, pf_render *r, pf_code code, const char *stem,
                       const pf_error *err)
 {
     static const char *const types[PF_FORMATS] = {
@@ -238,13 +238,13 @@ void pf_viewing_reply(pf_req *req, pf_viewing *w, pf_code code, const char *stem
         pf_reply_not_allowed(req, "GET, HEAD", err);
     } else if (code) {
         pf_req_reply_error(req, code, err);
-    } else if (w->format == PF_FORMAT_PPROF) {
-        pf_blob blob = {.bytes = w->out, .type = PF_TYPE_OTHER};
-        w->out = PF_BUF_INIT;
+    } else if (r->format == PF_FORMAT_PPROF) {
+        pf_blob blob = {.bytes = r->out, .type = PF_TYPE_OTHER};
+        r->out = PF_BUF_INIT;
         pf_reply_blob_take(req, &blob, pf_str_c(stem));
     } else {
-        if (w->format == PF_FORMAT_PGO)
+        if (r->format == PF_FORMAT_PGO)
             pf_req_add_header(req, "Content-Disposition", "attachment; filename=\"default.pgo\"");
-        pf_req_reply_take(req, 200, types[w->format], &w->out);
+        pf_req_reply_take(req, 200, types[r->format], &r->out);
     }
 }

@@ -1,11 +1,11 @@
-/* viewing.h: one request for a view, from its parameters to its answer (view.c, diff.c).
+/* render.h: one request for a view, from its parameters to its answer (view.c, diff.c).
  *
- *     pf_viewing_read --> (the store's profile) --> pf_viewing_show: prune, filter, src/view --> pf_viewing_reply
+ *     pf_render_read --> (the store's profile) --> pf_render_make: prune, filter, src/view --> pf_render_reply
  *
  * The arena and the answer are each bounded by -query.max-memory. Belongs to one request.
  */
-#ifndef PF_SERVER_API_VIEWING_H
-#define PF_SERVER_API_VIEWING_H
+#ifndef PF_SERVER_API_RENDER_H
+#define PF_SERVER_API_RENDER_H
 
 #include "server/api/internal.h"
 #include "view/filter.h"
@@ -23,7 +23,7 @@ typedef enum pf_format {
     PF_FORMATS
 } pf_format;
 
-typedef struct pf_viewing {
+typedef struct pf_render {
     pf_op op;
     pf_format format;
     pf_view_options options;
@@ -32,17 +32,17 @@ typedef struct pf_viewing {
     int64_t rows;           /* of a top; 0: all */
     pf_arena arena;
     pf_buf out;
-} pf_viewing;
+} pf_render;
 
-/* PF_INVALID names the parameter. pf_viewing_free is right after an error, too. */
-pf_code pf_viewing_read(pf_api *api, pf_req *req, pf_viewing *w, pf_error *err);
-void pf_viewing_free(pf_viewing *w);
+/* PF_INVALID names the parameter. pf_render_free is right after an error, too. */
+pf_code pf_render_read(pf_api *api, pf_req *req, pf_render *r, pf_error *err);
+void pf_render_free(pf_render *r);
 
 /* Makes the answer of `m`. */
-pf_code pf_viewing_show(pf_viewing *w, const pf_merged *m, pf_error *err);
+pf_code pf_render_make(pf_render *r, const pf_merged *m, pf_error *err);
 
 /* Sends what was made, or the error. `stem` names what is saved as a file. */
-void pf_viewing_reply(pf_req *req, pf_viewing *w, pf_code code, const char *stem,
+void pf_render_reply(pf_req *req, pf_render *r, pf_code code, const char *stem,
                       const pf_error *err);
 
 #endif
