@@ -11,7 +11,7 @@ char *pf_buf_reserve(pf_buf *b, size_t n)
         return NULL;
     size_t need;
     if (__builtin_add_overflow(b->len, n, &need) || (b->max && need > b->max)) {
-        b->failed = true;
+        b->failed = b->over_max = true;
         return NULL;
     }
     if (need > b->cap || !b->data) {
@@ -133,7 +133,7 @@ pf_str pf_buf_str(const pf_buf *b)
 void pf_buf_clear(pf_buf *b)
 {
     b->len = 0;
-    b->failed = b->over_budget = false;
+    b->failed = b->over_budget = b->over_max = false;
 }
 
 void pf_buf_free(pf_buf *b)
@@ -143,7 +143,7 @@ void pf_buf_free(pf_buf *b)
         pf_budget_give(b->budget, b->cap);
     b->data = NULL;
     b->len = b->cap = 0;
-    b->failed = b->over_budget = false;
+    b->failed = b->over_budget = b->over_max = false;
 }
 
 bool pf_varint_get(const uint8_t **p, const uint8_t *end, uint64_t *out)
@@ -160,4 +160,16 @@ bool pf_varint_get(const uint8_t **p, const uint8_t *end, uint64_t *out)
         }
     }
     return false;
+}
+
+void pf_buf_put_int(pf_buf *b, int64_t v)
+{
+    char text[24], *end = text + sizeof text, *p = end;
+    uint64_t rest = v < 0 ? 0 - (uint64_t)v : (uint64_t)v;
+    do
+        *--p = (char)('0' + rest % 10);
+    while ((rest /= 10) != 0);
+    if (v < 0)
+        *--p = '-';
+    pf_buf_put(b, p, (size_t)(end - p));
 }

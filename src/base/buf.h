@@ -24,6 +24,7 @@ typedef struct pf_buf {
     pf_budget *budget; /* that cap counts against, set before the first append; NULL: none */
     bool failed;       /* sticky */
     bool over_budget;  /* it failed for the budget: waiting may help */
+    bool over_max;     /* it failed for max */
 } pf_buf;
 
 #define PF_BUF_INIT ((pf_buf){0})
@@ -38,6 +39,8 @@ void pf_buf_printf(pf_buf *b, const char *fmt, ...) __attribute__((format(printf
 
 /* An unsigned LEB128 varint, 1 to 10 bytes: the encoding of protobuf and of our own rows. */
 void pf_buf_put_varint(pf_buf *b, uint64_t v);
+
+void pf_buf_put_int(pf_buf *b, int64_t v); /* decimal; quicker than printf */
 
 /* A JSON string with its quotes; bytes that are not UTF-8 become U+FFFD. */
 void pf_buf_put_json(pf_buf *b, pf_str s);

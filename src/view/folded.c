@@ -52,7 +52,7 @@ pf_code pf_folded_write(const pf_flame *f, const pf_view *v, pf_buf *out, pf_err
             continue;
         put_stack(f, v, i, way, out);
         pf_buf_putc(out, ' ');
-        pf_json_int(out, f->node[i].self);
+        pf_buf_put_int(out, f->node[i].self);
         pf_buf_putc(out, '\n');
     }
     return out->failed ? pf_fail(err, PF_QUERY_LIMIT, "the stacks need more than %zu bytes of text",

@@ -4,18 +4,6 @@
 
 #include <string.h>
 
-void pf_json_int(pf_buf *out, int64_t v)
-{
-    char text[24], *end = text + sizeof text, *p = end;
-    uint64_t rest = pf_magnitude(v);
-    do
-        *--p = (char)('0' + rest % 10);
-    while ((rest /= 10) != 0);
-    if (v < 0)
-        *--p = '-';
-    pf_buf_put(out, p, (size_t)(end - p));
-}
-
 void pf_json_sample_type(const pf_profile *p, uint32_t type, pf_buf *out)
 {
     pf_buf_puts(out, "{\"type\":");
@@ -28,7 +16,7 @@ void pf_json_sample_type(const pf_profile *p, uint32_t type, pf_buf *out)
 static void put_key_int(pf_buf *out, const char *key, int64_t v)
 {
     pf_buf_printf(out, ",\"%s\":", key);
-    pf_json_int(out, v);
+    pf_buf_put_int(out, v);
 }
 
 static void put_facts(const pf_view *v, const pf_view_facts *facts, pf_buf *out)
@@ -155,7 +143,7 @@ static const pf_frame *frame_of(const columns *c, uint32_t node)
             (void)node;                                                                            \
             if (i)                                                                                 \
                 pf_buf_putc((c)->out, ',');                                                        \
-            pf_json_int((c)->out, (int64_t)(EACH));                                                \
+            pf_buf_put_int((c)->out, (int64_t)(EACH));                                             \
         }                                                                                          \
         pf_buf_putc((c)->out, ']');                                                                \
     } while (0)

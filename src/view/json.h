@@ -20,9 +20,6 @@ pf_code pf_json_flame(const pf_flame *f, const pf_view *v, const pf_view_facts *
                       pf_error *err);
 void pf_json_top(const pf_top *t, const pf_view *v, const pf_view_facts *facts, pf_buf *out);
 
-/* A whole number, quicker than printf. */
-void pf_json_int(pf_buf *out, int64_t v);
-
 /* {"type":…,"unit":…} */
 void pf_json_sample_type(const pf_profile *p, uint32_t type, pf_buf *out);
 

@@ -335,7 +335,7 @@ static pf_code find_type(const pf_profile *p, uint32_t *out, pf_error *err)
         if (is_type(p, *out, PF_STR("samples"), PF_STR("count")) ||
             is_type(p, *out, PF_STR("cpu"), PF_STR("nanoseconds")))
             return PF_OK;
-    return pf_fail(err, PF_INVALID, "bad \"format\" \"pgo\": not a CPU profile");
+    return pf_fail_param(err, PF_INVALID, "format", "bad \"format\" \"pgo\": not a CPU profile");
 }
 
 pf_code pf_pgo_make(const pf_profile *in, const pf_stop *stop, pf_arena *a, pf_profile *out,

@@ -30,8 +30,9 @@ static pf_code no_sample_type(const pf_profile *p, pf_str name, pf_error *err)
         memcpy(list + n, type.p, type.n);
         n += type.n;
     }
-    return pf_fail(err, PF_INVALID, "bad \"sample_type\" \"%.*s\": there are %.*s",
-                   PF_FMT(((pf_str){name.p, name.n < 100 ? name.n : 100})), (int)n, list);
+    return pf_fail_param(err, PF_INVALID, "sample_type",
+                         "bad \"sample_type\" \"%.*s\": there are %.*s",
+                         PF_FMT(((pf_str){name.p, name.n < 100 ? name.n : 100})), (int)n, list);
 }
 
 pf_code pf_view_sample_type(const pf_profile *p, pf_str name, uint32_t *out, pf_error *err)

@@ -20,7 +20,7 @@ static void whole_numbers(void **state)
     static const int64_t cases[] = {0, 1, -1, 10, 99, -100, INT64_MAX, INT64_MIN};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         pf_buf b = PF_BUF_INIT, expected = PF_BUF_INIT;
-        pf_json_int(&b, cases[i]);
+        pf_buf_put_int(&b, cases[i]);
         pf_buf_printf(&expected, "%lld", (long long)cases[i]);
         assert_true(pf_str_eq(pf_buf_str(&b), pf_buf_str(&expected)));
         pf_buf_free(&b);
