@@ -99,5 +99,9 @@ pf_code pf_code_of_status(int status)
     for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++)
         if (meanings[i].status == status)
             return meanings[i].code;
-    return status == 408 ? PF_TIMEOUT : status >= 400 && status < 500 ? PF_INVALID : PF_INTERNAL;
+    if (status == 408)
+        return PF_TIMEOUT;
+    if (status == 501 || status == 505)
+        return PF_UNSUPPORTED;
+    return status >= 400 && status < 500 ? PF_INVALID : PF_INTERNAL;
 }

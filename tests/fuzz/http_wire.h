@@ -119,11 +119,11 @@ static void wire_finished(void *ctx, pf_req *req, int status, int64_t sent, int6
     w->moved = true;
 }
 
-static const char *wire_error(void *ctx, pf_req *req, int status, const char *msg, pf_buf *out)
+static const char *wire_error(void *ctx, pf_req *req, int status, const pf_error *err, pf_buf *out)
 {
     (void)ctx;
     (void)req;
-    pf_buf_printf(out, "%d %s\n", status, msg);
+    pf_buf_printf(out, "%d %s\n", status, err->msg);
     return "text/plain";
 }
 

@@ -293,12 +293,12 @@ static void on_finished(void *ctx, pf_req *req, int status, int64_t sent, int64_
     }
 }
 
-static const char *error_form(void *ctx, pf_req *req, int status, const char *msg, pf_buf *out)
+static const char *error_form(void *ctx, pf_req *req, int status, const pf_error *err, pf_buf *out)
 {
     (void)ctx;
     (void)req;
     pf_buf_printf(out, "{\"code\":%d,\"error\":", status);
-    pf_buf_put_json(out, pf_str_c(msg));
+    pf_buf_put_json(out, pf_str_c(err->msg));
     pf_buf_puts(out, "}\n");
     return "application/json";
 }

@@ -41,11 +41,11 @@ static void finished(void *ctx, pf_req *req, int status, int64_t sent, int64_t d
     sem_post(&w->ended);
 }
 
-static const char *error_form(void *ctx, pf_req *req, int status, const char *msg, pf_buf *out)
+static const char *error_form(void *ctx, pf_req *req, int status, const pf_error *err, pf_buf *out)
 {
     (void)ctx;
     (void)req;
-    pf_buf_printf(out, "%d: %s", status, msg);
+    pf_buf_printf(out, "%d: %s", status, err->msg);
     return "text/plain";
 }
 

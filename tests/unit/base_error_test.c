@@ -43,7 +43,8 @@ static void test_each_code_has_its_status(void **state)
     }
     assert_int_equal(pf_code_of_status(408), PF_TIMEOUT);
     assert_int_equal(pf_code_of_status(431), PF_INVALID);
-    assert_int_equal(pf_code_of_status(505), PF_INTERNAL);
+    assert_int_equal(pf_code_of_status(505), PF_UNSUPPORTED);
+    assert_int_equal(pf_code_of_status(599), PF_INTERNAL);
 }
 
 static void test_the_parameter_goes_along(void **state)

@@ -75,7 +75,9 @@ static void write_refusal(pf_acceptor *a, int fd, const char *msg)
     pf_buf body = PF_BUF_INIT, out = PF_BUF_INIT;
     char id[PF_XID_CHARS + 1];
     pf_xid_format(pf_xid_new(pf_clock_wall(NULL) / PF_NS_PER_SEC), id);
-    const char *type = a->app->error_form(a->app->ctx, NULL, 503, msg, &body);
+    pf_error err;
+    pf_fail(&err, PF_UNAVAILABLE, "%s", msg);
+    const char *type = a->app->error_form(a->app->ctx, NULL, 503, &err, &body);
     pf_buf_printf(&out,
                   "HTTP/1.1 503 Service Unavailable\r\nDate: %s\r\nContent-Type: %s\r\n"
                   "Retry-After: 1\r\nX-Request-Id: %s\r\nConnection: close\r\n",

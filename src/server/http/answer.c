@@ -77,7 +77,7 @@ void pf_req_add_trailer(pf_req *req, const char *name, const char *value)
     add(&req->reply.trailers, name, value);
 }
 
-void pf_answer_set_error(pf_req *req, int status, const char *msg)
+void pf_answer_set_error(pf_req *req, int status, const pf_error *err)
 {
     pf_reply *r = &req->reply;
     pf_buf_clear(&r->body);
@@ -86,22 +86,32 @@ void pf_answer_set_error(pf_req *req, int status, const char *msg)
         pf_buf_clear(&r->trailers);
     }
     r->status = status;
-    r->content_type = req->admit.error_form(req->app->ctx, req, status, msg, &r->body);
+    r->content_type = req->admit.error_form(req->app->ctx, req, status, err, &r->body);
     if (status == 503)
         pf_req_add_header(req, "Retry-After", "1");
 }
 
-void pf_req_reply_status(pf_req *req, int status, const char *msg)
+static void reply_error(pf_req *req, int status, const pf_error *err)
 {
     if (!pf_answer_claim(req))
         return;
-    pf_answer_set_error(req, status, msg);
+    pf_answer_set_error(req, status, err);
     pf_loop_post(req->loop, &req->mail);
+}
+
+void pf_req_reply_status(pf_req *req, int status, const char *msg)
+{
+    pf_error err;
+    pf_fail(&err, pf_code_of_status(status), "%s", msg);
+    reply_error(req, status, &err);
 }
 
 void pf_req_reply_error(pf_req *req, pf_code code, const pf_error *err)
 {
-    pf_req_reply_status(req, pf_code_status(code), err ? err->msg : "");
+    if (err)
+        reply_error(req, pf_code_status(code), err);
+    else
+        pf_req_reply_status(req, pf_code_status(code), "");
 }
 
 /* Gives the slack of a large buffer back: it may be held as long as the client takes to read. */
@@ -212,7 +222,7 @@ void pf_req_reply_take(pf_req *req, int status, const char *content_type, pf_buf
                        : pf_answer_charge(req, body->cap, &err);
     if (code) {
         pf_buf_free(body);
-        pf_answer_set_error(req, pf_code_status(code), err.msg);
+        pf_answer_set_error(req, pf_code_status(code), &err);
     } else {
         r->status = status;
         r->content_type = content_type;

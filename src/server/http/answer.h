@@ -7,7 +7,7 @@
 #include "server/http/request.h"
 
 /* Makes it the answer that something failed; what was there of a body is dropped. */
-void pf_answer_set_error(pf_req *req, int status, const char *msg);
+void pf_answer_set_error(pf_req *req, int status, const pf_error *err);
 
 /* Charges the budget with a body or piece of `cap` bytes; small ones are free (reply.h). */
 pf_code pf_answer_charge(pf_req *req, size_t cap, pf_error *err);

@@ -49,10 +49,10 @@ typedef enum pf_method {
  * out that it is not calls pf_req_move. */
 typedef enum pf_run { PF_RUN_WORKER, PF_RUN_INLINE } pf_run;
 
-/* Writes the body of an error answer and returns its content type, a literal. May add headers to the answer. `req` is
- * NULL for a connection that is refused before it is served; its path is empty when no target could be read. Any
- * thread; must not block. */
-typedef const char *(*pf_error_form)(void *ctx, pf_req *req, int status, const char *msg,
+/* Writes the body of an error answer and returns its content type, a literal. May add headers to the answer. `status`
+ * says more than err->code where the transport itself refuses (a 431 is a PF_INVALID). `req` is NULL for a connection
+ * that is refused before it is served; its path is empty when no target could be read. Any thread; must not block. */
+typedef const char *(*pf_error_form)(void *ctx, pf_req *req, int status, const pf_error *err,
                                      pf_buf *out);
 
 /* What admit decides. Before the call: no body allowed, worker, the application's error form. */

@@ -97,7 +97,7 @@ static void produce_first(pf_req *req)
     if (code || (s->end && !r->trailers.len)) /* HTTP/1.1 has trailers only behind chunks */
         s->produce = NULL;
     if (code)
-        pf_answer_set_error(req, pf_code_status(code), err.msg);
+        pf_answer_set_error(req, pf_code_status(code), &err);
 }
 
 static void produce_job(pf_job *job)
