@@ -44,6 +44,7 @@ bool pf_op_sees(const pf_op *op, pf_str service);
 typedef struct pf_write pf_write;
 struct pf_write {
     pf_meta meta;              /* service, type, labels, created_at; id is ignored */
+    pf_str external_id;        /* what makes it repeatable; empty: nothing. No store keeps it yet */
     pf_str body;               /* as pushed: gzip or bare protobuf, or a trace */
     pf_str inflated;           /* the bare protobuf; empty for a trace */
     const pf_profile *profile; /* decoded and valid; NULL for a trace */

@@ -47,10 +47,11 @@ class Answer:
 
     @property
     def error(self):
-        """The message of a JSON error, which must carry the status as its code."""
+        """The message of a JSON error, which must carry the status as its code and say whose answer it is."""
         assert self.headers["content-type"] == "application/json", self
         assert self.body.endswith(b"\n")
-        assert set(self.json) == {"code", "error"} and self.json["code"] == self.status, self
+        assert set(self.json) - {"param"} == {"code", "error", "kind", "request_id"}, self
+        assert self.json["code"] == self.status and self.json["request_id"] == self.headers["x-request-id"], self
         return self.json["error"]
 
     @property
@@ -176,9 +177,11 @@ class Server:
         return http.client.HTTPConnection(self.host, self.port, timeout=timeout)
 
     def request(self, method, target, body=None, headers=None, timeout=PATIENCE):
+        """Sends `Accept: */*` as curl does; with the header `Accept: None` none, as go tool pprof does."""
+        sent = {"Accept": "*/*", **(headers or {})}
         connection = self.client(timeout)
         try:
-            connection.request(method, target, body, headers or {})
+            connection.request(method, target, body, {name: v for name, v in sent.items() if v is not None})
             response = connection.getresponse()
             found = {name.lower(): value for name, value in response.getheaders()}
             return Answer(response.status, found, response.read())

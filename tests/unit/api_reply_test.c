@@ -24,7 +24,7 @@ static void test_a_profile(void **state)
                  .created_at = 1500000000};
     pf_buf b = PF_BUF_INIT;
     pf_reply_open(&b);
-    pf_reply_put_meta(&b, &m, NULL);
+    pf_reply_put_meta(&(pf_json){.out = &b}, &m, NULL);
     pf_reply_close(&b);
     pf_buf_putc(&b, 0);
     assert_string_equal(
@@ -34,7 +34,7 @@ static void test_a_profile(void **state)
         "\"created_at\":\"1970-01-01T00:00:01.5Z\"}}\n");
     pf_buf_clear(&b);
     m.labels.n = 0;
-    pf_reply_put_meta(&b, &m, NULL);
+    pf_reply_put_meta(&(pf_json){.out = &b}, &m, NULL);
     pf_buf_putc(&b, 0);
     assert_null(strstr(b.data, "labels")); /* left out when empty */
     pf_buf_free(&b);
@@ -50,7 +50,7 @@ static void test_a_profile_and_what_it_comes_to(void **state)
     pf_meta m = {.id = PF_STR("id"), .service = PF_STR("s"), .type = PF_TYPE_CPU};
     pf_total t = {.duration = 5, .types = &types, .sum = sum, .has_sum = has_sum}, trace = {0};
     pf_buf b = PF_BUF_INIT;
-    pf_reply_put_meta(&b, &m, &t);
+    pf_reply_put_meta(&(pf_json){.out = &b}, &m, &t);
     pf_buf_putc(&b, 0);
     assert_string_equal(
         b.data,
@@ -59,7 +59,7 @@ static void test_a_profile_and_what_it_comes_to(void **state)
         "9223372036854775808},"
         "{\"type\":\"\\\"\",\"unit\":\"\",\"value\":null}]}");
     pf_buf_clear(&b);
-    pf_reply_put_meta(&b, &m, &trace);
+    pf_reply_put_meta(&(pf_json){.out = &b}, &m, &trace);
     pf_buf_putc(&b, 0);
     assert_non_null(strstr(b.data, "\"duration_nanos\":null,\"totals\":null}"));
     pf_buf_free(&b);
@@ -91,21 +91,71 @@ static void test_what_a_download_is_called(void **state)
     assert_string_equal(got + strlen(got) - 9, "aa.trace\"");
 }
 
+static pf_header accept_header = {PF_STR("Accept"), PF_STR("*/*")};
+
+static void check_form(pf_error_form form, pf_req *req, const pf_error *err, const char *type,
+                       const char *body)
+{
+    pf_buf b = PF_BUF_INIT;
+    assert_string_equal(form(NULL, req, pf_code_status(err->code), err, &b), type);
+    pf_buf_putc(&b, 0);
+    assert_string_equal(b.data, body);
+    pf_buf_free(&b);
+}
+
+static bool is_for_go(pf_req *req)
+{
+    bool found = req->reply.headers.len >= 12 && strcmp(req->reply.headers.data, "X-Go-Pprof") == 0;
+    pf_buf_free(&req->reply.headers);
+    return found;
+}
+
 static void test_an_error(void **state)
 {
     (void)state;
-    pf_buf b = PF_BUF_INIT;
     static pf_req req;
+    pf_error err;
     req.path = PF_STR("/api/0/x");
-    assert_string_equal(pf_reply_error_form(NULL, &req, 404, "no \"x\"", &b), PF_JSON);
-    pf_buf_putc(&b, 0);
-    assert_string_equal(b.data, "{\"code\":404,\"error\":\"no \\\"x\\\"\"}\n");
-    pf_buf_clear(&b);
+    strcpy(req.id, "r1");
+    req.id_len = 2;
+    pf_fail(&err, PF_NOT_FOUND, "no \"x\"");
+    const char *json =
+        "{\"code\":404,\"error\":\"no \\\"x\\\"\",\"kind\":\"not_found\",\"request_id\":\"r1\"}\n";
+    check_form(pf_reply_error_form, &req, &err, PF_JSON, json);
     req.path = PF_STR("/x");
-    assert_memory_equal(pf_reply_error_form(NULL, &req, 404, "no", &b), "text/plain", 10);
-    pf_buf_putc(&b, 0);
-    assert_string_equal(b.data, "no\n");
-    pf_buf_free(&b);
+    check_form(pf_reply_error_form, &req, &err, PF_TEXT, "no \"x\"\n");
+    check_form(pf_reply_error_form, NULL, &err, PF_TEXT, "no \"x\"\n");
+    req.path = PF_STR("/api/0/x");
+    pf_fail_param(&err, PF_INVALID, "from", "bad");
+    check_form(pf_reply_error_form, &req, &err, PF_JSON,
+               "{\"code\":400,\"error\":\"bad\",\"kind\":\"invalid_request\",\"param\":\"from\","
+               "\"request_id\":\"r1\"}\n");
+    assert_false(is_for_go(&req));
+}
+
+static void test_an_error_that_go_tool_pprof_prints(void **state)
+{
+    (void)state;
+    static pf_req req;
+    pf_error err;
+    pf_arena_init(&req.arena, NULL, 0);
+    req.path = PF_STR("/api/0/profiles/merge");
+    pf_fail(&err, PF_NOT_FOUND, "nothing found");
+    const char *json = "{\"code\":404,\"error\":\"nothing found\",\"kind\":\"not_found\","
+                       "\"request_id\":\"\"}\n";
+    check_form(pf_reply_pprof_error_form, &req, &err, PF_TEXT, "nothing found\n");
+    assert_true(is_for_go(&req));
+    req.query = PF_STR("format=pprof");
+    check_form(pf_reply_pprof_error_form, &req, &err, PF_TEXT, "nothing found\n");
+    assert_true(is_for_go(&req));
+    req.query = PF_STR("format=top");
+    check_form(pf_reply_pprof_error_form, &req, &err, PF_JSON, json);
+    req.query = PF_STR("");
+    req.headers = &accept_header;
+    req.nheaders = 1;
+    check_form(pf_reply_pprof_error_form, &req, &err, PF_JSON, json);
+    assert_false(is_for_go(&req));
+    pf_arena_free(&req.arena);
 }
 
 int main(void)
@@ -115,6 +165,7 @@ int main(void)
         cmocka_unit_test(test_a_profile_and_what_it_comes_to),
         cmocka_unit_test(test_what_a_download_is_called),
         cmocka_unit_test(test_an_error),
+        cmocka_unit_test(test_an_error_that_go_tool_pprof_prints),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

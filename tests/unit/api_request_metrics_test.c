@@ -25,7 +25,8 @@ static void test_families(void **state)
     pf_request_metrics *m = pf_request_metrics_new();
     assert_non_null(m);
     pf_request_metrics_count(m, PF_METHOD_GET, "/api/0/services", 200, 20, 100, 2000000);
-    pf_request_metrics_count(m, PF_METHOD_GET, "/api/0/services", 200, 30, -1, 3000000); /* broken off */
+    pf_request_metrics_count(m, PF_METHOD_GET, "/api/0/services", 200, 30, -1,
+                             3000000); /* broken off */
     pf_request_metrics_count(m, PF_METHOD_OTHER, "unknown", 404, 1, 1, 1);
     pf_buf b = PF_BUF_INIT;
     pf_metrics_write(&b);

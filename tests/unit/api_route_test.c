@@ -40,12 +40,12 @@ static void test_methods(void **state)
 {
     (void)state;
     const pf_route *profiles = pf_route_find(PF_STR("/api/0/profiles"));
-    assert_ptr_equal(profiles->get.handler, pf_handle_find);
-    assert_ptr_equal(profiles->post.handler, pf_handle_push);
+    assert_ptr_equal(profiles->get.reply, pf_do_find);
+    assert_ptr_equal(profiles->post.reply, pf_do_push);
     size_t posts = 0;
     for (size_t i = 0; pf_route_at(i); i++) {
-        posts += pf_route_at(i)->post.handler != NULL;
-        assert_true(pf_route_at(i)->get.handler || !pf_route_is_known(pf_route_at(i)));
+        posts += pf_action_is_there(&pf_route_at(i)->post);
+        assert_true(pf_action_is_there(&pf_route_at(i)->get) || !pf_route_is_known(pf_route_at(i)));
     }
     assert_int_equal(posts, 2); /* and symbolz */
 }

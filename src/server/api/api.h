@@ -1,14 +1,16 @@
 /* api.h: the HTTP API, version 0, on top of the transport. docs/api.md is its manual.
  *
- *     transport --admit--> route.c --handle--> params.c --> push.c, find.c, get.c ... --> storage
- *                                                             \--> reply.c --> transport
+ *     transport --admit, handle, finished--> call.c --> push.c, find.c, get.c ... --> storage
+ *                                             ^                   |
+ *                                             +-- route.c         +--> params.c, reply.c --> transport
  *
  * One file per resource: push.c (a new profile), find.c (lists), get.c (one profile, several, a
- * merge), view.c and diff.c (the same to be looked at: render.c, and src/view below it), types.c (types
+ * merge) and diff.c, with the same to be looked at (render.c, and src/view below it), types.c (types
  * and sample types), labels.c, series.c (time lines: timeline.c, funcline.c), store.c (what the store holds),
- * pages.c (services, version, health, metrics, symbolz, the text at "/"), web.c (the page and its files).
- * route.c knows the paths and methods, params.c reads the parameters, reply.c writes the envelope,
- * request_metrics.c keeps the request metrics and the access log (access_log.c).
+ * pages.c (services, version, index, health, metrics, symbolz, the text at "/"), web.c (the page and its files).
+ * An action returns what was wrong, or PF_OK when it has replied; or it writes one JSON value, and call.c puts the
+ * envelope around it. route.c knows the paths and methods, params.c reads the parameters, reply.c writes envelope and
+ * errors, request_metrics.c counts, access_log.c logs.
  *
  * Thread-safety: a pf_api is shared by all threads and read-only but for its metrics and the access
  * log.

@@ -19,7 +19,7 @@ typedef struct side {
 } side;
 
 typedef struct comparison {
-    pf_api *api;
+    pf_call *call;
     pf_render view;
     pf_diff_options options;
     side compared, base;
@@ -43,8 +43,7 @@ static pf_code show_both(void *ctx, const pf_merged *base, pf_error *err)
     pf_code code =
         pf_diff_make(c->left->profile, base->profile, &c->options, m, &c->view.arena, &both, &why);
     if (code)
-        code = code == PF_INVALID ? pf_fail(err, code, "bad request: %s", why.msg)
-                                  : pf_fail(err, code, "%s", why.msg);
+        code = pf_fail_as(err, &why, code, code == PF_INVALID ? "bad request: %s" : "%s", why.msg);
     else
         code = pf_render_make(
             &c->view,
@@ -59,10 +58,11 @@ static pf_code merge_base(void *ctx, const pf_merged *compared, pf_error *err)
     pf_error why;
     pf_selection sel = selection_of(&c->base);
     c->left = compared;
-    pf_code code = pf_store_merge_profile(c->api->cfg.store, &sel, &c->view.op, show_both, c, &why);
+    pf_code code =
+        pf_store_merge_profile(c->call->api->cfg.store, &sel, &c->view.op, show_both, c, &why);
     if (code == PF_NOT_FOUND && !c->base.ids)
         return pf_fail(err, code, "nothing found for the base");
-    return code ? pf_fail(err, code, "%s", why.msg) : PF_OK;
+    return code ? pf_fail_as(err, &why, code, "%s", why.msg) : PF_OK;
 }
 
 static pf_code read_ids(pf_req *req, const char *name, side *s, pf_error *err)
@@ -86,13 +86,6 @@ static pf_code read_ids(pf_req *req, const char *name, side *s, pf_error *err)
     return PF_OK;
 }
 
-static pf_code check_type(pf_type type, pf_error *err)
-{
-    if (type != PF_TYPE_UNKNOWN && type != PF_TYPE_TRACE)
-        return PF_OK;
-    return pf_fail(err, PF_NOT_ALLOWED, "can't merge profiles of %s type", pf_type_name(type));
-}
-
 static pf_code read_sides(pf_req *req, comparison *c, pf_error *err)
 {
     pf_code code = read_ids(req, "id", &c->compared, err);
@@ -101,30 +94,34 @@ static pf_code read_sides(pf_req *req, comparison *c, pf_error *err)
     if (!code && !c->compared.ids)
         code = pf_params_query(req, &c->compared.query, err);
     if (!code && !c->compared.ids)
-        code = check_type(c->compared.query.type, err);
+        code = pf_params_mergeable(c->compared.query.type, err);
     if (!code && !c->base.ids && c->compared.ids)
-        code = pf_fail(err, PF_INVALID, "bad request: missing \"base_id\"");
+        code = pf_fail_param(err, PF_INVALID, "base_id", "bad request: missing \"base_id\"");
     if (!code && !c->base.ids)
         code = pf_params_base(req, &c->compared.query, &c->base.query, err);
     return code;
 }
 
-void pf_handle_diff(pf_api *api, pf_req *req)
+pf_code pf_do_diff(pf_call *call, pf_error *err)
 {
-    pf_error err;
-    comparison c = {.api = api};
-    pf_code code = pf_render_read(api, req, &c.view, &err);
+    comparison c = {.call = call};
+    pf_code code = pf_render_read(call, &c.view, err);
     c.view.options.is_diff = true;
     if (!code)
-        code = pf_params_flag(req, "normalize", &c.options.normalize, &err);
-    if (!code && c.view.format > PF_FORMAT_TOP)
-        code = pf_fail(&err, PF_INVALID,
-                       "bad request: bad \"format\": a comparison has pprof, flamegraph, top");
+        code = pf_params_check_options(call->req, err);
     if (!code)
-        code = read_sides(req, &c, &err);
+        code = pf_params_flag(call->req, "normalize", &c.options.normalize, err);
+    if (!code && c.view.format > PF_FORMAT_TOP)
+        code =
+            pf_fail_param(err, PF_INVALID, "format",
+                          "bad request: bad \"format\": a comparison has pprof, flamegraph, top");
+    if (!code)
+        code = read_sides(call->req, &c, err);
     pf_selection sel = selection_of(&c.compared);
     if (!code)
-        code = pf_store_merge_profile(api->cfg.store, &sel, &c.view.op, merge_base, &c, &err);
-    pf_render_reply(req, &c.view, code, "diff", &err);
+        code = pf_store_merge_profile(call->api->cfg.store, &sel, &c.view.op, merge_base, &c, err);
+    if (!code)
+        pf_render_reply(call->req, &c.view, "diff");
     pf_render_free(&c.view);
+    return code;
 }

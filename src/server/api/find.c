@@ -10,24 +10,23 @@
 enum { PAGE = 1000 };
 
 typedef struct listing {
-    pf_api *api;
-    pf_req *req;
+    pf_call *call;
     pf_query query;
     pf_find_pos pos;
-    pf_buf *out; /* of the page that is being made */
-    bool any, totals;
+    pf_json json; /* into the page that is being made */
+    bool begun, totals;
 } listing;
 
 static bool put_both(void *ctx, const pf_meta *meta, const pf_total *total)
 {
     listing *l = ctx;
-    if (l->any)
-        pf_buf_putc(l->out, ',');
-    else
-        pf_reply_open(l->out), pf_buf_putc(l->out, '[');
-    l->any = true;
-    pf_reply_put_meta(l->out, meta, total);
-    return !l->out->failed;
+    if (!l->begun) {
+        pf_reply_open(l->json.out);
+        pf_json_open(&l->json, '[');
+    }
+    l->begun = true;
+    pf_reply_put_meta(&l->json, meta, total);
+    return !l->json.out->failed;
 }
 
 static bool put_one(void *ctx, const pf_meta *meta)
@@ -38,9 +37,9 @@ static bool put_one(void *ctx, const pf_meta *meta)
 static pf_code next_page(void *ctx, pf_buf *out, bool *end, pf_error *err)
 {
     listing *l = ctx;
-    pf_op op = pf_api_op(l->api, l->req);
-    l->out = out;
-    pf_store *s = l->api->cfg.store;
+    pf_op op = pf_call_op(l->call);
+    pf_store *s = l->call->api->cfg.store;
+    l->json.out = out;
     pf_code code = l->totals
                        ? pf_store_find_totals(s, &l->query, &l->pos, PAGE, &op, put_both, l, err)
                        : pf_store_find(s, &l->query, &l->pos, PAGE, &op, put_one, l, err);
@@ -50,27 +49,26 @@ static pf_code next_page(void *ctx, pf_buf *out, bool *end, pf_error *err)
         return pf_fail_nomem(err, "a list of profiles");
     if (!l->pos.finished)
         return PF_OK;
-    if (!l->any)
+    if (!l->begun)
         return pf_fail(err, PF_NOT_FOUND, "nothing found");
-    pf_buf_putc(out, ']');
+    pf_json_close(&l->json, ']');
     pf_reply_close(out);
     *end = true;
     return PF_OK;
 }
 
-void pf_handle_find(pf_api *api, pf_req *req)
+pf_code pf_do_find(pf_call *call, pf_error *err)
 {
-    pf_error err;
-    pf_arena *a = pf_req_arena(req);
+    pf_arena *a = pf_req_arena(call->req);
     listing *l = pf_arena_zalloc(a, sizeof *l);
-    pf_code code = l ? pf_params_query(req, &l->query, &err) : pf_arena_fail(a, &err, "a query");
+    if (!l)
+        return pf_arena_fail(a, err, "a query");
+    pf_code code = pf_params_query(call->req, &l->query, err);
     if (!code)
-        code = pf_params_flag(req, "totals", &l->totals, &err);
-    if (code) {
-        pf_req_reply_error(req, code, &err);
-        return;
-    }
-    l->api = api;
-    l->req = req;
-    pf_req_reply_stream(req, 200, PF_JSON, next_page, NULL, l);
+        code = pf_params_flag(call->req, "totals", &l->totals, err);
+    if (code)
+        return code;
+    l->call = call;
+    pf_req_reply_stream(call->req, 200, PF_JSON, next_page, NULL, l);
+    return PF_OK;
 }

@@ -1,8 +1,13 @@
-/* internal.h: what the files of this room share.
+/* internal.h: what the files of this room share: the API's state, a call, and the table of routes.
+ *
+ *     admit (admission.c)      route -> who -> may they? -> the body, please
+ *     handle (call.c)          the handler of the action; its error, or the envelope around its JSON
+ *     finished (call.c)        counted, logged, let go
  */
 #ifndef PF_SERVER_API_INTERNAL_H
 #define PF_SERVER_API_INTERNAL_H
 
+#include "base/json.h"
 #include "server/api/access_log.h"
 #include "server/api/api.h"
 #include "server/api/request_metrics.h"
@@ -14,17 +19,25 @@ struct pf_api {
     atomic_bool stopping;
 };
 
-typedef void (*pf_handler)(pf_api *api, pf_req *req);
+typedef struct pf_call pf_call;
+
+/* Replies, or sees to it that somebody will; or says what was wrong, and the caller replies with that. */
+typedef pf_code (*pf_reply_fn)(pf_call *call, pf_error *err);
+
+/* Writes one JSON value: the body of the envelope. */
+typedef pf_code (*pf_body_fn)(pf_call *call, pf_json *out, pf_error *err);
 
 enum { PF_BODY_OF_PUSH = -1 };
 
-/* What a method does on a path. */
+/* What a method does on a path: one of `reply` and `body` does it; neither: the method is not allowed. */
 typedef struct pf_action {
-    pf_handler handler; /* NULL: the method is not allowed */
+    pf_reply_fn reply;
+    pf_body_fn body;
     pf_run run; /* PF_RUN_INLINE: quick, without disk; may find out otherwise and pf_req_move */
     int64_t
         max_body; /* bytes; 0: it takes none; PF_BODY_OF_PUSH, and at most: -http.max-body-size */
-    pf_error_form form; /* how this protocol says that something failed; NULL: the API's */
+    pf_error_form form;  /* how this protocol says that something failed; NULL: the API's */
+    const char *summary; /* for people, in a line; NULL: not for the index */
 } pf_action;
 
 /* A path that is known, and who answers it. See route.c. */
@@ -32,43 +45,65 @@ typedef struct pf_route {
     const char *label; /* the path in metrics: "/api/0/profiles/__pid__" */
     pf_action get;     /* HEAD too */
     pf_action post;
+    pf_action del;
 } pf_route;
 
-/* Never NULL: an unknown path has a route of its own without handlers. */
+bool pf_action_is_there(const pf_action *a);
+
+/* Never NULL: an unknown path has a route of its own without actions. */
 const pf_route *pf_route_find(pf_str path);
 bool pf_route_is_known(const pf_route *r);
 const pf_route *pf_route_at(size_t i); /* all of them, NULL behind the last; for the metrics */
 
-/* The handlers, each in the file that its comment in api.h names. */
-void pf_handle_push(pf_api *api, pf_req *req);
-void pf_handle_find(pf_api *api, pf_req *req);
-void pf_handle_get(pf_api *api, pf_req *req);
-void pf_handle_merge(pf_api *api, pf_req *req);
-void pf_handle_diff(pf_api *api, pf_req *req);
-void pf_handle_types(pf_api *api, pf_req *req);
-void pf_handle_sample_types(pf_api *api, pf_req *req);
-void pf_handle_labels(pf_api *api, pf_req *req);
-void pf_handle_series(pf_api *api, pf_req *req);
-void pf_handle_store(pf_api *api, pf_req *req);
-void pf_handle_services(pf_api *api, pf_req *req);
-void pf_handle_version(pf_api *api, pf_req *req);
-void pf_handle_metrics(pf_api *api, pf_req *req);
-void pf_handle_symbolz(pf_api *api, pf_req *req);
-void pf_handle_healthz(pf_api *api, pf_req *req);
-void pf_handle_readyz(pf_api *api, pf_req *req);
-void pf_handle_root(pf_api *api, pf_req *req);
-void pf_handle_text(pf_api *api, pf_req *req);
-void pf_handle_asset(pf_api *api, pf_req *req);
-void pf_handle_ui_config(pf_api *api, pf_req *req);
+/* The methods that it has, for an Allow header: "GET, HEAD, POST". */
+enum { PF_METHODS_MAX = 64 };
+void pf_route_methods(const pf_route *r, char out[static PF_METHODS_MAX]);
 
-/* Answers with a view of the selection, in the format that the request asks for (view.c). */
-void pf_view_reply(pf_api *api, pf_req *req, const pf_selection *sel);
+/* One request of the API. Lives in the request's arena, from its admission until it is finished. */
+struct pf_call {
+    pf_api *api;
+    pf_req *req;
+    const pf_route *route;
+    const pf_action *action;
+};
 
-/* True when the request asks for more than the stored bytes: another format than pprof, or a filter. */
-bool pf_view_is_wanted(pf_req *req);
+/* NULL where the transport has refused the request before it was admitted. */
+pf_call *pf_call_of(const pf_req *req);
 
-/* The limits of one query of `req`: deadline from now, memory, given up when the client hangs up.
- */
-pf_op pf_api_op(const pf_api *api, pf_req *req);
+/* The three calls of the transport (http.h). */
+void pf_call_admit(void *api, pf_req *req, pf_admit *out);
+void pf_call_handle(void *api, pf_req *req);
+void pf_call_finished(void *api, pf_req *req, int status, int64_t sent, int64_t duration_ns);
+
+/* The limits of one query from now on: deadline, memory, given up when the client hangs up. */
+pf_op pf_call_op(const pf_call *call);
+
+/* Replies with an error, with what belongs to it: a 405 gets its Allow. */
+void pf_call_fail(pf_call *call, pf_code code, const pf_error *err);
+
+/* The actions, each in the file that api.h names. */
+pf_code pf_do_push(pf_call *call, pf_error *err);
+pf_code pf_do_find(pf_call *call, pf_error *err);
+pf_code pf_do_get(pf_call *call, pf_error *err);
+pf_code pf_do_merge(pf_call *call, pf_error *err);
+pf_code pf_do_diff(pf_call *call, pf_error *err);
+pf_code pf_do_metrics(pf_call *call, pf_error *err);
+pf_code pf_do_symbolz(pf_call *call, pf_error *err);
+pf_code pf_do_healthz(pf_call *call, pf_error *err);
+pf_code pf_do_readyz(pf_call *call, pf_error *err);
+pf_code pf_do_root(pf_call *call, pf_error *err);
+pf_code pf_do_asset(pf_call *call, pf_error *err);
+pf_code pf_body_types(pf_call *call, pf_json *out, pf_error *err);
+pf_code pf_body_sample_types(pf_call *call, pf_json *out, pf_error *err);
+pf_code pf_body_labels(pf_call *call, pf_json *out, pf_error *err);
+pf_code pf_body_series(pf_call *call, pf_json *out, pf_error *err);
+pf_code pf_body_store(pf_call *call, pf_json *out, pf_error *err);
+pf_code pf_body_services(pf_call *call, pf_json *out, pf_error *err);
+pf_code pf_body_version(pf_call *call, pf_json *out, pf_error *err);
+pf_code pf_body_ui_config(pf_call *call, pf_json *out, pf_error *err);
+pf_code pf_body_index(pf_call *call, pf_json *out, pf_error *err);
+
+/* The text that "/" shows to those who don't browse (pages.c). */
+pf_code pf_reply_welcome(pf_call *call, pf_error *err);
 
 #endif

@@ -113,46 +113,52 @@ static pf_code join_values(label_values *all, pf_error *err)
     return PF_OK;
 }
 
-static void put_labels(pf_buf *b, const label_values *all)
+static void put_values(pf_json *j, const value_row *row, size_t n)
 {
+    pf_json_key(j, "values");
+    pf_json_open(j, '[');
+    for (size_t i = 0; i < n && i < VALUES_MAX; i++) {
+        pf_json_open(j, '{');
+        pf_json_put_str(j, "value", row[i].value);
+        pf_json_put_int(j, "count", row[i].count);
+        pf_json_close(j, '}');
+    }
+    pf_json_close(j, ']');
+}
+
+static void put_labels(pf_json *j, const label_values *all)
+{
+    pf_json_open(j, '[');
     for (size_t i = 0, next; i < all->nrow; i = next) {
         for (next = i; next < all->nrow && pf_str_eq(all->row[next].key, all->row[i].key);)
             next++;
-        pf_buf_puts(b, i ? ",{\"key\":" : "{\"key\":");
-        pf_buf_put_json(b, all->row[i].key);
-        pf_buf_puts(b, ",\"values\":[");
-        for (size_t k = i; k < next && k < i + VALUES_MAX; k++) {
-            pf_buf_puts(b, k > i ? ",{\"value\":" : "{\"value\":");
-            pf_buf_put_json(b, all->row[k].value);
-            pf_buf_printf(b, ",\"count\":%lld}", (long long)all->row[k].count);
-        }
-        pf_buf_printf(b, "],\"truncated\":%s}", next - i > VALUES_MAX ? "true" : "false");
+        pf_json_open(j, '{');
+        pf_json_put_str(j, "key", all->row[i].key);
+        put_values(j, all->row + i, next - i);
+        pf_json_put_bool(j, "truncated", next - i > VALUES_MAX);
+        pf_json_close(j, '}');
     }
+    pf_json_close(j, ']');
 }
 
-void pf_handle_labels(pf_api *api, pf_req *req)
+pf_code pf_body_labels(pf_call *call, pf_json *out, pf_error *err)
 {
-    pf_error err;
     pf_query query;
-    pf_op op = pf_api_op(api, req);
+    pf_op op = pf_call_op(call);
     pf_arena arena;
     pf_arena_init(&arena, op.budget, op.max_memory);
     label_values all = {.arena = &arena};
-    pf_code code = pf_params_scope(req, true, &query, &err);
+    pf_code code = pf_params_scope(call->req, true, &query, err);
     if (!code)
-        code = pf_store_totals(api->cfg.store, &query, &op, count_series, &all, &err);
+        code = pf_store_totals(call->api->cfg.store, &query, &op, count_series, &all, err);
     if (!code && !all.any)
-        code = pf_fail(&err, PF_NOT_FOUND, "nothing found");
+        code = pf_fail(err, PF_NOT_FOUND, "nothing found");
     if (!code)
-        code = join_values(&all, &err);
-    pf_buf b = {.max = api->cfg.query_max_memory};
-    pf_reply_open(&b);
-    pf_buf_putc(&b, '[');
+        code = join_values(&all, err);
     if (!code)
-        put_labels(&b, &all);
-    pf_buf_putc(&b, ']');
+        put_labels(out, &all);
     free(all.by_series);
     free(all.labels);
     pf_arena_free(&arena);
-    pf_reply_json_finish(req, code, &b, &err);
+    return code;
 }

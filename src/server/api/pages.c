@@ -1,4 +1,4 @@
-/* pages.c: the small answers: services, version, health, metrics, and the text that "/"
+/* pages.c: the small answers: services, version, index, health, metrics, and the text that "/"
  * shows to those who don't browse.
  */
 #include "base/metrics.h"
@@ -6,103 +6,131 @@
 #include "server/api/reply.h"
 
 typedef struct names {
-    pf_buf *out;
+    pf_json *out;
     bool any;
 } names;
 
 static bool put_name(void *ctx, pf_str service)
 {
     names *n = ctx;
-    pf_buf_putc(n->out, n->any ? ',' : '[');
+    if (!n->any)
+        pf_json_open(n->out, '[');
     n->any = true;
-    pf_buf_put_json(n->out, service);
-    return !n->out->failed;
+    pf_json_str(n->out, service);
+    return !n->out->out->failed;
 }
 
-void pf_handle_services(pf_api *api, pf_req *req)
+pf_code pf_body_services(pf_call *call, pf_json *out, pf_error *err)
 {
-    pf_error err;
-    pf_buf b = {.max = api->cfg.query_max_memory};
-    names n = {.out = &b};
-    pf_op op = pf_api_op(api, req);
-    pf_reply_open(&b);
-    pf_code code = pf_store_services(api->cfg.store, &op, put_name, &n, &err);
+    names n = {.out = out};
+    pf_op op = pf_call_op(call);
+    pf_code code = pf_store_services(call->api->cfg.store, &op, put_name, &n, err);
     if (!code && !n.any)
-        code = pf_fail(&err, PF_NOT_FOUND, "nothing found");
-    if (code) {
-        pf_buf_free(&b);
-        pf_req_reply_error(req, code, &err);
-        return;
-    }
-    pf_buf_putc(&b, ']');
-    pf_reply_close(&b);
-    pf_reply_json_take(req, &b);
+        code = pf_fail(err, PF_NOT_FOUND, "nothing found");
+    if (!code)
+        pf_json_close(out, ']');
+    return code;
 }
 
-void pf_handle_version(pf_api *api, pf_req *req)
+pf_code pf_body_version(pf_call *call, pf_json *out, pf_error *err)
 {
-    const pf_api_build *v = api->cfg.build;
-    pf_buf b = PF_BUF_INIT;
-    const struct {
-        const char *key, *value;
-    } fields[] = {
-        {"{\"version\":", v->version},
-        {",\"commit\":", v->commit},
-        {",\"build_time\":", v->build_time},
-        {",\"built_with\":", v->built_with},
-    };
-    pf_reply_open(&b);
-    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
-        pf_buf_puts(&b, fields[i].key);
-        pf_buf_put_json(&b, pf_str_c(fields[i].value));
-    }
-    pf_buf_putc(&b, '}');
-    pf_reply_close(&b);
-    pf_reply_json_take(req, &b);
+    (void)err;
+    const pf_api_build *v = call->api->cfg.build;
+    pf_json_open(out, '{');
+    pf_json_put_str(out, "version", pf_str_c(v->version));
+    pf_json_put_str(out, "commit", pf_str_c(v->commit));
+    pf_json_put_str(out, "build_time", pf_str_c(v->build_time));
+    pf_json_put_str(out, "built_with", pf_str_c(v->built_with));
+    pf_json_close(out, '}');
+    return PF_OK;
 }
 
-void pf_handle_metrics(pf_api *api, pf_req *req)
+static void put_methods(pf_json *out, const pf_route *r)
 {
-    (void)api;
+    char methods[PF_METHODS_MAX];
+    pf_route_methods(r, methods);
+    pf_str one, rest = pf_str_c(methods);
+    pf_json_key(out, "methods");
+    pf_json_open(out, '[');
+    while (rest.n) {
+        pf_str_cut(rest, ',', &one, &rest);
+        pf_json_str(out, pf_str_trim(one));
+    }
+    pf_json_close(out, ']');
+}
+
+static void put_summary(pf_json *out, const char *key, const pf_action *a)
+{
+    if (a->summary)
+        pf_json_put_str(out, key, pf_str_c(a->summary));
+}
+
+/* What there is, for people and programs. */
+pf_code pf_body_index(pf_call *call, pf_json *out, pf_error *err)
+{
+    (void)err;
+    pf_json_open(out, '{');
+    pf_json_put_str(out, "name", PF_STR("profefe"));
+    pf_json_put_str(out, "version", pf_str_c(call->api->cfg.build->version));
+    pf_json_put_str(out, "openapi", PF_STR("openapi.json"));
+    pf_json_key(out, "routes");
+    pf_json_open(out, '[');
+    const pf_route *r;
+    for (size_t i = 0; (r = pf_route_at(i)); i++) {
+        if (!r->get.summary && !r->post.summary && !r->del.summary)
+            continue;
+        pf_json_open(out, '{');
+        pf_json_put_str(out, "path", pf_str_c(r->label));
+        put_methods(out, r);
+        put_summary(out, "get", &r->get);
+        put_summary(out, "post", &r->post);
+        put_summary(out, "delete", &r->del);
+        pf_json_close(out, '}');
+    }
+    pf_json_close(out, ']');
+    pf_json_close(out, '}');
+    return PF_OK;
+}
+
+pf_code pf_do_metrics(pf_call *call, pf_error *err)
+{
+    (void)err;
     pf_buf b = PF_BUF_INIT;
     pf_metrics_write(&b);
-    pf_req_reply_take(req, 200, "text/plain; version=0.0.4; charset=utf-8", &b);
+    pf_req_reply_take(call->req, 200, "text/plain; version=0.0.4; charset=utf-8", &b);
+    return PF_OK;
 }
 
 /* The names of the addresses in the body, as net/http/pprof would have them: none are known here. But `go tool pprof
  * URL` asks for each binary without functions, and gives the profile up when the answer is an error. */
-void pf_handle_symbolz(pf_api *api, pf_req *req)
+pf_code pf_do_symbolz(pf_call *call, pf_error *err)
 {
-    (void)api;
+    (void)err;
     pf_buf b = PF_BUF_INIT;
-    pf_reply_text_take(req, &b);
+    pf_reply_text_take(call->req, &b);
+    return PF_OK;
 }
 
-void pf_handle_healthz(pf_api *api, pf_req *req)
+pf_code pf_do_healthz(pf_call *call, pf_error *err)
 {
-    (void)api;
+    (void)err;
     pf_buf b = PF_BUF_INIT;
     pf_buf_puts(&b, "ok\n");
-    pf_reply_text_take(req, &b);
+    pf_reply_text_take(call->req, &b);
+    return PF_OK;
 }
 
-void pf_handle_readyz(pf_api *api, pf_req *req)
+pf_code pf_do_readyz(pf_call *call, pf_error *err)
 {
-    pf_error err;
-    pf_code code = PF_OK;
-    if (atomic_load(&api->stopping))
-        code = pf_fail(&err, PF_UNAVAILABLE, "shutting down");
-    else
-        code = pf_store_ready(api->cfg.store, &err);
-    if (code) {
-        pf_req_reply_error(req, code, &err);
-        return;
-    }
-    pf_handle_healthz(api, req);
+    pf_code code = atomic_load(&call->api->stopping) ? pf_fail(err, PF_UNAVAILABLE, "shutting down")
+                                                     : pf_store_ready(call->api->cfg.store, err);
+    return code ? code : pf_do_healthz(call, err);
 }
 
-void pf_handle_text(pf_api *api, pf_req *req)
+pf_code pf_reply_welcome(pf_call *call, pf_error *err)
 {
+    (void)err;
+    pf_req *req = call->req;
     pf_str host = pf_req_header(req, "Host");
     if (!host.n || host.n > 255 || pf_str_has_control(host))
         host = PF_STR("localhost:10100");
@@ -121,7 +149,9 @@ void pf_handle_text(pf_api *api, pf_req *req)
         "  go tool pprof -top 'http://%.*s/api/0/profiles/merge?service=shop&type=cpu"
         "&from=2020-01-01T00:00:00&to=2040-01-01T00:00:00'\n"
         "\n"
-        "Services: /api/0/services   Metrics: /metrics   Health: /healthz, /readyz\n",
-        api->cfg.build->version, PF_FMT(host), PF_FMT(host), PF_FMT(host));
+        "Services: /api/0/services   Metrics: /metrics   Health: /healthz, /readyz\n"
+        "All of it, for people: /api/0/   for programs: /api/0/openapi.json\n",
+        call->api->cfg.build->version, PF_FMT(host), PF_FMT(host), PF_FMT(host));
     pf_reply_text_take(req, &b);
+    return PF_OK;
 }

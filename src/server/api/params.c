@@ -16,14 +16,22 @@ static pf_str shown(pf_str s)
 /* Prefixes what the domain layer says with "bad request: ", as the original does. */
 static pf_code wrap(pf_code code, const pf_error *why, pf_error *err)
 {
+    if (!code)
+        return PF_OK;
+    return pf_fail_as(err, why, code, code == PF_INVALID ? "bad request: %s" : "%s", why->msg);
+}
+
+/* Notes that it is this parameter which is wrong. */
+static pf_code about(const char *name, pf_code code, pf_error *err)
+{
     if (code == PF_INVALID)
-        return pf_fail(err, code, "bad request: %s", why->msg);
-    return code ? pf_fail(err, code, "%s", why->msg) : PF_OK;
+        err->param = name;
+    return code;
 }
 
 static pf_code get(pf_req *req, const char *name, pf_str *out, pf_error *err)
 {
-    return pf_url_param(pf_req_query(req), name, pf_req_arena(req), out, err);
+    return about(name, pf_url_param(pf_req_query(req), name, pf_req_arena(req), out, err), err);
 }
 
 /* *labels gets what stands in the parameter, still to be parsed. */
@@ -32,7 +40,7 @@ static pf_code read_common(pf_req *req, pf_str *service, pf_type *type, pf_str *
 {
     pf_str word;
     pf_code code = get(req, "service", service, err);
-    if (code || (code = pf_service_check(*service, err)))
+    if (code || (code = about("service", pf_service_check(*service, err), err)))
         return code;
     if ((code = get(req, "type", &word, err)) || (code = get(req, "labels", labels, err)))
         return code;
@@ -45,9 +53,11 @@ static pf_code read_asked(pf_req *req, pf_query *out, pf_error *err)
 {
     pf_str labels;
     pf_code code = read_common(req, &out->service, &out->type, &labels, err);
-    return code ? code
-                : pf_matchers_parse("labels", labels, pf_req_arena(req), &out->labels,
-                                    &out->matchers, err);
+    if (code)
+        return code;
+    code =
+        pf_matchers_parse("labels", labels, pf_req_arena(req), &out->labels, &out->matchers, err);
+    return about("labels", code, err);
 }
 
 /* `now` (ns) is what relative times count from; INT64_MIN: there are none here. */
@@ -58,20 +68,66 @@ static pf_code parse_time(const char *name, pf_str text, int64_t now, pf_instant
     bool read =
         now == INT64_MIN ? pf_time_parse(text, out, &why) : pf_time_parse_at(text, now, out, &why);
     if (!read)
-        return pf_fail(err, PF_INVALID, "bad \"%s\" timestamp \"%.*s\": %s", name,
-                       PF_FMT(shown(text)), why);
+        return pf_fail_param(err, PF_INVALID, name, "bad \"%s\" timestamp \"%.*s\": %s", name,
+                             PF_FMT(shown(text)), why);
     return PF_OK;
 }
 
-static pf_code read_push(pf_req *req, int64_t now, pf_meta *out, pf_error *err)
+static pf_code unknown_type(pf_req *req, pf_error *err)
+{
+    pf_str word;
+    pf_code code = get(req, "type", &word, err);
+    if (code)
+        return code;
+    if (pf_str_eq(word, PF_STR("allocs")))
+        return pf_fail_param(err, PF_INVALID, "type",
+                             "unknown profile type \"allocs\": use heap, which holds both");
+    return pf_fail_param(err, PF_INVALID, "type",
+                         "unknown profile type \"%.*s\": there are cpu, heap, block, mutex, "
+                         "goroutine, threadcreate, other, trace",
+                         PF_FMT(shown(word)));
+}
+
+static pf_code check_external_id(pf_str id, const char *name, pf_error *err)
+{
+    if (id.n > PF_EXTERNAL_ID_MAX)
+        return pf_fail_param(err, PF_INVALID, name,
+                             "bad \"%s\": %zu bytes are over the limit of %d", name, id.n,
+                             PF_EXTERNAL_ID_MAX);
+    if (!pf_str_is_utf8(id) || pf_str_has_control(id))
+        return pf_fail_param(err, PF_INVALID, name,
+                             "bad \"%s\": not valid UTF-8, or holds a control character", name);
+    return PF_OK;
+}
+
+/* What makes the push repeatable: a parameter, or the header that other APIs have for it. */
+static pf_code read_external_id(pf_req *req, pf_str *out, pf_error *err)
+{
+    pf_str key = pf_str_trim(pf_req_header(req, "Idempotency-Key"));
+    pf_code code = get(req, "external_id", out, err);
+    if (code || (code = check_external_id(*out, "external_id", err)) ||
+        (code = check_external_id(key, "Idempotency-Key", err)))
+        return code;
+    if (pf_req_header_lines(req, "Idempotency-Key") > 1 ||
+        (out->n && key.n && !pf_str_eq(*out, key)))
+        return pf_fail_param(err, PF_INVALID, "external_id",
+                             "\"external_id\" and the header Idempotency-Key say different things");
+    if (!out->n)
+        *out = key;
+    return PF_OK;
+}
+
+static pf_code read_push(pf_req *req, int64_t now, pf_meta *out, pf_str *external_id, pf_error *err)
 {
     *out = (pf_meta){.created_at = now};
     pf_str labels;
     pf_code code = read_common(req, &out->service, &out->type, &labels, err);
-    if (code || (code = pf_labels_parse(labels, pf_req_arena(req), &out->labels, err)))
+    if (!code)
+        code = about("labels", pf_labels_parse(labels, pf_req_arena(req), &out->labels, err), err);
+    if (code || (code = read_external_id(req, external_id, err)))
         return code;
     if (out->type == PF_TYPE_UNKNOWN)
-        return pf_fail(err, PF_INVALID, "unknown profile type");
+        return unknown_type(req, err);
     pf_str text;
     if ((code = get(req, "created_at", &text, err)) || !text.n)
         return code;
@@ -79,17 +135,17 @@ static pf_code read_push(pf_req *req, int64_t now, pf_meta *out, pf_error *err)
     if ((code = parse_time("created_at", text, INT64_MIN, &t, err)))
         return code;
     if (t.clamped)
-        return pf_fail(err, PF_INVALID,
-                       "bad \"created_at\" timestamp \"%.*s\": before 1677 or after 2262",
-                       PF_FMT(shown(text)));
+        return pf_fail_param(err, PF_INVALID, "created_at",
+                             "bad \"created_at\" timestamp \"%.*s\": before 1677 or after 2262",
+                             PF_FMT(shown(text)));
     out->created_at = t.ns;
     return PF_OK;
 }
 
-pf_code pf_params_push(pf_req *req, int64_t now, pf_meta *out, pf_error *err)
+pf_code pf_params_push(pf_req *req, int64_t now, pf_meta *out, pf_str *external_id, pf_error *err)
 {
     pf_error why;
-    return wrap(read_push(req, now, out, &why), &why, err);
+    return wrap(read_push(req, now, out, external_id, &why), &why, err);
 }
 
 static pf_code read_bound(pf_req *req, const char *name, bool is_end, int64_t *out, pf_error *err)
@@ -100,7 +156,7 @@ static pf_code read_bound(pf_req *req, const char *name, bool is_end, int64_t *o
     if (code)
         return code;
     if (!text.n)
-        return pf_fail(err, PF_INVALID, "missing \"%s\"", name);
+        return pf_fail_param(err, PF_INVALID, name, "missing \"%s\"", name);
     if ((code = parse_time(name, text, pf_req_started(req), &t, err)))
         return code;
     *out = t.ns;
@@ -118,13 +174,13 @@ static pf_code read_query(pf_req *req, pf_query *out, pf_error *err)
         (code = read_bound(req, "to", true, &out->to, err)))
         return code;
     if (out->from > out->to)
-        return pf_fail(err, PF_INVALID, "\"from\" is after \"to\"");
+        return pf_fail_param(err, PF_INVALID, "from", "\"from\" is after \"to\"");
     pf_str text;
     if ((code = get(req, "limit", &text, err)) || !text.n)
         return code;
     if (!pf_str_to_i64(text, &out->limit))
-        return pf_fail(err, PF_INVALID, "bad \"limit\" \"%.*s\": not a whole number",
-                       PF_FMT(shown(text)));
+        return pf_fail_param(err, PF_INVALID, "limit", "bad \"limit\" \"%.*s\": not a whole number",
+                             PF_FMT(shown(text)));
     return PF_OK;
 }
 
@@ -154,7 +210,7 @@ static pf_code read_scope(pf_req *req, bool any_time, pf_query *out, pf_error *e
     if (!code)
         code = read(req, "to", true, &out->to, err);
     if (!code && out->from > out->to)
-        code = pf_fail(err, PF_INVALID, "\"from\" is after \"to\"");
+        code = pf_fail_param(err, PF_INVALID, "from", "\"from\" is after \"to\"");
     return code;
 }
 
@@ -183,8 +239,8 @@ static pf_code read_base(pf_req *req, const pf_query *compared, pf_query *out, p
         (code = get_base(req, "base_labels", &labels, &any, err)))
         return code;
     if (!any)
-        return pf_fail(err, PF_INVALID, "missing \"base_from\" and \"base_to\"");
-    if (service.p && (code = pf_service_check(service, err)))
+        return pf_fail_param(err, PF_INVALID, "base_from", "missing \"base_from\" and \"base_to\"");
+    if (service.p && (code = about("base_service", pf_service_check(service, err), err)))
         return code;
     out->service = service.p ? service : compared->service;
     if (from.n && (code = read_bound(req, "base_from", false, &out->from, err)))
@@ -192,10 +248,12 @@ static pf_code read_base(pf_req *req, const pf_query *compared, pf_query *out, p
     if (to.n && (code = read_bound(req, "base_to", true, &out->to, err)))
         return code;
     if (out->from > out->to)
-        return pf_fail(err, PF_INVALID, "\"base_from\" is after \"base_to\"");
-    return labels.p ? pf_matchers_parse("base_labels", labels, pf_req_arena(req), &out->labels,
-                                        &out->matchers, err)
-                    : PF_OK;
+        return pf_fail_param(err, PF_INVALID, "base_from", "\"base_from\" is after \"base_to\"");
+    if (!labels.p)
+        return PF_OK;
+    code = pf_matchers_parse("base_labels", labels, pf_req_arena(req), &out->labels, &out->matchers,
+                             err);
+    return about("base_labels", code, err);
 }
 
 pf_code pf_params_base(pf_req *req, const pf_query *compared, pf_query *out, pf_error *err)
@@ -222,8 +280,8 @@ pf_code pf_params_flag(pf_req *req, const char *name, bool *out, pf_error *err)
 
 pf_code pf_params_bad(const char *name, pf_str value, const char *why, pf_error *err)
 {
-    return pf_fail(err, PF_INVALID, "bad request: bad \"%s\" \"%.*s\": %s", name,
-                   PF_FMT(shown(value)), why);
+    return pf_fail_param(err, PF_INVALID, name, "bad request: bad \"%s\" \"%.*s\": %s", name,
+                         PF_FMT(shown(value)), why);
 }
 
 pf_code pf_params_number(pf_req *req, const char *name, int64_t least, int64_t most, int64_t absent,
@@ -240,6 +298,43 @@ pf_code pf_params_number(pf_req *req, const char *name, int64_t least, int64_t m
         char why[80];
         snprintf(why, sizeof why, "not within %lld to %lld", (long long)least, (long long)most);
         return pf_params_bad(name, text, why, err);
+    }
+    return PF_OK;
+}
+
+pf_code pf_params_mergeable(pf_type type, pf_error *err)
+{
+    if (type != PF_TYPE_UNKNOWN && type != PF_TYPE_TRACE)
+        return PF_OK;
+    return pf_fail_param(err, PF_NOT_ALLOWED, "type", "can't merge profiles of %s type",
+                         pf_type_name(type));
+}
+
+/* google/pprof, internal/driver/config.go: the fields of config, and choices of a field that stand for themselves. Those
+ * that are supported here are left out. */
+static const char *const unsupported[] = {
+    "tagfocus",  "tagignore",      "tagshow",       "taghide",   "tagroot",
+    "tagleaf",   "prune_from",     "noinlines",     "call_tree", "relative_percentages",
+    "unit",      "compact_labels", "source_path",   "trim_path", "intel_syntax",
+    "nodecount", "nodefraction",   "edgefraction",  "trim",      "mean",
+    "divide_by", "drop_negative",  "sample_index",  "sort",      "cum",
+    "flat",      "functions",      "filefunctions", "files",     "lines",
+    "addresses", "showcolumns",
+};
+
+pf_code pf_params_check_options(pf_req *req, pf_error *err)
+{
+    pf_str text;
+    for (size_t i = 0; pf_req_query(req).n && i < sizeof unsupported / sizeof *unsupported; i++) {
+        pf_code code = pf_params_text(req, unsupported[i], &text, err);
+        if (code)
+            return code;
+        if (text.n)
+            return pf_fail_param(
+                err, PF_INVALID, unsupported[i],
+                "bad request: \"%s\" is not supported here; there are focus, ignore, "
+                "hide, show, show_from, sample_type, granularity",
+                unsupported[i]);
     }
     return PF_OK;
 }
@@ -265,7 +360,7 @@ static pf_code read_ids(pf_req *req, pf_str **ids, size_t *n, pf_error *err)
     for (*n = 0; *n < count; (*n)++) {
         pf_str_cut(rest, '+', &(*ids)[*n], &rest);
         if (!(*ids)[*n].n)
-            return pf_fail(err, PF_INVALID, "bad profile id \"\": empty");
+            return pf_fail_param(err, PF_INVALID, "id", "bad profile id \"\": empty");
     }
     return PF_OK;
 }

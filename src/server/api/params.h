@@ -1,7 +1,7 @@
 /* params.h: the parameters of a request, read and checked (docs/api.md, "Parameters").
  *
  * Texts live in the request's arena. Errors are PF_INVALID `bad request: …` naming parameter and
- * value.
+ * value; err->param is the parameter. `name` is a literal everywhere.
  */
 #ifndef PF_SERVER_API_PARAMS_H
 #define PF_SERVER_API_PARAMS_H
@@ -9,9 +9,11 @@
 #include "profile/meta.h"
 #include "server/http/http.h"
 
+enum { PF_EXTERNAL_ID_MAX = 128 }; /* bytes */
+
 /* service, type, labels and created_at of a push; created_at is `now` when absent. The type must be
- * known. */
-pf_code pf_params_push(pf_req *req, int64_t now, pf_meta *out, pf_error *err);
+ * known. *external_id makes the push repeatable; empty: it has none. */
+pf_code pf_params_push(pf_req *req, int64_t now, pf_meta *out, pf_str *external_id, pf_error *err);
 
 /* service, type, labels, from, to and limit of a query. An unknown type means any. */
 pf_code pf_params_query(pf_req *req, pf_query *out, pf_error *err);
@@ -36,6 +38,13 @@ pf_code pf_params_flag(pf_req *req, const char *name, bool *out, pf_error *err);
 
 /* What to say of a value that can't be read: bad request: bad "name" "value": why. */
 pf_code pf_params_bad(const char *name, pf_str value, const char *why, pf_error *err);
+
+/* PF_NOT_ALLOWED for the types whose profiles can't be merged: unknown, trace. */
+pf_code pf_params_mergeable(pf_type type, pf_error *err);
+
+/* Refuses the filters and options of pprof that are not supported: without them the answer would show another picture
+ * than was asked for. Other unknown parameters are ignored. */
+pf_code pf_params_check_options(pf_req *req, pf_error *err);
 
 /* The ids of `/api/0/profiles/<id>+<id>…`, at least one. Unescaped; not yet looked at. */
 pf_code pf_params_ids(pf_req *req, pf_str **ids, size_t *n, pf_error *err);

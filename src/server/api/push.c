@@ -34,9 +34,10 @@ static void pushed(pf_write *w, pf_code code, const pf_error *err)
         return;
     }
     pf_buf b = PF_BUF_INIT;
+    pf_json json = {.out = &b};
     w->meta.id = pf_str_c(w->id);
     pf_reply_open(&b);
-    pf_reply_put_meta(&b, &w->meta, NULL);
+    pf_reply_put_meta(&json, &w->meta, NULL);
     pf_reply_close(&b);
     pf_reply_json_take(req, &b);
 }
@@ -68,9 +69,10 @@ static pf_code decoded_body(pf_api *api, pf_req *req, pf_str *body, pf_error *er
     pf_error why;
     pf_code code = undo(*body, inflated_max(api, req), pf_req_arena(req), body, &why);
     if (code == PF_INVALID)
-        return pf_fail(err, code, "bad request: Content-Encoding is %.*s, the body is not: %s",
+        return pf_fail(err, PF_MALFORMED,
+                       "bad request: Content-Encoding is %.*s, the body is not: %s",
                        PF_FMT(encoding), why.msg);
-    return code ? pf_fail(err, code, "%s", why.msg) : PF_OK;
+    return code ? pf_fail_as(err, &why, code, "%s", why.msg) : PF_OK;
 }
 
 static pf_code decode(pf_api *api, pf_req *req, pf_write *w, pf_error *err)
@@ -116,7 +118,7 @@ static bool was_sent_as_form(pf_req *req, const pf_error *why)
 
 static pf_code prepare(pf_api *api, pf_req *req, pf_write *w, pf_error *err)
 {
-    pf_code code = pf_params_push(req, pf_clock_wall(NULL), &w->meta, err);
+    pf_code code = pf_params_push(req, pf_clock_wall(NULL), &w->meta, &w->external_id, err);
     if (code || (code = decoded_body(api, req, &w->body, err)))
         return code;
     pf_error why;
@@ -125,32 +127,31 @@ static pf_code prepare(pf_api *api, pf_req *req, pf_write *w, pf_error *err)
     else
         code = decode(api, req, w, &why);
     if (code == PF_INVALID)
-        return pf_fail(err, code, "malformed profile (%s%s)", why.msg,
+        return pf_fail(err, PF_MALFORMED, "malformed profile (%s%s)", why.msg,
                        was_sent_as_form(req, &why) ? FORM_HINT : "");
-    return code ? pf_fail(err, code, "%s", why.msg) : PF_OK;
+    return code ? pf_fail_as(err, &why, code, "%s", why.msg) : PF_OK;
 }
 
-void pf_handle_push(pf_api *api, pf_req *req)
+pf_code pf_do_push(pf_call *call, pf_error *err)
 {
-    pf_error err;
+    pf_req *req = call->req;
     bool is_inline = pf_req_run(req) == PF_RUN_INLINE;
     if (is_inline && pf_req_body(req).n > INLINE_BODY) {
         pf_req_move(req);
-        return;
+        return PF_OK;
     }
     pf_arena *a = pf_req_arena(req);
     pf_write *w = pf_arena_zalloc(a, sizeof *w);
-    pf_code code = w ? prepare(api, req, w, &err) : pf_arena_fail(a, &err, "a push");
+    pf_code code = w ? prepare(call->api, req, w, err) : pf_arena_fail(a, err, "a push");
     if (code == PF_TOO_LARGE && is_inline) {
         pf_req_move(req);
-        return;
+        return PF_OK;
     }
-    if (code) {
-        pf_req_reply_error(req, code, &err);
-        return;
-    }
+    if (code)
+        return code;
     w->arena = a;
     w->done = pushed;
     w->ctx = req;
-    pf_store_write(api->cfg.store, w);
+    pf_store_write(call->api->cfg.store, w);
+    return PF_OK;
 }

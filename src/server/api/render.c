@@ -53,7 +53,7 @@ static pf_code read_pattern(pf_req *req, const char *name, pf_regex **out, pf_er
     code = pf_regex_new(text, PF_REGEX_SEARCH, out, &why);
     if (code == PF_INVALID)
         return pf_params_bad(name, text, why.msg, err);
-    return code ? pf_fail(err, code, "%s", why.msg) : PF_OK;
+    return code ? pf_fail_as(err, &why, code, "%s", why.msg) : PF_OK;
 }
 
 static pf_code read_filter(pf_req *req, pf_filter *f, pf_error *err)
@@ -85,11 +85,12 @@ static pf_code read_flame(pf_req *req, pf_flame_options *o, pf_error *err)
     return PF_OK;
 }
 
-pf_code pf_render_read(pf_api *api, pf_req *req, pf_render *r, pf_error *err)
+pf_code pf_render_read(pf_call *call, pf_render *r, pf_error *err)
 {
+    pf_req *req = call->req;
     pf_str granularity;
     int64_t nodes = 0;
-    *r = (pf_render){.op = pf_api_op(api, req), .out = {.max = api->cfg.query_max_memory}};
+    *r = (pf_render){.op = pf_call_op(call), .out = {.max = call->api->cfg.query_max_memory}};
     r->options.stop = (pf_stop){check_op, &r->op};
     pf_arena_init(&r->arena, r->op.budget, r->op.max_memory);
     pf_code code = read_format(req, &r->format, err);
@@ -157,8 +158,7 @@ static pf_code show_pgo(pf_render *r, const pf_profile *p, pf_error *err)
     return code ? code : write_pprof(&edges, GZIP_SMALL, &r->out, err);
 }
 
-static pf_code show_flame(pf_render *r, const pf_view *v, const pf_view_facts *facts,
-                          pf_error *err)
+static pf_code show_flame(pf_render *r, const pf_view *v, const pf_view_facts *facts, pf_error *err)
 {
     pf_flame flame;
     if (r->format == PF_FORMAT_FOLDED)
@@ -217,28 +217,23 @@ pf_code pf_render_make(pf_render *r, const pf_merged *m, pf_error *err)
             pf_fail(&why, PF_UNAVAILABLE, "the memory for requests in flight is used up (a view)");
     if (!code && r->out.failed)
         code = pf_fail(&why, PF_QUERY_LIMIT, "the view needs more than %zu bytes", r->out.max);
-    if (code == PF_INVALID)
-        return pf_fail(err, code, "bad request: %s", why.msg);
-    return code ? pf_fail(err, code, "%s", why.msg) : PF_OK;
+    return code
+               ? pf_fail_as(err, &why, code, code == PF_INVALID ? "bad request: %s" : "%s", why.msg)
+               : PF_OK;
 }
 
-void pf_render_reply(pf_req *req, pf_render *r, pf_code code, const char *stem,
-                      const pf_error *err)
+void pf_render_reply(pf_req *req, pf_render *r, const char *stem)
 {
     static const char *const types[PF_FORMATS] = {
         NULL,
-        "application/json",
-        "application/json",
-        "text/plain; charset=utf-8",
+        PF_JSON,
+        PF_JSON,
+        PF_TEXT,
         "image/svg+xml",
         "text/vnd.graphviz; charset=utf-8",
         "application/octet-stream",
     };
-    if (code == PF_NOT_ALLOWED) {
-        pf_reply_not_allowed(req, "GET, HEAD", err);
-    } else if (code) {
-        pf_req_reply_error(req, code, err);
-    } else if (r->format == PF_FORMAT_PPROF) {
+    if (r->format == PF_FORMAT_PPROF) {
         pf_blob blob = {.bytes = r->out, .type = PF_TYPE_OTHER};
         r->out = PF_BUF_INIT;
         pf_reply_blob_take(req, &blob, pf_str_c(stem));

@@ -1,4 +1,4 @@
-/* render.h: one request for a view, from its parameters to its answer (view.c, diff.c).
+/* render.h: one request for a view, from its parameters to its answer (get.c, diff.c).
  *
  *     pf_render_read --> (the store's profile) --> pf_render_make: prune, filter, src/view --> pf_render_reply
  *
@@ -35,14 +35,13 @@ typedef struct pf_render {
 } pf_render;
 
 /* PF_INVALID names the parameter. pf_render_free is right after an error, too. */
-pf_code pf_render_read(pf_api *api, pf_req *req, pf_render *r, pf_error *err);
+pf_code pf_render_read(pf_call *call, pf_render *r, pf_error *err);
 void pf_render_free(pf_render *r);
 
 /* Makes the answer of `m`. */
 pf_code pf_render_make(pf_render *r, const pf_merged *m, pf_error *err);
 
-/* Sends what was made, or the error. `stem` names what is saved as a file. */
-void pf_render_reply(pf_req *req, pf_render *r, pf_code code, const char *stem,
-                      const pf_error *err);
+/* Sends what was made. `stem` names what is saved as a file. */
+void pf_render_reply(pf_req *req, pf_render *r, const char *stem);
 
 #endif

@@ -1,6 +1,7 @@
 #include "server/api/reply.h"
 
 #include "profile/time.h"
+#include "profile/url.h"
 
 #include <stdio.h>
 
@@ -16,45 +17,58 @@ void pf_reply_close(pf_buf *b)
     pf_buf_puts(b, "}\n");
 }
 
-static void put_totals(pf_buf *b, const pf_total *t)
+static void put_totals(pf_json *j, const pf_total *t)
 {
     if (!t->types) {
-        pf_buf_puts(b, ",\"duration_nanos\":null,\"totals\":null");
+        pf_json_put_null(j, "duration_nanos");
+        pf_json_put_null(j, "totals");
         return;
     }
-    pf_buf_printf(b, ",\"duration_nanos\":%lld,\"totals\":[", (long long)t->duration);
+    pf_json_put_int(j, "duration_nanos", t->duration);
+    pf_json_key(j, "totals");
+    pf_json_open(j, '[');
     for (size_t i = 0; i < t->types->n; i++) {
-        pf_buf_puts(b, i ? ",{\"type\":" : "{\"type\":");
-        pf_buf_put_json(b, t->types->list[i].type);
-        pf_buf_puts(b, ",\"unit\":");
-        pf_buf_put_json(b, t->types->list[i].unit);
+        pf_json_open(j, '{');
+        pf_json_put_str(j, "type", t->types->list[i].type);
+        pf_json_put_str(j, "unit", t->types->list[i].unit);
         if (t->has_sum[i])
-            pf_buf_printf(b, ",\"value\":%lld}", (long long)t->sum[i]);
+            pf_json_put_int(j, "value", t->sum[i]);
         else
-            pf_buf_puts(b, ",\"value\":null}");
+            pf_json_put_null(j, "value");
+        pf_json_close(j, '}');
     }
-    pf_buf_putc(b, ']');
+    pf_json_close(j, ']');
 }
 
-void pf_reply_put_meta(pf_buf *b, const pf_meta *m, const pf_total *t)
+void pf_reply_put_time(pf_json *j, const char *key, int64_t ns)
 {
-    char created[PF_TIME_CHARS + 1];
-    pf_time_format(m->created_at, created);
-    pf_buf_puts(b, "{\"id\":");
-    pf_buf_put_json(b, m->id);
-    pf_buf_printf(b, ",\"type\":\"%s\",\"service\":", pf_type_name(m->type));
-    pf_buf_put_json(b, m->service);
-    for (size_t i = 0; i < m->labels.n; i++) {
-        pf_buf_puts(b, i ? ",{\"key\":" : ",\"labels\":[{\"key\":");
-        pf_buf_put_json(b, m->labels.pairs[i].key);
-        pf_buf_puts(b, ",\"value\":");
-        pf_buf_put_json(b, m->labels.pairs[i].value);
-        pf_buf_putc(b, '}');
+    char text[PF_TIME_CHARS + 1];
+    pf_time_format(ns, text);
+    pf_json_put_str(j, key, pf_str_c(text));
+}
+
+void pf_reply_put_meta(pf_json *j, const pf_meta *m, const pf_total *t)
+{
+    pf_json_open(j, '{');
+    pf_json_put_str(j, "id", m->id);
+    pf_json_put_str(j, "type", pf_str_c(pf_type_name(m->type)));
+    pf_json_put_str(j, "service", m->service);
+    if (m->labels.n) {
+        pf_json_key(j, "labels");
+        pf_json_open(j, '[');
     }
-    pf_buf_printf(b, "%s,\"created_at\":\"%s\"", m->labels.n ? "]" : "", created);
+    for (size_t i = 0; i < m->labels.n; i++) {
+        pf_json_open(j, '{');
+        pf_json_put_str(j, "key", m->labels.pairs[i].key);
+        pf_json_put_str(j, "value", m->labels.pairs[i].value);
+        pf_json_close(j, '}');
+    }
+    if (m->labels.n)
+        pf_json_close(j, ']');
+    pf_reply_put_time(j, "created_at", m->created_at);
     if (t)
-        put_totals(b, t);
-    pf_buf_putc(b, '}');
+        put_totals(j, t);
+    pf_json_close(j, '}');
 }
 
 static void reply_take(pf_req *req, const char *type, pf_buf *b)
@@ -74,20 +88,9 @@ void pf_reply_json_take(pf_req *req, pf_buf *b)
     reply_take(req, PF_JSON, b);
 }
 
-void pf_reply_json_finish(pf_req *req, pf_code code, pf_buf *b, const pf_error *err)
-{
-    if (code) {
-        pf_buf_free(b);
-        pf_req_reply_error(req, code, err);
-        return;
-    }
-    pf_reply_close(b);
-    pf_reply_json_take(req, b);
-}
-
 void pf_reply_text_take(pf_req *req, pf_buf *b)
 {
-    reply_take(req, "text/plain; charset=utf-8", b);
+    reply_take(req, PF_TEXT, b);
 }
 
 /* What a file's name has in every system, and a header's value without a second thought. */
@@ -116,21 +119,43 @@ void pf_reply_blob_take(pf_req *req, pf_blob *blob, pf_str stem)
     reply_take(req, "application/octet-stream", &blob->bytes);
 }
 
-const char *pf_reply_error_form(void *ctx, pf_req *req, int status, const char *msg, pf_buf *out)
+static bool is_of_api(const pf_req *req)
+{
+    return req && pf_str_has_prefix(pf_req_path(req), PF_STR("/api/"));
+}
+
+const char *pf_reply_error_form(void *ctx, pf_req *req, int status, const pf_error *err,
+                                pf_buf *out)
 {
     (void)ctx;
-    if (!req || !pf_str_has_prefix(pf_req_path(req), PF_STR("/api/"))) {
-        pf_buf_printf(out, "%s\n", msg);
-        return "text/plain; charset=utf-8";
+    if (!is_of_api(req)) {
+        pf_buf_printf(out, "%s\n", err->msg);
+        return PF_TEXT;
     }
-    pf_buf_printf(out, "{\"code\":%d,\"error\":", status);
-    pf_buf_put_json(out, pf_str_c(msg));
-    pf_buf_puts(out, "}\n");
+    pf_json j = {.out = out};
+    pf_json_open(&j, '{');
+    pf_json_put_int(&j, "code", status);
+    pf_json_put_str(&j, "error", pf_str_c(err->msg));
+    pf_json_put_str(&j, "kind", pf_str_c(pf_code_name(err->code)));
+    if (err->param)
+        pf_json_put_str(&j, "param", pf_str_c(err->param));
+    pf_json_put_str(&j, "request_id", pf_req_id(req));
+    pf_json_close(&j, '}');
+    pf_buf_putc(out, '\n');
     return PF_JSON;
 }
 
-void pf_reply_not_allowed(pf_req *req, const char *allow, const pf_error *err)
+/* The tool prints the text of a failure only when it is text/plain and has this header, as net/http/pprof's answers
+ * have; of anything else a person sees "400 Bad Request". It sends no Accept, and whoever reads JSON here says so. */
+const char *pf_reply_pprof_error_form(void *ctx, pf_req *req, int status, const pf_error *err,
+                                      pf_buf *out)
 {
-    pf_req_add_header(req, "Allow", allow);
-    pf_req_reply_error(req, PF_NOT_ALLOWED, err);
+    pf_str format;
+    if (pf_req_header_lines(req, "Accept") ||
+        pf_url_param(pf_req_query(req), "format", pf_req_arena(req), &format, NULL) ||
+        (format.n && !pf_str_eq(format, PF_STR("pprof"))))
+        return pf_reply_error_form(ctx, req, status, err, out);
+    pf_req_add_header(req, "X-Go-Pprof", "1");
+    pf_buf_printf(out, "%s\n", err->msg);
+    return PF_TEXT;
 }

@@ -32,8 +32,8 @@ pf_request_metrics *pf_request_metrics_new(void)
     return m;
 }
 
-void pf_request_metrics_count(pf_request_metrics *m, pf_method method, const char *path_label, int status,
-                      size_t received, int64_t sent, int64_t duration_ns)
+void pf_request_metrics_count(pf_request_metrics *m, pf_method method, const char *path_label,
+                              int status, size_t received, int64_t sent, int64_t duration_ns)
 {
     static const char *const methods[] = {"GET", "HEAD", "POST", "other"};
     char labels[160];

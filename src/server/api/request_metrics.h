@@ -18,8 +18,8 @@ typedef struct pf_request_metrics pf_request_metrics;
 pf_request_metrics *pf_request_metrics_new(void); /* NULL when out of memory */
 
 /* `sent` below 0: the connection broke off; the response size is not counted then. */
-void pf_request_metrics_count(pf_request_metrics *m, pf_method method, const char *path_label, int status,
-                      size_t received, int64_t sent, int64_t duration_ns);
+void pf_request_metrics_count(pf_request_metrics *m, pf_method method, const char *path_label,
+                              int status, size_t received, int64_t sent, int64_t duration_ns);
 void pf_request_metrics_free(pf_request_metrics *m);
 
 #endif

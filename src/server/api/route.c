@@ -1,49 +1,69 @@
 #include "server/api/internal.h"
+#include "server/api/reply.h"
 
+#include <stdio.h>
 #include <string.h>
 
 enum { SYMBOLZ_MAX = 16 << 20 }; /* bytes: a million addresses */
 
-#define READ(handler)                                                                              \
+#define QUERY(fn, text)                                                                            \
     {                                                                                              \
-        handler, PF_RUN_WORKER, 0, NULL                                                            \
+        .reply = fn, .run = PF_RUN_WORKER, .summary = text                                         \
     }
-#define READ_INLINE(handler)                                                                       \
+#define QUERY_BODY(fn, text)                                                                       \
     {                                                                                              \
-        handler, PF_RUN_INLINE, 0, NULL                                                            \
+        .body = fn, .run = PF_RUN_WORKER, .summary = text                                          \
     }
-#define NONE                                                                                       \
+#define QUERY_PPROF(fn, text)                                                                      \
     {                                                                                              \
-        NULL, PF_RUN_INLINE, 0, NULL                                                               \
+        .reply = fn, .run = PF_RUN_WORKER, .form = pf_reply_pprof_error_form, .summary = text      \
+    }
+#define INLINE(fn, text)                                                                           \
+    {                                                                                              \
+        .reply = fn, .run = PF_RUN_INLINE, .summary = text                                         \
+    }
+#define INLINE_BODY(fn, text)                                                                      \
+    {                                                                                              \
+        .body = fn, .run = PF_RUN_INLINE, .summary = text                                          \
     }
 
 /* A push of ordinary size is decoded where its last byte arrived: see push.c. */
 static const pf_route routes[] = {
     {"/api/0/profiles",
-     READ(pf_handle_find),
-     {pf_handle_push, PF_RUN_INLINE, PF_BODY_OF_PUSH, NULL}},
-    {"/api/0/profiles/merge", READ(pf_handle_merge), NONE},
-    {"/api/0/profiles/__pid__", READ(pf_handle_get), NONE},
-    {"/api/0/profiles/diff", READ(pf_handle_diff), NONE},
-    {"/api/0/types", READ(pf_handle_types), NONE},
-    {"/api/0/sample_types", READ(pf_handle_sample_types), NONE},
-    {"/api/0/labels", READ(pf_handle_labels), NONE},
-    {"/api/0/series", READ(pf_handle_series), NONE},
-    {"/api/0/store", READ(pf_handle_store), NONE},
-    {"/api/0/services", READ(pf_handle_services), NONE},
-    {"/api/0/version", READ_INLINE(pf_handle_version), NONE},
-    {"/debug/metrics", READ(pf_handle_metrics), NONE},
-    {"/metrics", READ(pf_handle_metrics), NONE},
-    {"/symbolz",
-     READ_INLINE(pf_handle_symbolz),
-     {pf_handle_symbolz, PF_RUN_INLINE, SYMBOLZ_MAX, NULL}},
-    {"/healthz", READ_INLINE(pf_handle_healthz), NONE},
-    {"/readyz", READ(pf_handle_readyz), NONE},
-    {"/api/0/ui/config", READ_INLINE(pf_handle_ui_config), NONE},
-    {"/", READ_INLINE(pf_handle_root), NONE},
-    {"/assets/__file__", READ_INLINE(pf_handle_asset), NONE},
-    {"/speedscope/__file__", READ_INLINE(pf_handle_asset), NONE},
-    {"unknown", NONE, NONE},
+     .get = QUERY(pf_do_find, "lists profiles: service, type, labels, from, to, limit"),
+     .post = {.reply = pf_do_push,
+              .run = PF_RUN_INLINE,
+              .max_body = PF_BODY_OF_PUSH,
+              .summary = "stores a profile: service, type, labels"}},
+    {"/api/0/profiles/merge",
+     .get = QUERY_PPROF(pf_do_merge, "what such a list holds as one profile, or a view of it")},
+    {"/api/0/profiles/__pid__",
+     .get = QUERY_PPROF(pf_do_get, "one profile by its id, or several joined by + as one")},
+    {"/api/0/profiles/diff",
+     .get = QUERY_PPROF(pf_do_diff, "two selections held against each other")},
+    {"/api/0/types", .get = QUERY_BODY(pf_body_types, "the types of profile that a service has")},
+    {"/api/0/sample_types",
+     .get = QUERY_BODY(pf_body_sample_types, "what its profiles have measured")},
+    {"/api/0/labels", .get = QUERY_BODY(pf_body_labels, "their labels and values")},
+    {"/api/0/series", .get = QUERY_BODY(pf_body_series, "values over time")},
+    {"/api/0/store", .get = QUERY_BODY(pf_body_store, "what the store holds")},
+    {"/api/0/services", .get = QUERY_BODY(pf_body_services, "the services")},
+    {"/api/0/version", .get = INLINE_BODY(pf_body_version, "which server this is")},
+    {"/api/0", .get = INLINE_BODY(pf_body_index, "this index")},
+    {"/debug/metrics", .get = QUERY(pf_do_metrics, NULL)},
+    {"/metrics", .get = QUERY(pf_do_metrics, "the server's metrics, for Prometheus")},
+    {"/symbolz", .get = INLINE(pf_do_symbolz, NULL),
+     .post = {.reply = pf_do_symbolz,
+              .run = PF_RUN_INLINE,
+              .max_body = SYMBOLZ_MAX,
+              .summary = "names of addresses, for go tool pprof"}},
+    {"/healthz", .get = INLINE(pf_do_healthz, "whether the server runs")},
+    {"/readyz", .get = QUERY(pf_do_readyz, "whether it takes profiles")},
+    {"/api/0/ui/config", .get = INLINE_BODY(pf_body_ui_config, NULL)},
+    {"/", .get = INLINE(pf_do_root, "the page")},
+    {"/assets/__file__", .get = INLINE(pf_do_asset, NULL)},
+    {"/speedscope/__file__", .get = INLINE(pf_do_asset, NULL)},
+    {.label = "unknown"},
 };
 
 enum { ROUTE_GET = 2, ROUTE_UNKNOWN = sizeof routes / sizeof *routes - 1 };
@@ -51,6 +71,17 @@ enum { ROUTE_GET = 2, ROUTE_UNKNOWN = sizeof routes / sizeof *routes - 1 };
 const pf_route *pf_route_at(size_t i)
 {
     return i <= ROUTE_UNKNOWN ? &routes[i] : NULL;
+}
+
+bool pf_action_is_there(const pf_action *a)
+{
+    return a->reply || a->body;
+}
+
+void pf_route_methods(const pf_route *r, char out[static PF_METHODS_MAX])
+{
+    snprintf(out, PF_METHODS_MAX, "GET, HEAD%s%s", pf_action_is_there(&r->post) ? ", POST" : "",
+             pf_action_is_there(&r->del) ? ", DELETE" : "");
 }
 
 bool pf_route_is_known(const pf_route *r)

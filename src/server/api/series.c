@@ -5,7 +5,6 @@
 #include "server/api/funcline.h"
 #include "server/api/internal.h"
 #include "server/api/params.h"
-#include "server/api/reply.h"
 #include "server/api/timeline.h"
 
 #include <string.h>
@@ -68,7 +67,8 @@ static pf_code read_params(pf_req *req, series *s, pf_error *err)
     int64_t step = 0;
     pf_code code = pf_params_scope(req, false, &s->query, err);
     if (!code && s->query.type == PF_TYPE_UNKNOWN)
-        code = pf_fail(err, PF_INVALID, "bad request: a series needs a known \"type\"");
+        code =
+            pf_fail_param(err, PF_INVALID, "type", "bad request: a series needs a known \"type\"");
     if (!code)
         code = pf_params_text(req, "sample_type", &s->sample_type, err);
     if (!code)
@@ -86,35 +86,35 @@ static pf_code read_params(pf_req *req, series *s, pf_error *err)
 
 typedef enum column { SUM, COUNT, DURATION, MEAN } column;
 
-static void put_column(pf_buf *b, const char *key, column which, const pf_step *row, uint32_t n)
+static void put_cell(pf_json *j, column which, const pf_step *s)
 {
-    pf_buf_printf(b, ",\"%s\":[", key);
-    for (uint32_t i = 0; i < n; i++) {
-        const pf_step *s = &row[i];
-        if (i)
-            pf_buf_putc(b, ',');
-        if ((which == DURATION && !s->duration) || (which == COUNT && !s->count) ||
-            (which != COUNT && which != DURATION && !s->sum))
-            pf_buf_putc(b, '0');
-        else if (which == DURATION)
-            pf_buf_printf(b, "%.9g", (double)s->duration / (double)PF_NS_PER_SEC);
-        else if (which == MEAN)
-            pf_buf_printf(b, "%.15g", (double)s->sum / (double)s->count);
-        else
-            pf_buf_printf(b, "%lld", (long long)(which == SUM ? s->sum : s->count));
-    }
-    pf_buf_putc(b, ']');
+    if (which == DURATION && s->duration)
+        pf_json_double(j, (double)s->duration / (double)PF_NS_PER_SEC, 9);
+    else if (which == MEAN && s->sum)
+        pf_json_double(j, (double)s->sum / (double)s->count, 15);
+    else
+        pf_json_int(j, which == SUM ? s->sum : which == COUNT ? s->count : 0);
 }
 
-static void put_values(pf_buf *b, const char *key, const int64_t *v, uint32_t n)
+static void put_column(pf_json *j, const char *key, column which, const pf_step *row, uint32_t n)
 {
-    pf_buf_printf(b, ",\"%s\":[", key);
+    pf_json_key(j, key);
+    pf_json_open(j, '[');
     for (uint32_t i = 0; i < n; i++)
-        pf_buf_printf(b, "%s%lld", i ? "," : "", (long long)v[i]);
-    pf_buf_putc(b, ']');
+        put_cell(j, which, &row[i]);
+    pf_json_close(j, ']');
 }
 
-static pf_code put_function(pf_buf *b, const series *s, const pf_funcline *f, uint32_t i,
+static void put_values(pf_json *j, const char *key, const int64_t *v, uint32_t n)
+{
+    pf_json_key(j, key);
+    pf_json_open(j, '[');
+    for (uint32_t i = 0; i < n; i++)
+        pf_json_int(j, v[i]);
+    pf_json_close(j, ']');
+}
+
+static pf_code put_function(pf_json *j, const series *s, const pf_funcline *f, uint32_t i,
                             const pf_step *row, pf_error *err)
 {
     const pf_timeline *t = &s->line;
@@ -125,86 +125,86 @@ static pf_code put_function(pf_buf *b, const series *s, const pf_funcline *f, ui
     pf_code code = self && total ? pf_funcline_row(f, t, i, row, self, total, err)
                                  : pf_arena_fail(&scratch, err, "a series");
     if (!code) {
-        put_values(b, "self", self, t->points);
-        put_values(b, "total", total, t->points);
+        put_values(j, "self", self, t->points);
+        put_values(j, "total", total, t->points);
     }
     pf_arena_free(&scratch);
     return code;
 }
 
-static pf_code put_group(pf_buf *b, const series *s, const pf_funcline *f, uint32_t i, pf_step *row,
-                         pf_error *err)
+static pf_code put_group(pf_json *j, const series *s, const pf_funcline *f, uint32_t i,
+                         pf_step *row, pf_error *err)
 {
     const pf_timeline *t = &s->line;
     const pf_group *g = &t->group[i];
     pf_timeline_row(t, i, row);
-    pf_buf_puts(b, i ? ",{\"value\":" : "{\"value\":");
+    pf_json_open(j, '{');
     if (g->has_label || g->is_other)
-        pf_buf_put_json(b, g->value);
+        pf_json_put_str(j, "value", g->value);
     else
-        pf_buf_puts(b, "null");
+        pf_json_put_null(j, "value");
     if (g->is_other)
-        pf_buf_puts(b, ",\"other\":true");
-    put_column(b, "sum", SUM, row, t->points);
-    put_column(b, "count", COUNT, row, t->points);
-    put_column(b, "duration", DURATION, row, t->points);
+        pf_json_put_bool(j, "other", true);
+    put_column(j, "sum", SUM, row, t->points);
+    put_column(j, "count", COUNT, row, t->points);
+    put_column(j, "duration", DURATION, row, t->points);
     if (!t->is_cumulative)
-        put_column(b, "mean", MEAN, row, t->points);
-    pf_code code = s->function.n && !g->is_other ? put_function(b, s, f, i, row, err) : PF_OK;
-    pf_buf_putc(b, '}');
+        put_column(j, "mean", MEAN, row, t->points);
+    pf_code code = s->function.n && !g->is_other ? put_function(j, s, f, i, row, err) : PF_OK;
+    pf_json_close(j, '}');
     return code;
 }
 
-static pf_code put_series(pf_buf *b, series *s, const pf_funcline *f, pf_error *err)
+static pf_code put_series(pf_json *j, series *s, const pf_funcline *f, pf_error *err)
 {
     const pf_timeline *t = &s->line;
     pf_code code = PF_OK;
     pf_step *row = pf_arena_array(&s->arena, t->points, sizeof *row);
     if (!row)
         return pf_arena_fail(&s->arena, err, "a series");
-    pf_buf_puts(b, "{\"sample_type\":{\"type\":");
-    pf_buf_put_json(b, s->sample_type);
-    pf_buf_puts(b, ",\"unit\":");
-    pf_buf_put_json(b, s->unit);
-    pf_buf_printf(b,
-                  "},\"cumulative\":%s,\"start\":%.15g,\"step\":%.15g,\"points\":%u,\"groups\":[",
-                  t->is_cumulative ? "true" : "false", (double)t->start / (double)PF_NS_PER_SEC,
-                  (double)t->step / (double)PF_NS_PER_SEC, t->points);
-    for (uint32_t i = 0; !code && i < t->ngroup; i++)
-        code = put_group(b, s, f, i, row, err);
-    if (code)
-        return code;
-    bool truncated = t->ngroup && t->group[t->ngroup - 1].is_other;
-    pf_buf_printf(b, "],\"truncated\":%s}", truncated ? "true" : "false");
-    return b->failed ? pf_fail(err, PF_QUERY_LIMIT, "the series needs more than %zu bytes", b->max)
-                     : PF_OK;
+    pf_json_open(j, '{');
+    pf_json_key(j, "sample_type");
+    pf_json_open(j, '{');
+    pf_json_put_str(j, "type", s->sample_type);
+    pf_json_put_str(j, "unit", s->unit);
+    pf_json_close(j, '}');
+    pf_json_put_bool(j, "cumulative", t->is_cumulative);
+    pf_json_put_double(j, "start", (double)t->start / (double)PF_NS_PER_SEC, 15);
+    pf_json_put_double(j, "step", (double)t->step / (double)PF_NS_PER_SEC, 15);
+    pf_json_put_int(j, "points", t->points);
+    pf_json_key(j, "groups");
+    pf_json_open(j, '[');
+    for (uint32_t i = 0; !code && i < t->ngroup && !j->out->failed; i++)
+        code = put_group(j, s, f, i, row, err);
+    pf_json_close(j, ']');
+    pf_json_put_bool(j, "truncated", t->ngroup && t->group[t->ngroup - 1].is_other);
+    pf_json_close(j, '}');
+    return code;
 }
 
-static pf_code make(pf_api *api, pf_req *req, series *s, pf_buf *b, pf_error *err)
+static pf_code make(pf_call *call, series *s, pf_json *out, pf_error *err)
 {
-    pf_op op = pf_api_op(api, req);
-    pf_code code = read_params(req, s, err);
+    pf_op op = pf_call_op(call);
+    pf_store *store = call->api->cfg.store;
+    pf_code code = read_params(call->req, s, err);
     if (!code)
-        code = pf_store_totals(api->cfg.store, &s->query, &op, add_total, s, err);
+        code = pf_store_totals(store, &s->query, &op, add_total, s, err);
     if (!code && !s->any)
         code = pf_fail(err, PF_NOT_FOUND, "nothing found");
     if (!code && !s->unit.p)
         code = pf_params_bad("sample_type", s->sample_type, "no profile here has it", err);
     if (!code)
         code = pf_timeline_finish(&s->line, err);
-    pf_funcline f = {api->cfg.store, &op, &s->query, s->function, s->sample_type};
-    return code ? code : put_series(b, s, &f, err);
+    pf_funcline f = {store, &op, &s->query, s->function, s->sample_type};
+    return code ? code : put_series(out, s, &f, err);
 }
 
-void pf_handle_series(pf_api *api, pf_req *req)
+pf_code pf_body_series(pf_call *call, pf_json *out, pf_error *err)
 {
-    pf_error err;
-    pf_buf b = {.max = api->cfg.query_max_memory};
     series s = {0};
-    pf_arena_init(&s.arena, api->cfg.budget, api->cfg.query_max_memory);
-    pf_reply_open(&b);
-    pf_code code = make(api, req, &s, &b, &err);
+    pf_arena_init(&s.arena, call->api->cfg.budget, call->api->cfg.query_max_memory);
+    pf_code code = make(call, &s, out, err);
     pf_timeline_free(&s.line);
     pf_arena_free(&s.arena);
-    pf_reply_json_finish(req, code, &b, &err);
+    return code;
 }

@@ -2,19 +2,11 @@
  *
  * Both walk the totals that the store keeps beside its index (pf_store_totals), so they read no profile.
  */
-#include "profile/time.h"
 #include "server/api/internal.h"
 #include "server/api/params.h"
 #include "server/api/reply.h"
 
 #include <stdlib.h>
-
-static void put_time(pf_buf *b, const char *key, int64_t ns)
-{
-    char text[PF_TIME_CHARS + 1];
-    pf_time_format(ns, text);
-    pf_buf_printf(b, ",\"%s\":\"%s\"", key, text);
-}
 
 static pf_code nothing(pf_error *err)
 {
@@ -49,32 +41,37 @@ static int by_count(const void *pa, const void *pb)
                                 : (int)a->type - (int)b->type;
 }
 
-void pf_handle_types(pf_api *api, pf_req *req)
+static void put_types(pf_json *out, const type_rows *all)
 {
-    pf_error err;
+    pf_json_open(out, '[');
+    for (size_t i = 0; i < sizeof all->row / sizeof *all->row && all->row[i].count; i++) {
+        const type_row *r = &all->row[i];
+        pf_json_open(out, '{');
+        pf_json_put_str(out, "type", pf_str_c(pf_type_name(r->type)));
+        pf_json_put_int(out, "count", r->count);
+        pf_reply_put_time(out, "first", r->first);
+        pf_reply_put_time(out, "last", r->last);
+        pf_json_close(out, '}');
+    }
+    pf_json_close(out, ']');
+}
+
+pf_code pf_body_types(pf_call *call, pf_json *out, pf_error *err)
+{
     pf_query query;
     type_rows all = {0};
-    pf_op op = pf_api_op(api, req);
-    pf_code code = pf_params_scope(req, true, &query, &err);
+    pf_op op = pf_call_op(call);
+    pf_code code = pf_params_scope(call->req, true, &query, err);
     query.type = PF_TYPE_UNKNOWN;
     if (!code)
-        code = pf_store_totals(api->cfg.store, &query, &op, count_type, &all, &err);
+        code = pf_store_totals(call->api->cfg.store, &query, &op, count_type, &all, err);
+    if (code)
+        return code;
     qsort(all.row, sizeof all.row / sizeof *all.row, sizeof *all.row, by_count);
-    if (!code && !all.row[0].count)
-        code = nothing(&err);
-    pf_buf b = PF_BUF_INIT;
-    pf_reply_open(&b);
-    pf_buf_putc(&b, '[');
-    for (size_t i = 0; !code && i < sizeof all.row / sizeof *all.row && all.row[i].count; i++) {
-        const type_row *r = &all.row[i];
-        pf_buf_printf(&b, "%s{\"type\":\"%s\",\"count\":%lld", i ? "," : "", pf_type_name(r->type),
-                      (long long)r->count);
-        put_time(&b, "first", r->first);
-        put_time(&b, "last", r->last);
-        pf_buf_putc(&b, '}');
-    }
-    pf_buf_putc(&b, ']');
-    pf_reply_json_finish(req, code, &b, &err);
+    if (!all.row[0].count)
+        return nothing(err);
+    put_types(out, &all);
+    return PF_OK;
 }
 
 /* sample types */
@@ -115,38 +112,36 @@ static pf_code add_sample_types(void *ctx, const pf_total *t, pf_error *err)
     return PF_OK;
 }
 
-static void put_sample_types(pf_buf *b, const sample_types *all, pf_type type)
+static void put_sample_types(pf_json *out, const sample_types *all, pf_type type)
 {
+    pf_json_open(out, '[');
     for (size_t i = 0; i < all->n; i++) {
         const pf_sample_type *t = &all->list[i];
-        pf_buf_puts(b, i ? ",{\"type\":" : "{\"type\":");
-        pf_buf_put_json(b, t->type);
-        pf_buf_puts(b, ",\"unit\":");
-        pf_buf_put_json(b, t->unit);
-        pf_buf_printf(b, ",\"default\":%s,\"cumulative\":%s}", i + 1 == all->n ? "true" : "false",
-                      pf_type_is_cumulative(type, t->type) ? "true" : "false");
+        pf_json_open(out, '{');
+        pf_json_put_str(out, "type", t->type);
+        pf_json_put_str(out, "unit", t->unit);
+        pf_json_put_bool(out, "default", i + 1 == all->n);
+        pf_json_put_bool(out, "cumulative", pf_type_is_cumulative(type, t->type));
+        pf_json_close(out, '}');
     }
+    pf_json_close(out, ']');
 }
 
-void pf_handle_sample_types(pf_api *api, pf_req *req)
+pf_code pf_body_sample_types(pf_call *call, pf_json *out, pf_error *err)
 {
-    pf_error err;
     pf_query query;
-    pf_op op = pf_api_op(api, req);
-    sample_types *all = pf_arena_zalloc(pf_req_arena(req), sizeof *all);
-    pf_code code = all ? pf_params_scope(req, true, &query, &err)
-                       : pf_arena_fail(pf_req_arena(req), &err, "sample types");
-    if (!code) {
-        all->arena = pf_req_arena(req);
-        code = pf_store_totals(api->cfg.store, &query, &op, add_sample_types, all, &err);
-    }
-    if (!code && !all->n)
-        code = nothing(&err);
-    pf_buf b = PF_BUF_INIT;
-    pf_reply_open(&b);
-    pf_buf_putc(&b, '[');
+    pf_op op = pf_call_op(call);
+    pf_arena *a = pf_req_arena(call->req);
+    sample_types *all = pf_arena_zalloc(a, sizeof *all);
+    if (!all)
+        return pf_arena_fail(a, err, "sample types");
+    all->arena = a;
+    pf_code code = pf_params_scope(call->req, true, &query, err);
     if (!code)
-        put_sample_types(&b, all, query.type);
-    pf_buf_putc(&b, ']');
-    pf_reply_json_finish(req, code, &b, &err);
+        code = pf_store_totals(call->api->cfg.store, &query, &op, add_sample_types, all, err);
+    if (!code && !all->n)
+        code = nothing(err);
+    if (!code)
+        put_sample_types(out, all, query.type);
+    return code;
 }

@@ -93,86 +93,79 @@ static void add_headers(pf_req *req, const pf_web_asset *asset)
     pf_req_add_header(req, "Cross-Origin-Opener-Policy", "same-origin");
 }
 
-static void reply_asset(pf_req *req, const pf_web_asset *asset)
+static pf_code reply_asset(pf_req *req, const pf_web_asset *asset, pf_error *err)
 {
     pf_buf b = PF_BUF_INIT;
     pf_str bytes = {pf_web_blob + asset->offset, asset->size};
-    pf_error err;
     bool packed = pf_web_accepts(pf_req_header(req, "Accept-Encoding"), PF_STR("gzip"));
     if (!packed && pf_req_run(req) == PF_RUN_INLINE) {
         pf_req_move(req); /* unpacking takes its time */
-        return;
+        return PF_OK;
     }
     add_headers(req, asset);
     if (pf_web_etag_matches(pf_req_header(req, "If-None-Match"), pf_str_c(asset->etag))) {
         pf_req_reply_take(req, 304, NULL, &b);
-        return;
+        return PF_OK;
     }
     if (packed) {
         pf_req_add_header(req, "Content-Encoding", "gzip");
     } else {
-        pf_code code = pf_gunzip(bytes, asset->raw, pf_req_arena(req), &bytes, &err);
-        if (code) {
-            pf_req_reply_error(req, code, &err);
-            return;
-        }
+        pf_code code = pf_gunzip(bytes, asset->raw, pf_req_arena(req), &bytes, err);
+        if (code)
+            return code;
     }
     pf_buf_put_str(&b, bytes);
     pf_req_reply_take(req, 200, asset->type, &b);
+    return PF_OK;
 }
 
 /* A file under /assets/ or /speedscope/. */
-void pf_handle_asset(pf_api *api, pf_req *req)
+pf_code pf_do_asset(pf_call *call, pf_error *err)
 {
-    (void)api;
-    pf_str path = pf_req_path(req);
+    pf_str path = pf_req_path(call->req);
     const pf_web_asset *asset = pf_web_find(path);
     if (!asset && pf_str_eq(path, PF_STR("/speedscope/")))
         asset = pf_web_find(PF_STR("/speedscope/index.html"));
-    if (asset)
-        reply_asset(req, asset);
-    else
-        pf_req_reply_status(req, 404, "nothing found");
+    return asset ? reply_asset(call->req, asset, err) : pf_fail(err, PF_NOT_FOUND, "nothing found");
 }
 
 /* The base path was asked for without the slash that relative addresses need. */
-static void redirect_to_slash(pf_api *api, pf_req *req)
+static void redirect_to_slash(pf_call *call)
 {
     pf_buf b = PF_BUF_INIT, to = PF_BUF_INIT;
-    pf_str query = pf_req_query(req);
-    pf_buf_printf(&to, "%s/%s", api->cfg.base_path, query.n ? "?" : "");
+    pf_str query = pf_req_query(call->req);
+    pf_buf_printf(&to, "%s/%s", call->api->cfg.base_path, query.n ? "?" : "");
     pf_buf_put_str(&to, query);
     pf_buf_putc(&to, '\0');
     if (!to.failed)
-        pf_req_add_header(req, "Location", to.data);
+        pf_req_add_header(call->req, "Location", to.data);
     pf_buf_free(&to);
-    pf_req_reply_take(req, 308, "text/plain; charset=utf-8", &b);
+    pf_req_reply_take(call->req, 308, PF_TEXT, &b);
 }
 
-void pf_handle_root(pf_api *api, pf_req *req)
+pf_code pf_do_root(pf_call *call, pf_error *err)
 {
     const pf_web_asset *page = pf_web_find(PF_STR("/index.html"));
-    if (!pf_req_path(req).n)
-        redirect_to_slash(api, req);
-    else if (page && pf_web_accepts(pf_req_header(req, "Accept"), PF_STR("text/html")))
-        reply_asset(req, page);
-    else
-        pf_handle_text(api, req);
+    if (!pf_req_path(call->req).n) {
+        redirect_to_slash(call);
+        return PF_OK;
+    }
+    if (page && pf_web_accepts(pf_req_header(call->req, "Accept"), PF_STR("text/html")))
+        return reply_asset(call->req, page, err);
+    return pf_reply_welcome(call, err);
 }
 
 /* What the page has to know of the server's flags. */
-void pf_handle_ui_config(pf_api *api, pf_req *req)
+pf_code pf_body_ui_config(pf_call *call, pf_json *out, pf_error *err)
 {
-    pf_buf b = PF_BUF_INIT;
-    pf_reply_open(&b);
-    pf_buf_puts(&b, "{\"source_url\":");
-    if (api->cfg.source_url && *api->cfg.source_url)
-        pf_buf_put_json(&b, pf_str_c(api->cfg.source_url));
+    (void)err;
+    const char *source_url = call->api->cfg.source_url, *base = call->api->cfg.base_path;
+    pf_json_open(out, '{');
+    if (source_url && *source_url)
+        pf_json_put_str(out, "source_url", pf_str_c(source_url));
     else
-        pf_buf_puts(&b, "null");
-    pf_buf_puts(&b, ",\"base_path\":");
-    pf_buf_put_json(&b, pf_str_c(*api->cfg.base_path ? api->cfg.base_path : "/"));
-    pf_buf_putc(&b, '}');
-    pf_reply_close(&b);
-    pf_reply_json_take(req, &b);
+        pf_json_put_null(out, "source_url");
+    pf_json_put_str(out, "base_path", pf_str_c(*base ? base : "/"));
+    pf_json_close(out, '}');
+    return PF_OK;
 }
