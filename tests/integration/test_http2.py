@@ -94,6 +94,8 @@ def test_request_as_the_application_sees_it(reach):
         "id": "mine-1",
         "client": "",
         "tls": reach.tls,
+        "loopback": True,
+        "proxy": False,
         "x-test": "two words",
         "body": 3,
     }

@@ -413,6 +413,39 @@ def test_an_ipv6_proxy(serve):
     assert peer(mapped, ["X-Forwarded-For: 192.0.2.1"]) == "192.0.2.1"
 
 
+def told(address, headers=(), source=None):
+    """Whether the connection came to a loopback address, and from a trusted proxy."""
+    with Client(address, source=source) as c:
+        c.request("GET", "/info", headers=headers)
+        info = c.answer().json()
+    return info["loopback"], info["proxy"]
+
+
+def test_who_connects_to_a_loopback_address(proxied, serve):
+    trusting, careful = proxied
+    assert told(careful.addresses[0], ["X-Forwarded-For: 192.0.2.1"]) == (True, False)
+    assert told(trusting.addresses[0], ["X-Forwarded-For: 192.0.2.1"]) == (True, True)
+    assert told(trusting.addresses[1]) == (False, True)  # no page can have a browser connect to a Unix socket
+    assert told(careful.addresses[1]) == (False, False)
+    everywhere = serve("-addr=:0").address  # IPv4 comes to it as IPv6, where there is IPv6
+    port = everywhere.rpartition(":")[2]
+    assert told(f"127.0.0.1:{port}") == (True, False)
+    assert told(f"127.1.2.3:{port}") == (True, False)
+
+
+def test_who_connects_to_an_outer_address_of_its_own_machine(serve):
+    """It is the address connected to that counts, not where the client is."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as way:
+        try:
+            way.connect(("192.0.2.1", 9))  # sends nothing
+        except OSError:
+            pytest.skip("THIS MACHINE HAS NO ADDRESS BUT LOOPBACK: connections to others are not tested")
+        outer = way.getsockname()[0]
+    port = serve("-addr=:0").address.rpartition(":")[2]
+    assert told(f"{outer}:{port}", source="127.0.0.1") == (False, False)
+    assert told(f"127.0.0.1:{port}", source=outer) == (True, False)
+
+
 def test_the_access_log_has_the_clients_address(start):
     server = start("-http.trusted-proxies=127.0.0.1")
     for n, client in enumerate(["192.0.2.1", "2001:db8::1", "garbage", "6.6.6.6, 192.0.2.2"]):

@@ -62,6 +62,8 @@ def test_request_as_the_application_sees_it(serve):
         "id": "mine-2",
         "client": "",
         "tls": False,
+        "loopback": True,
+        "proxy": False,
         "x-test": "two words",
         "body": 3,
     }

@@ -187,6 +187,8 @@ static void info(pf_req *req)
     put_field(&b, "id", pf_req_id(req));
     put_field(&b, "client", pf_req_client_name(req));
     pf_buf_printf(&b, "\"tls\":%s,", pf_req_is_tls(req) ? "true" : "false");
+    pf_buf_printf(&b, "\"loopback\":%s,", pf_req_on_loopback(req) ? "true" : "false");
+    pf_buf_printf(&b, "\"proxy\":%s,", pf_req_from_proxy(req) ? "true" : "false");
     put_field(&b, "x-test", pf_req_header(req, "x-tESt"));
     pf_buf_printf(&b, "\"body\":%zu,\"started\":%lld}\n", pf_req_body(req).n,
                   (long long)pf_req_started(req));

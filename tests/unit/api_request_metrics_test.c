@@ -28,6 +28,8 @@ static void test_families(void **state)
     pf_request_metrics_count(m, PF_METHOD_GET, "/api/0/services", 200, 30, -1,
                              3000000); /* broken off */
     pf_request_metrics_count(m, PF_METHOD_OTHER, "unknown", 404, 1, 1, 1);
+    pf_request_metrics_count(m, PF_METHOD_DELETE, "unknown", 405, 1, 1, 1);
+    pf_request_metrics_count(m, PF_METHOD_OPTIONS, "unknown", 405, 1, 1, 1);
     pf_buf b = PF_BUF_INIT;
     pf_metrics_write(&b);
     pf_buf_putc(&b, 0);
@@ -36,6 +38,10 @@ static void test_families(void **state)
         "profefe_api_requests_total{method=\"GET\",path=\"/api/0/services\",code=\"200\"} 2\n");
     assert_shows(b.data,
                  "profefe_api_requests_total{method=\"other\",path=\"unknown\",code=\"404\"} 1\n");
+    assert_shows(b.data,
+                 "profefe_api_requests_total{method=\"DELETE\",path=\"unknown\",code=\"405\"} 1\n");
+    assert_shows(
+        b.data, "profefe_api_requests_total{method=\"OPTIONS\",path=\"unknown\",code=\"405\"} 1\n");
     assert_shows(b.data, "profefe_api_request_duration_seconds_bucket{method=\"GET\",path=\"/api/0/"
                          "services\",code=\"200\",le=\"0.0025\"} 1\n");
     assert_shows(

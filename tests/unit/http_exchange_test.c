@@ -555,7 +555,33 @@ static void test_what_is_seen(void **state)
     assert_string_equal(what_is_seen(&s, "POST /base/a", ""),
                         "2 POST /base/a|/a| peer 9.9.9.9 tls 1 name CN=ci,O=shop");
     assert_string_equal(what_is_seen(&s, "get /basement", ""),
-                        "3 get /basement|/basement| peer 9.9.9.9 tls 1 name CN=ci,O=shop");
+                        "5 get /basement|/basement| peer 9.9.9.9 tls 1 name CN=ci,O=shop");
+    assert_string_equal(what_is_seen(&s, "DELETE /a", ""),
+                        "3 DELETE /a|/a| peer 9.9.9.9 tls 1 name CN=ci,O=shop");
+    assert_string_equal(what_is_seen(&s, "OPTIONS /a", ""),
+                        "4 OPTIONS /a|/a| peer 9.9.9.9 tls 1 name CN=ci,O=shop");
+    close_scene(&s);
+}
+
+static void describe_connection(http_world *w, pf_req *req)
+{
+    (void)w;
+    snprintf(seen, sizeof seen, "loopback %d proxy %d", pf_req_on_loopback(req),
+             pf_req_from_proxy(req));
+    http_world_reply(req, 200, "seen");
+}
+
+static void test_what_is_known_of_the_connection(void **state)
+{
+    (void)state;
+    scene s;
+    open_scene(&s, 1);
+    s.w.handle = describe_connection;
+    assert_string_equal(what_is_seen(&s, "GET /", ""), "loopback 0 proxy 0");
+    s.w.origin.peer.on_loopback = true;
+    assert_string_equal(what_is_seen(&s, "GET /", ""), "loopback 1 proxy 0");
+    s.w.origin.peer = (pf_peer){.text = "9.9.9.9", .trusted = true};
+    assert_string_equal(what_is_seen(&s, "GET /", ""), "loopback 0 proxy 1");
     close_scene(&s);
 }
 
@@ -713,6 +739,7 @@ int main(void)
         cmocka_unit_test(test_memory_in_flight),
         cmocka_unit_test(test_heads_that_are_refused),
         cmocka_unit_test(test_what_is_seen),
+        cmocka_unit_test(test_what_is_known_of_the_connection),
         cmocka_unit_test(test_whom_a_proxy_names),
         cmocka_unit_test(test_ids),
         cmocka_unit_test(test_nothing_of_a_request_is_left_in_the_next),

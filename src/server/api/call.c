@@ -28,6 +28,9 @@ static const pf_action *pick(const pf_route *r, pf_method method)
         return &r->get;
     case PF_METHOD_POST:
         return &r->post;
+    case PF_METHOD_DELETE:
+        return &r->del;
+    case PF_METHOD_OPTIONS:
     case PF_METHOD_OTHER:
         break;
     }

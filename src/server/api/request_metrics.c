@@ -35,7 +35,7 @@ pf_request_metrics *pf_request_metrics_new(void)
 void pf_request_metrics_count(pf_request_metrics *m, pf_method method, const char *path_label,
                               int status, size_t received, int64_t sent, int64_t duration_ns)
 {
-    static const char *const methods[] = {"GET", "HEAD", "POST", "other"};
+    static const char *const methods[] = {"GET", "HEAD", "POST", "DELETE", "OPTIONS", "other"};
     char labels[160];
     int n =
         snprintf(labels, sizeof labels, "method=\"%s\",path=\"%s\"", methods[method], path_label);

@@ -105,6 +105,16 @@ static void refuse(pf_acceptor *a, pf_accepted *accepted, const char *msg)
         close(accepted->fd);
 }
 
+/* Where the client connected to, which is not where it comes from: the machine reaches its own outer addresses, too. */
+static bool is_on_loopback(int fd)
+{
+    struct sockaddr_storage sa = {0};
+    socklen_t len = sizeof sa;
+    pf_address local;
+    return getsockname(fd, (struct sockaddr *)&sa, &len) == 0 &&
+           pf_address_of((struct sockaddr *)&sa, &local) && pf_address_is_loopback(&local);
+}
+
 static void take_peer(pf_acceptor *a, const struct sockaddr *sa, pf_peer *peer, bool *limited,
                       pf_address *address)
 {
@@ -130,6 +140,7 @@ static void serve(pf_acceptor *a, int fd, const struct sockaddr *sa)
     int on = 1;
     accepted.serial = atomic_fetch_add(&service->accepted, 1);
     take_peer(a, sa, &accepted.peer, &limited, &address);
+    accepted.peer.on_loopback = is_on_loopback(fd);
     if (limited &&
         !(accepted.holder = pf_holders_take(&service->holders, &address, max > 1 ? max / 2 : 1))) {
         refuse(a, &accepted, "too many connections from your address");

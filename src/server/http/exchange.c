@@ -91,6 +91,7 @@ static void take_peer(pf_req *req, const pf_peer *peer)
     memcpy(req->peer, peer->text, sizeof req->peer);
     req->is_tls = peer->tls;
     req->trusted_peer = peer->trusted;
+    req->on_loopback = peer->on_loopback;
     size_t n = peer->name ? strlen(peer->name) : 0;
     char *p = n ? pf_req_text(req, n) : NULL;
     if (p) {
@@ -125,7 +126,11 @@ static void take_method(pf_req *req)
     static const struct {
         const char *name;
         pf_method method;
-    } known[] = {{"GET", PF_METHOD_GET}, {"POST", PF_METHOD_POST}, {"HEAD", PF_METHOD_HEAD}};
+    } known[] = {{"GET", PF_METHOD_GET},
+                 {"POST", PF_METHOD_POST},
+                 {"HEAD", PF_METHOD_HEAD},
+                 {"DELETE", PF_METHOD_DELETE},
+                 {"OPTIONS", PF_METHOD_OPTIONS}};
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (pf_str_eq(req->method_name, pf_str_c(known[i].name)))
             req->method = known[i].method;

@@ -42,6 +42,8 @@ typedef enum pf_method {
     PF_METHOD_GET,
     PF_METHOD_HEAD, /* handled as GET: the transport leaves the body out */
     PF_METHOD_POST,
+    PF_METHOD_DELETE,
+    PF_METHOD_OPTIONS,
     PF_METHOD_OTHER, /* see pf_req_method_name */
 } pf_method;
 
@@ -159,6 +161,10 @@ pf_str pf_req_body(const pf_req *req);
 pf_str pf_req_peer(
     const pf_req *req); /* the client's IP address as text, a trusted proxy's word for it; "unix" */
 bool pf_req_is_tls(const pf_req *req); /* its connection to this server */
+bool pf_req_on_loopback(
+    const pf_req *
+        req); /* its connection came to a loopback address of this machine; never one by a Unix socket */
+bool pf_req_from_proxy(const pf_req *req); /* its connection is a trusted proxy's */
 pf_str pf_req_client_name(
     const pf_req *req); /* the subject of its verified certificate, "CN=ci,O=shop"; or empty */
 pf_str pf_req_id(const pf_req *req); /* X-Request-Id: the caller's when it is sane (1-128 visible

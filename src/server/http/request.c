@@ -86,6 +86,16 @@ bool pf_req_is_tls(const pf_req *req)
     return req->is_tls;
 }
 
+bool pf_req_on_loopback(const pf_req *req)
+{
+    return req->on_loopback;
+}
+
+bool pf_req_from_proxy(const pf_req *req)
+{
+    return req->trusted_peer;
+}
+
 pf_str pf_req_client_name(const pf_req *req)
 {
     return req->client_name;

@@ -47,6 +47,7 @@ typedef struct pf_peer {
     char text[INET6_ADDRSTRLEN]; /* "127.0.0.1"; "unix" */
     bool trusted;                /* its word about whom it forwards for is taken */
     bool tls;
+    bool on_loopback; /* it connected to a loopback address */
     const char *name; /* of its verified certificate, or NULL */
 } pf_peer;
 
@@ -68,8 +69,8 @@ struct pf_req {
     pf_header *headers;
     size_t nheaders;
     pf_framing framing;
-    int minor;                 /* of HTTP/1.x */
-    bool is_tls, trusted_peer; /* of pf_peer */
+    int minor;                              /* of HTTP/1.x */
+    bool is_tls, trusted_peer, on_loopback; /* of pf_peer */
     pf_str client_name;
     char id[PF_REQUEST_ID_MAX + 1];
     size_t id_len;
