@@ -11,6 +11,7 @@
  *     /stream?n=N&piece=M    N bytes in pieces of M; &fail=K fails before piece K
  *     /bytes?n=N         N bytes in one reply
  *     /info              what the transport says of the request, as JSON
+ *     /delay?ms=N        echoes the body, held back for N ms; &worker=1 on a worker, &stream=1 as a stream
  *     /refused           answered 404 by admit
  *     /nobody            takes no body
  *     /status?code=N     pf_req_reply_status
@@ -76,6 +77,8 @@ static void admit(void *ctx, pf_req *req, pf_admit *out)
         atomic_fetch_add(&admitted, 1);
     if (is(req, "/refused"))
         pf_req_reply_status(req, 404, "no such thing");
+    else if (is(req, "/delay"))
+        out->run = param(req, "worker", 0) ? PF_RUN_WORKER : PF_RUN_INLINE;
     else if (is(req, "/inline") || is(req, "/late") || is(req, "/info") || is(req, "/state") ||
              is(req, "/bytes") || is(req, "/block"))
         out->run = PF_RUN_INLINE;
@@ -244,6 +247,15 @@ static void json(pf_req *req)
     pf_req_reply_take(req, 200, "application/json", &b);
 }
 
+static void delay(pf_req *req)
+{
+    pf_req_delay(req, param(req, "ms", 0) * PF_NS_PER_MS);
+    if (param(req, "stream", 0))
+        stream(req);
+    else
+        echo(req);
+}
+
 static void handle(void *ctx, pf_req *req)
 {
     (void)ctx;
@@ -260,6 +272,8 @@ static void handle(void *ctx, pf_req *req)
         sleep_until_cancelled(req, pf_clock_mono() + param(req, "ms", 0) * PF_NS_PER_MS);
     else if (is(req, "/block"))
         block(req);
+    else if (is(req, "/delay"))
+        delay(req);
     else if (is(req, "/stuck"))
         sleep_until_cancelled(req, INT64_MAX);
     else if (is(req, "/stream"))

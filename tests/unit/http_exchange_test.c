@@ -1,6 +1,7 @@
 /* A request's way through the application, whoever replies, whatever breaks, and that it ends once. */
 #include "server/http/exchange.h"
 
+#include "base/clock.h"
 #include "support/http_world.h"
 
 #include <pthread.h>
@@ -378,6 +379,145 @@ static void test_gone_before_its_answer_was_sent(void **state)
     close_scene(&s);
 }
 
+/* ---- Replies that are held back */
+
+static const int64_t AN_HOUR = 3600 * PF_NS_PER_SEC;
+static int64_t delay_ns;
+
+/* Only "/held" is. */
+static void reply_delayed(http_world *w, pf_req *req)
+{
+    (void)w;
+    pf_buf b = PF_BUF_INIT;
+    pf_buf_put_str(&b, pf_req_path(req));
+    if (pf_str_eq(pf_req_path(req), PF_STR("/held")))
+        pf_req_delay(req, delay_ns);
+    pf_req_reply_take(req, 200, "text/plain", &b);
+}
+
+static void admit_delayed(http_world *w, pf_req *req, pf_admit *out)
+{
+    (void)out;
+    reply_delayed(w, req);
+}
+
+/* Both are replied to in one turn of the loop, and its mailbox keeps the order. */
+static void go_two(void *ctx)
+{
+    scene *s = ctx;
+    s->line = "GET /held";
+    go(s);
+    s->line = "GET /next";
+    go(s);
+}
+
+static void assert_order(scene *s, int64_t ns, const char *order)
+{
+    int before = atomic_load(&s->w.finished);
+    delay_ns = ns;
+    http_world_run(&s->w, go_two, s);
+    http_world_wait(&s->w, before + 2);
+    assert_int_equal(s->owner.sent.len, strlen(order));
+    assert_memory_equal(s->owner.sent.data, order, strlen(order));
+    pf_buf_clear(&s->owner.sent);
+    assert_int_equal(atomic_load(&s->w.service.delayed), 0);
+}
+
+static void test_a_delayed_reply_leaves_later(void **state)
+{
+    (void)state;
+    scene s;
+    open_scene(&s, 1);
+    s.w.handle = reply_delayed;
+    assert_order(&s, 1, "/next/held");
+    assert_order(&s, 0, "/held/next");
+    assert_order(&s, -1, "/held/next");
+    s.w.handle = NULL;
+    s.w.admit = admit_delayed;
+    assert_order(&s, 1, "/next/held");
+    close_scene(&s);
+}
+
+static void see_stage(void *ctx)
+{
+    scene *s = ctx;
+    s->stage = s->req->stage;
+}
+
+static pf_stage stage_now(scene *s)
+{
+    http_world_run(&s->w, see_stage, s);
+    return s->stage;
+}
+
+static void go_held(scene *s, int64_t ns)
+{
+    delay_ns = ns;
+    s->line = "GET /held";
+    http_world_run(&s->w, go, s);
+}
+
+static void test_gone_while_its_reply_is_held_back(void **state)
+{
+    (void)state;
+    static const int64_t delays[] = {AN_HOUR, INT64_MAX};
+    scene s;
+    open_scene(&s, 1);
+    s.w.handle = reply_delayed;
+    for (int i = 0; i < 2; i++) {
+        go_held(&s, delays[i]);
+        assert_int_equal(stage_now(&s), PF_STAGE_DELAYED);
+        assert_int_equal(atomic_load(&s.w.service.delayed), 1);
+        http_world_run(&s.w, let_go, &s);
+        assert_gone(&s, i + 1);
+        assert_int_equal(s.w.status, 200);
+        assert_int_equal(atomic_load(&s.w.service.delayed), 0);
+    }
+    close_scene(&s);
+}
+
+/* Nobody waits for the reply: there is nothing to hold back. */
+static void test_gone_before_its_delayed_reply(void **state)
+{
+    (void)state;
+    scene s;
+    open_scene(&s, 1);
+    s.w.handle = park;
+    http_world_run(&s.w, go, &s);
+    http_world_run(&s.w, let_go, &s);
+    pf_req_delay(parked, AN_HOUR);
+    http_world_reply(parked, 200, "nobody reads this");
+    assert_gone(&s, 1);
+    close_scene(&s);
+}
+
+static void test_few_replies_are_held_back_at_once(void **state)
+{
+    (void)state;
+    enum { CONNECTIONS = 10, HELD = 3 }; /* a quarter, rounded up */
+    pf_req *held[HELD];
+    scene s;
+    open_scene(&s, 1);
+    s.w.service.cfg.connections = CONNECTIONS;
+    s.w.handle = reply_delayed;
+    for (int i = 0; i < HELD; i++) {
+        go_held(&s, AN_HOUR);
+        assert_int_equal(stage_now(&s), PF_STAGE_DELAYED);
+        held[i] = s.req;
+    }
+    go_held(&s, AN_HOUR);
+    http_world_wait(&s.w, 1);
+    assert_answer(&s, 200, "/held");
+    assert_int_equal(atomic_load(&s.w.service.delayed), HELD);
+    s.owner.calls = 0;
+    for (int i = 0; i < HELD; i++) {
+        s.req = held[i];
+        http_world_run(&s.w, let_go, &s);
+        assert_gone(&s, i + 2);
+    }
+    close_scene(&s);
+}
+
 /* ---- What the transport answers by itself */
 
 static void takes_none(http_world *w, pf_req *req, pf_admit *out)
@@ -734,6 +874,10 @@ int main(void)
         cmocka_unit_test(test_gone_before_it_was_handled),
         cmocka_unit_test(test_gone_while_somebody_has_it),
         cmocka_unit_test(test_gone_before_its_answer_was_sent),
+        cmocka_unit_test(test_a_delayed_reply_leaves_later),
+        cmocka_unit_test(test_gone_while_its_reply_is_held_back),
+        cmocka_unit_test(test_gone_before_its_delayed_reply),
+        cmocka_unit_test(test_few_replies_are_held_back_at_once),
         cmocka_unit_test(test_bodies),
         cmocka_unit_test(test_a_body_that_nobody_wants),
         cmocka_unit_test(test_memory_in_flight),

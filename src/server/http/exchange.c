@@ -72,18 +72,53 @@ static void finish(pf_req *req)
     give(req);
 }
 
-static void arrived(pf_mail *m)
+static void deliver(pf_req *req)
 {
-    pf_req *req = (pf_req *)((char *)m - offsetof(pf_req, mail));
-    if (req->stage == PF_STAGE_ENDING) {
-        finish(req);
-        return;
-    }
     req->stage = PF_STAGE_REPLY;
     if (req->owner)
         req->owner->ready(req->owner, req);
     else
         pf_exchange_end(req);
+}
+
+static void stop_delay(pf_req *req)
+{
+    pf_loop_cancel_timer(req->loop, &req->timer);
+    atomic_fetch_sub(&req->service->delayed, 1);
+}
+
+static void delay_over(pf_timer *t)
+{
+    pf_req *req = (pf_req *)((char *)t - offsetof(pf_req, timer));
+    stop_delay(req);
+    deliver(req);
+}
+
+/* False where it is not to be held back: nobody waits for it, or too many are held. */
+static bool start_delay(pf_req *req)
+{
+    pf_service *service = req->service;
+    int64_t now = pf_loop_now(req->loop), ns = req->delay;
+    req->delay = 0; /* a stream's further pieces are not */
+    if (ns <= 0 || !req->owner)
+        return false;
+    req->timer.fn = delay_over;
+    if (atomic_fetch_add(&service->delayed, 1) < (service->cfg.connections + 3) / 4 &&
+        pf_loop_set_timer(req->loop, &req->timer, ns < INT64_MAX - now ? now + ns : INT64_MAX)) {
+        req->stage = PF_STAGE_DELAYED;
+        return true;
+    }
+    atomic_fetch_sub(&service->delayed, 1);
+    return false;
+}
+
+static void arrived(pf_mail *m)
+{
+    pf_req *req = (pf_req *)((char *)m - offsetof(pf_req, mail));
+    if (req->stage == PF_STAGE_ENDING)
+        finish(req);
+    else if (!start_delay(req))
+        deliver(req);
 }
 
 static void take_peer(pf_req *req, const pf_peer *peer)
@@ -307,6 +342,9 @@ void pf_exchange_end(pf_req *req)
         return;
     case PF_STAGE_ENDING:
         return;
+    case PF_STAGE_DELAYED:
+        stop_delay(req);
+        break;
     case PF_STAGE_HEAD:
     case PF_STAGE_BODY:
     case PF_STAGE_REPLY:

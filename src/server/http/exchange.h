@@ -4,12 +4,13 @@
  *     pf_exchange_head         admit(): stage BODY, or an answer is on its way
  *     pf_exchange_body         a piece of its body
  *     pf_exchange_run          handle(), here or on a worker
+ *         (DELAYED)            it is held back for a while where pf_req_delay says so
  *         owner->ready()       stage REPLY: req->reply can be sent
  *     pf_exchange_more         the piece is sent: the next one, please; owner->ready() again
  *     pf_exchange_end          it is done with, sent or not: finished()
  *
- * All of it runs on the loop's thread. An answer always comes by the loop's mailbox, also one that is made during
- * one of these calls, so owner->ready() is never called from inside them.
+ * All of it runs on the loop's thread. An answer always comes by the loop's mailbox, or later by its timer, also one
+ * that is made during one of these calls, so owner->ready() is never called from inside them.
  */
 #ifndef PF_SERVER_HTTP_EXCHANGE_H
 #define PF_SERVER_HTTP_EXCHANGE_H

@@ -65,6 +65,7 @@ static int64_t deadline_of(const h2 *h, const pf_req *req)
     case PF_STAGE_REPLY:
         return req->since + config(h)->write_timeout;
     case PF_STAGE_HANDLE:
+    case PF_STAGE_DELAYED:
     case PF_STAGE_PIECE:
     case PF_STAGE_ENDING:
         break;

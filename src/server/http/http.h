@@ -187,6 +187,12 @@ pf_run pf_req_run(const pf_req *req);
  * too. What was taken from the request's arena stays taken. */
 void pf_req_move(pf_req *req);
 
+/* Before the reply: has it leave `ns` later than it could, as one to a wrong password should. It holds no thread and
+ * nothing else up but what follows on the same HTTP/1 connection. A client that goes meanwhile ends it, one that has only
+ * ended its sending side does not; pf_http_stop lets it leave in its time, or drops it at the deadline. With a quarter
+ * of the connections' number held so, a further one leaves at once: who asks for delays can't take all connections. */
+void pf_req_delay(pf_req *req, int64_t ns);
+
 /* Adds a header to the answer, or a trailer, which follows the body: HTTP/2 always sends trailers, HTTP/1.1 those of
  * streamed answers to a client that said "TE: trailers". Before the reply (a trailer of a stream: before its last
  * piece); both are copied. A value with a control character is left out. */

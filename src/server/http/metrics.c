@@ -11,6 +11,7 @@
 
 READ_COUNTER(connections)
 READ_COUNTER(live)
+READ_COUNTER(delayed)
 READ_COUNTER(accepted)
 READ_COUNTER(refused)
 READ_COUNTER(evicted)
@@ -35,6 +36,8 @@ void pf_http_metrics_start(pf_http *h)
         {"profefe_http_connections", "Open connections.", PF_GAUGE, connections},
         {"profefe_http_requests_in_flight", "Requests between their head and their last byte.",
          PF_GAUGE, live},
+        {"profefe_http_replies_delayed", "Replies held back, as those to wrong passwords are.",
+         PF_GAUGE, delayed},
         {"profefe_http_queue_length", "Jobs that wait for a worker thread.", PF_GAUGE, queued},
         {"profefe_http_connections_accepted_total", "Connections accepted, refused ones too.",
          PF_COUNTER, accepted},

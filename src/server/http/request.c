@@ -136,6 +136,11 @@ pf_run pf_req_run(const pf_req *req)
     return req->admit.run;
 }
 
+void pf_req_delay(pf_req *req, int64_t ns)
+{
+    req->delay = ns;
+}
+
 void pf_req_move(pf_req *req)
 {
     req->moving = true;

@@ -1,5 +1,8 @@
 /* request.h: one request and its answer, whatever protocol it came by. Data only: it calls nobody.
  *
+ *                       DELAYED
+ *                        ^   |
+ *                        |   v
  *     HEAD --> BODY --> HANDLE --> REPLY --> ENDING      stages; in HANDLE, PIECE and ENDING somebody else
  *                                  ^   |                 than the loop has the request: the application or
  *                                  |   v                 a worker. It comes back by the loop's mailbox.
@@ -29,10 +32,11 @@ enum {
 typedef enum pf_stage {
     PF_STAGE_HEAD,
     PF_STAGE_BODY,
-    PF_STAGE_HANDLE, /* handle() was called, the reply is not here */
-    PF_STAGE_REPLY,  /* the answer, or a piece of it, can be sent */
-    PF_STAGE_PIECE,  /* a worker makes the next piece */
-    PF_STAGE_ENDING, /* a worker calls the stream's done() */
+    PF_STAGE_HANDLE,  /* handle() was called, the reply is not here */
+    PF_STAGE_DELAYED, /* the reply is here and waits for req->timer */
+    PF_STAGE_REPLY,   /* the answer, or a piece of it, can be sent */
+    PF_STAGE_PIECE,   /* a worker makes the next piece */
+    PF_STAGE_ENDING,  /* a worker calls the stream's done() */
 } pf_stage;
 
 /* What a request is told of: its connection, which has this as a member. */
@@ -87,6 +91,8 @@ struct pf_req {
 
     atomic_flag claimed; /* somebody is replying or has replied */
     pf_reply reply;
+    int64_t delay; /* ns that the reply is held back, see pf_req_delay */
+    pf_timer timer;
     int64_t sent;  /* bytes of its body that have left */
     bool complete; /* all of them */
     atomic_bool cancelled;

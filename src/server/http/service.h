@@ -20,6 +20,7 @@ typedef struct pf_service {
     atomic_uint connections;
     atomic_uint refusing; /* refused ones that are being closed politely */
     atomic_uint live;     /* requests */
+    atomic_uint delayed;  /* those of them whose reply is held back */
 
     atomic_ullong accepted, refused, evicted, handshakes, resumed, handshake_failures,
         h2_connections, attacks;
