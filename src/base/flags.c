@@ -105,61 +105,43 @@ static bool parse_bool(const char *s, bool *out)
     return false;
 }
 
-static bool add_item(pf_flag *f, const char *text)
+static void *value_of(const pf_flags *f, const pf_flag *flag)
 {
-    pf_flag_list *list = f->value;
-    if (!f->set)
-        list->n = 0;
+    return (char *)f->values + flag->offset;
+}
+
+static int64_t number_of(const pf_flags *f, const pf_flag *flag)
+{
+    const void *at = value_of(f, flag);
+    return flag->size == sizeof(unsigned) ? *(const unsigned *)at : *(const int64_t *)at;
+}
+
+static bool add_item(pf_flag_list *list, const char *text)
+{
     if (!*text || list->n == PF_FLAG_LIST_MAX)
         return false;
-    f->set = true;
     list->item[list->n++] = text;
     return true;
 }
 
-static bool add_items(pf_flag *f, const char *commas)
+static bool add_items(pf_flag_list *list, const char *commas)
 {
-    pf_flag_list *list = f->value;
     char *rest = list->text;
-    if (strlen(commas) >= sizeof list->text)
+    size_t n = strlen(commas);
+    if (n >= sizeof list->text)
         return false;
-    strcpy(rest, commas);
+    memcpy(rest, commas, n + 1);
     for (char *one; (one = strsep(&rest, ","));)
-        if (!add_item(f, one))
+        if (!add_item(list, one))
             return false;
     return true;
 }
 
-static bool assign(pf_flag *f, const char *text)
+static bool read_number(pf_flag_kind kind, pf_str text, int64_t *n)
 {
-    int64_t n;
-    switch (f->kind) {
-    case PF_FLAG_STRING:
-        *(const char **)f->value = text;
-        return true;
-    case PF_FLAG_LIST:
-        return add_item(f, text);
-    case PF_FLAG_BOOL:
-        return parse_bool(text, f->value);
-    case PF_FLAG_INT:
-        if (!pf_str_to_i64(pf_str_c(text), &n) || n < 0)
-            return false;
-        break;
-    case PF_FLAG_DURATION:
-        if (!pf_duration_parse(pf_str_c(text), &n))
-            return false;
-        break;
-    case PF_FLAG_SIZE:
-        if (!pf_size_parse(pf_str_c(text), &n))
-            return false;
-        break;
-    case PF_FLAG_IGNORED:
-        return true;
-    default:
-        return false;
-    }
-    *(int64_t *)f->value = n;
-    return true;
+    return kind == PF_FLAG_SIZE       ? pf_size_parse(text, n)
+           : kind == PF_FLAG_DURATION ? pf_duration_parse(text, n)
+                                      : pf_str_to_i64(text, n) && *n >= 0;
 }
 
 static const char *kind_name(pf_flag_kind k)
@@ -180,15 +162,80 @@ static const char *kind_name(pf_flag_kind k)
     }
 }
 
-const pf_flag *pf_flags_find(const pf_flags *f, const char *name)
+enum { EXPECTED_MAX = 2 * PF_FLAG_TEXT_MAX + 16 };
+
+/* Fills `expected` with what a wrong text is not: "a whole number", "between 1 and 64". */
+static bool assign_number(const pf_flags *f, const pf_flag *flag, const char *text,
+                          char expected[static EXPECTED_MAX])
 {
-    for (size_t i = 0; i < f->n; i++)
-        if (strcmp(f->list[i].name, name) == 0)
-            return &f->list[i];
-    return NULL;
+    int64_t n, most = flag->size == sizeof(unsigned) ? UINT32_MAX : INT64_MAX;
+    if (flag->most)
+        most = flag->most;
+    if (!read_number(flag->kind, pf_str_c(text), &n)) {
+        snprintf(expected, EXPECTED_MAX, "%s", kind_name(flag->kind));
+        return false;
+    }
+    if (n < flag->least || n > most) {
+        char low[PF_FLAG_TEXT_MAX], high[PF_FLAG_TEXT_MAX];
+        pf_flag_number_text(flag->kind, flag->least, low);
+        pf_flag_number_text(flag->kind, most, high);
+        snprintf(expected, EXPECTED_MAX, "between %s and %s", low, high);
+        return false;
+    }
+    if (flag->size == sizeof(unsigned))
+        *(unsigned *)value_of(f, flag) = (unsigned)n;
+    else
+        *(int64_t *)value_of(f, flag) = n;
+    return true;
 }
 
-static pf_flag *find_n(pf_flags *f, pf_str name)
+/* As assign_number, for a flag of any kind. `from` is where the text comes from. */
+static bool assign(pf_flags *f, const pf_flag *flag, pf_flag_source from, const char *text,
+                   char expected[static EXPECTED_MAX])
+{
+    pf_flag_source *source = &f->source[flag - f->list];
+    void *value = value_of(f, flag);
+    bool ok = true;
+    snprintf(expected, EXPECTED_MAX, "%s", kind_name(flag->kind));
+    switch (flag->kind) {
+    case PF_FLAG_STRING:
+        *(const char **)value = text;
+        break;
+    case PF_FLAG_OPTIONAL:
+        *(const char **)value = *text ? text : NULL;
+        break;
+    case PF_FLAG_LIST:
+        if (*source != PF_FLAG_BY_COMMAND_LINE)
+            ((pf_flag_list *)value)->n = 0;
+        ok = from == PF_FLAG_BY_ENVIRONMENT ? add_items(value, text) : add_item(value, text);
+        break;
+    case PF_FLAG_BOOL:
+        ok = parse_bool(text, value);
+        break;
+    case PF_FLAG_INT:
+    case PF_FLAG_DURATION:
+    case PF_FLAG_SIZE:
+        ok = assign_number(f, flag, text, expected);
+        break;
+    case PF_FLAG_IGNORED:
+    case PF_FLAG_IGNORED_BOOL:
+        break;
+    }
+    if (ok)
+        *source = from;
+    return ok;
+}
+
+void pf_flags_defaults(pf_flags *f)
+{
+    char expected[EXPECTED_MAX];
+    for (size_t i = 0; i < f->n; i++)
+        if (f->list[i].initial &&
+            !assign(f, &f->list[i], PF_FLAG_BY_DEFAULT, f->list[i].initial, expected))
+            abort(); /* the table is wrong */
+}
+
+static const pf_flag *find(const pf_flags *f, pf_str name)
 {
     for (size_t i = 0; i < f->n; i++)
         if (pf_str_eq(pf_str_c(f->list[i].name), name))
@@ -196,21 +243,42 @@ static pf_flag *find_n(pf_flags *f, pf_str name)
     return NULL;
 }
 
+bool pf_flags_is_set(const pf_flags *f, const char *name)
+{
+    const pf_flag *flag = find(f, pf_str_c(name));
+    return flag && f->source[flag - f->list] != PF_FLAG_BY_DEFAULT;
+}
+
+void pf_flags_env_name(const pf_flags *f, const pf_flag *flag, char out[static PF_FLAG_ENV_MAX])
+{
+    snprintf(out, PF_FLAG_ENV_MAX, "%s%s", f->env_prefix ? f->env_prefix : "", flag->name);
+    for (char *c = out; *c; c++)
+        *c = *c == '.' || *c == '-' ? '_' : (char)toupper((unsigned char)*c);
+}
+
+void pf_flags_given_as(const pf_flags *f, const char *name, char out[static PF_FLAG_GIVEN_MAX])
+{
+    const pf_flag *flag = find(f, pf_str_c(name));
+    char variable[PF_FLAG_ENV_MAX];
+    if (flag && f->source[flag - f->list] == PF_FLAG_BY_ENVIRONMENT) {
+        pf_flags_env_name(f, flag, variable);
+        snprintf(out, PF_FLAG_GIVEN_MAX, "environment variable %s", variable);
+    } else {
+        snprintf(out, PF_FLAG_GIVEN_MAX, "flag -%.120s", name);
+    }
+}
+
 static pf_code from_environment(pf_flags *f, pf_error *err)
 {
+    char name[PF_FLAG_ENV_MAX], expected[EXPECTED_MAX];
     for (size_t i = 0; f->env_prefix && i < f->n; i++) {
-        pf_flag *flag = &f->list[i];
-        char name[128];
-        snprintf(name, sizeof name, "%s%s", f->env_prefix, flag->name);
-        for (char *c = name; *c; c++)
-            *c = *c == '.' || *c == '-' ? '_' : (char)toupper((unsigned char)*c);
-        const char *text = flag->set ? NULL : getenv(name);
-        if (!text || !*text)
+        if (f->source[i] == PF_FLAG_BY_COMMAND_LINE)
             continue;
-        if (!(flag->kind == PF_FLAG_LIST ? add_items(flag, text) : assign(flag, text)))
-            return pf_fail(err, PF_INVALID, "environment variable %s: \"%s\" is not %s", name, text,
-                           kind_name(flag->kind));
-        flag->set = true;
+        pf_flags_env_name(f, &f->list[i], name);
+        const char *text = getenv(name);
+        if (text && *text && !assign(f, &f->list[i], PF_FLAG_BY_ENVIRONMENT, text, expected))
+            return pf_fail_param(err, PF_INVALID, f->list[i].name,
+                                 "environment variable %s: \"%s\" is not %s", name, text, expected);
     }
     return PF_OK;
 }
@@ -218,6 +286,7 @@ static pf_code from_environment(pf_flags *f, pf_error *err)
 /* One word that begins with '-', and maybe the next one; *used is how many words it took. */
 static pf_code parse_one(pf_flags *f, char **argv, int left, int *used, pf_error *err)
 {
+    char expected[EXPECTED_MAX];
     const char *word = argv[0] + (argv[0][1] == '-' ? 2 : 1);
     pf_str name, value;
     bool has_value = pf_str_cut(pf_str_c(word), '=', &name, &value);
@@ -226,19 +295,19 @@ static pf_code parse_one(pf_flags *f, char **argv, int left, int *used, pf_error
         f->help = true;
         return PF_OK;
     }
-    pf_flag *flag = find_n(f, name);
+    const pf_flag *flag = find(f, name);
     if (!flag)
         return pf_fail(err, PF_INVALID, "unknown flag -%.*s (-help lists them)", PF_FMT(name));
-    bool alone = flag->kind == PF_FLAG_BOOL || flag->ignored_bool;
+    bool alone = flag->kind == PF_FLAG_BOOL || flag->kind == PF_FLAG_IGNORED_BOOL;
     const char *text = has_value ? value.p : alone ? "true" : left > 1 ? argv[1] : NULL;
     if (!text)
-        return pf_fail(err, PF_INVALID, "flag -%s needs %s", flag->name, kind_name(flag->kind));
+        return pf_fail_param(err, PF_INVALID, flag->name, "flag -%s needs %s", flag->name,
+                             kind_name(flag->kind));
     if (!has_value && !alone)
         *used = 2;
-    if (!assign(flag, text))
-        return pf_fail(err, PF_INVALID, "flag -%s: \"%s\" is not %s", flag->name, text,
-                       kind_name(flag->kind));
-    flag->set = true;
+    if (!assign(f, flag, PF_FLAG_BY_COMMAND_LINE, text, expected))
+        return pf_fail_param(err, PF_INVALID, flag->name, "flag -%s: \"%s\" is not %s", flag->name,
+                             text, expected);
     return PF_OK;
 }
 
@@ -255,57 +324,67 @@ pf_code pf_flags_parse(pf_flags *f, int argc, char **argv, pf_error *err)
         if (code)
             return code;
         i += used;
+        if (f->help) {
+            f->rest = argv + argc;
+            f->nrest = 0;
+            return PF_OK;
+        }
     }
     f->rest = argv + i;
     f->nrest = argc - i;
     return from_environment(f, err);
 }
 
-static void print_scaled(FILE *out, int64_t v, const unit *units, size_t n)
+void pf_flag_number_text(pf_flag_kind kind, int64_t n, char out[static PF_FLAG_TEXT_MAX])
 {
-    for (size_t i = 0; i < n; i++) {
-        if (v && v % units[i].times == 0) {
-            fprintf(out, "%lld%s", (long long)(v / units[i].times), units[i].name);
-            return;
-        }
-    }
-    fprintf(out, "%lld", (long long)v);
-}
-
-static void print_default(const pf_flag *f, FILE *out)
-{
-    static const unit sizes[] = {{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}};
+    static const unit sizes[] = {
+        {"TiB", INT64_C(1) << 40}, {"GiB", 1 << 30}, {"MiB", 1 << 20}, {"KiB", 1 << 10}};
     static const unit times[] = {{"h", 3600 * PF_NS_PER_SEC},
                                  {"m", 60 * PF_NS_PER_SEC},
                                  {"s", PF_NS_PER_SEC},
-                                 {"ms", PF_NS_PER_MS}};
-    const char *s = f->kind == PF_FLAG_STRING ? *(const char **)f->value
-                    : f->kind == PF_FLAG_LIST && ((pf_flag_list *)f->value)->n
-                        ? ((pf_flag_list *)f->value)->item[0]
-                        : NULL;
-    bool text = f->kind == PF_FLAG_STRING || f->kind == PF_FLAG_LIST;
-    if (f->kind == PF_FLAG_IGNORED || (text && (!s || !*s)) ||
-        (f->kind == PF_FLAG_BOOL && !*(bool *)f->value))
-        return;
-    fputs(" (default ", out);
-    switch (f->kind) {
+                                 {"ms", PF_NS_PER_MS},
+                                 {"ns", 1}};
+    const unit *units = kind == PF_FLAG_SIZE ? sizes : times;
+    size_t count = kind == PF_FLAG_SIZE       ? sizeof sizes / sizeof *sizes
+                   : kind == PF_FLAG_DURATION ? sizeof times / sizeof *times
+                                              : 0;
+    for (size_t i = 0; n && i < count; i++) {
+        if (n % units[i].times == 0) {
+            snprintf(out, PF_FLAG_TEXT_MAX, "%lld%s", (long long)(n / units[i].times),
+                     units[i].name);
+            return;
+        }
+    }
+    snprintf(out, PF_FLAG_TEXT_MAX, "%lld", (long long)n);
+}
+
+void pf_flags_value_text(const pf_flags *f, const pf_flag *flag, char *out, size_t cap)
+{
+    char number[PF_FLAG_TEXT_MAX];
+    const void *value = value_of(f, flag);
+    const char *text = NULL;
+    switch (flag->kind) {
     case PF_FLAG_STRING:
+    case PF_FLAG_OPTIONAL:
+        text = *(const char *const *)value;
+        break;
     case PF_FLAG_LIST:
-        fputs(s, out);
+        text = ((const pf_flag_list *)value)->n ? ((const pf_flag_list *)value)->item[0] : NULL;
         break;
     case PF_FLAG_BOOL:
-        fputs("true", out);
+        text = *(const bool *)value ? "true" : "false";
         break;
-    case PF_FLAG_SIZE:
-        print_scaled(out, *(int64_t *)f->value, sizes, 3);
-        break;
+    case PF_FLAG_INT:
     case PF_FLAG_DURATION:
-        print_scaled(out, *(int64_t *)f->value, times, 4);
+    case PF_FLAG_SIZE:
+        pf_flag_number_text(flag->kind, number_of(f, flag), number);
+        text = number;
         break;
-    default:
-        fprintf(out, "%lld", (long long)*(int64_t *)f->value);
+    case PF_FLAG_IGNORED:
+    case PF_FLAG_IGNORED_BOOL:
+        break;
     }
-    fputs(")", out);
+    snprintf(out, cap, "%s", text ? text : "");
 }
 
 void pf_flags_print(const pf_flags *f, FILE *out)
@@ -313,6 +392,7 @@ void pf_flags_print(const pf_flags *f, FILE *out)
     const char *group = "";
     for (size_t i = 0; i < f->n; i++) {
         const pf_flag *flag = &f->list[i];
+        char initial[256];
         if (!flag->group)
             continue;
         if (strcmp(group, flag->group) != 0)
@@ -320,7 +400,9 @@ void pf_flags_print(const pf_flags *f, FILE *out)
         int width =
             fprintf(out, "  -%s%s%s", flag->name, flag->arg ? " " : "", flag->arg ? flag->arg : "");
         fprintf(out, "%*s%s", width < 32 ? 32 - width : 1, "", flag->help);
-        print_default(flag, out);
+        pf_flags_value_text(f, flag, initial, sizeof initial);
+        if (*initial && (flag->kind != PF_FLAG_BOOL || strcmp(initial, "true") == 0))
+            fprintf(out, " (default %s)", initial);
         fputc('\n', out);
     }
 }

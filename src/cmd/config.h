@@ -1,4 +1,7 @@
 /* config.h: the server's flags, checked and made into what the parts want.
+ *
+ * A flag is one row of the table in config.c: its name, the member of pf_config that takes it, its
+ * default, its range, its help. -help, the environment variables and the messages come from there.
  */
 #ifndef PF_CMD_CONFIG_H
 #define PF_CMD_CONFIG_H
@@ -20,12 +23,21 @@ typedef struct pf_config {
     pf_http_config http;         /* its listens are whoever starts it's to fill in */
     pf_api_config api;
     pf_local_config local;
+
+    /* Used while the flags are read. */
+    const char *log_level, *log_format;
+    bool log_access;
+    const char *storage_type, *badger_dir; /* badger_dir: NULL when not given */
+    int64_t badger_data_ttl;               /* ns */
 } pf_config;
 
 /* Reads the command line and the environment, sets the log up as they say, and warns there about
  * flags of the original server that do nothing here. PF_INVALID says what is wrong. Texts are
  * borrowed from argv and the environment. */
 pf_code pf_config_read(pf_config *c, int argc, char **argv, pf_error *err);
+
+/* Fills *c with the defaults; the flags, ready to be parsed into it. */
+pf_flags pf_config_flags(pf_config *c);
 
 /* The flags with their defaults, grouped. */
 void pf_config_print_help(FILE *out);

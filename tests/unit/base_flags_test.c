@@ -13,28 +13,39 @@
 #include <cmocka.h>
 
 typedef struct values {
-    const char *addr;
+    const char *addr, *file;
     bool on;
-    int64_t n, d, size;
+    int64_t n, d;
+    size_t size;
+    unsigned small;
+    pf_flag_list many;
 } values;
+
+static const pf_flag list[] = {
+    PF_FLAG(values, "addr", STRING, addr, "G", "host", ""),
+    PF_FLAG(values, "file", OPTIONAL, file, "G", "file", ""),
+    PF_FLAG(values, "on", BOOL, on, "G", NULL, ""),
+    PF_FLAG(values, "n", INT, n, "G", "n", ""),
+    PF_FLAG(values, "some.d-uration", DURATION, d, NULL, NULL, "", .least = PF_NS_PER_SEC,
+            .most = 86400 * PF_NS_PER_SEC),
+    PF_FLAG(values, "size", SIZE, size, NULL, NULL, "", .least = 1 << 10, .most = 64 << 20),
+    PF_FLAG(values, "small", INT, small, NULL, NULL, ""),
+    PF_FLAG(values, "many", LIST, many, "H", "x", "", .initial = "first"),
+    {.name = "old", .kind = PF_FLAG_IGNORED},
+    {.name = "old-bool", .kind = PF_FLAG_IGNORED_BOOL},
+};
 
 static pf_code parse(values *v, pf_flags *out, char **words, pf_error *err)
 {
-    static pf_flag list[7];
-    const pf_flag table[7] = {
-        {.name = "addr", .kind = PF_FLAG_STRING, .value = &v->addr, .group = "G", .arg = "host"},
-        {.name = "on", .kind = PF_FLAG_BOOL, .value = &v->on, .group = "G"},
-        {.name = "n", .kind = PF_FLAG_INT, .value = &v->n, .group = "G", .arg = "n"},
-        {.name = "some.d-uration", .kind = PF_FLAG_DURATION, .value = &v->d},
-        {.name = "size", .kind = PF_FLAG_SIZE, .value = &v->size},
-        {.name = "old", .kind = PF_FLAG_IGNORED},
-        {.name = "old-bool", .kind = PF_FLAG_IGNORED, .ignored_bool = true},
-    };
-    memcpy(list, table, sizeof list);
-    *out = (pf_flags){.program = "t", .env_prefix = "PF_T_", .list = list, .n = 7};
+    *out = (pf_flags){.program = "t",
+                      .env_prefix = "PF_T_",
+                      .list = list,
+                      .n = sizeof list / sizeof *list,
+                      .values = v};
     int argc = 1;
     while (words[argc])
         argc++;
+    pf_flags_defaults(out);
     return pf_flags_parse(out, argc, words, err);
 }
 
@@ -58,7 +69,10 @@ static void test_all_forms(void **state)
     assert_true(v.on);
     assert_int_equal(f.nrest, 2);
     assert_string_equal(f.rest[0], "rest");
-    assert_true(pf_flags_find(&f, "old")->set);
+    assert_true(pf_flags_is_set(&f, "old"));
+    assert_true(pf_flags_is_set(&f, "n"));
+    assert_false(pf_flags_is_set(&f, "size"));
+    assert_false(pf_flags_is_set(&f, "nope"));
     assert_int_equal(parse(&v, &f, WORDS("--on=false", "-addr", "", "--", "-n"), &err), PF_OK);
     assert_false(v.on);
     assert_string_equal(v.addr, "");
@@ -87,6 +101,77 @@ static void test_refused(void **state)
     refuse(WORDS("-on=maybe"), "maybe");
     refuse(WORDS("-some.d-uration", "5"), "duration");
     refuse(WORDS("-size=12XB"), "12XB");
+}
+
+static void test_a_range_is_named_in_the_units_of_its_flag(void **state)
+{
+    (void)state;
+    refuse(WORDS("-size=1023"), "flag -size: \"1023\" is not between 1KiB and 64MiB");
+    refuse(WORDS("-size=65MiB"), "flag -size: \"65MiB\" is not between 1KiB and 64MiB");
+    refuse(WORDS("-some.d-uration=25h"), "\"25h\" is not between 1s and 24h");
+    refuse(WORDS("-small=4294967296"), "\"4294967296\" is not between 0 and 4294967295");
+    setenv("PF_T_SIZE", "1", 1);
+    refuse(WORDS(), "environment variable PF_T_SIZE: \"1\" is not between 1KiB and 64MiB");
+    unsetenv("PF_T_SIZE");
+    values v = {0};
+    pf_flags f;
+    pf_error err = {0};
+    assert_int_equal(parse(&v, &f, WORDS("-size=1024", "-small=4294967295"), &err), PF_OK);
+    assert_int_equal(v.size, 1024);
+    assert_int_equal(v.small, UINT32_MAX);
+    assert_int_equal(v.many.n, 1); /* what stands behind `small` is untouched */
+    assert_int_equal(parse(&v, &f, WORDS("-size=64MiB"), &err), PF_OK);
+    assert_int_equal(parse(&v, &f, WORDS("-size=1"), &err), PF_INVALID);
+    assert_string_equal(err.param, "size");
+}
+
+static void test_an_optional_text_is_null_when_empty(void **state)
+{
+    (void)state;
+    values v = {.file = "x"};
+    pf_flags f;
+    pf_error err;
+    assert_int_equal(parse(&v, &f, WORDS("-file="), &err), PF_OK);
+    assert_null(v.file);
+    assert_int_equal(parse(&v, &f, WORDS("-file=a"), &err), PF_OK);
+    assert_string_equal(v.file, "a");
+}
+
+static void test_a_list_takes_the_place_of_its_default(void **state)
+{
+    (void)state;
+    values v = {0};
+    pf_flags f;
+    pf_error err;
+    char given[PF_FLAG_GIVEN_MAX];
+    assert_int_equal(parse(&v, &f, WORDS(), &err), PF_OK);
+    assert_int_equal(v.many.n, 1);
+    assert_string_equal(v.many.item[0], "first");
+    pf_flags_given_as(&f, "many", given);
+    assert_string_equal(given, "flag -many");
+    setenv("PF_T_MANY", "a,b,c", 1);
+    assert_int_equal(parse(&v, &f, WORDS(), &err), PF_OK);
+    assert_int_equal(v.many.n, 3);
+    assert_string_equal(v.many.item[2], "c");
+    pf_flags_given_as(&f, "many", given);
+    assert_string_equal(given, "environment variable PF_T_MANY");
+    assert_int_equal(parse(&v, &f, WORDS("-many=x", "-many=y"), &err), PF_OK);
+    assert_int_equal(v.many.n, 2);
+    assert_string_equal(v.many.item[1], "y");
+    unsetenv("PF_T_MANY");
+}
+
+static void test_help_asks_nothing_of_what_follows_or_of_the_environment(void **state)
+{
+    (void)state;
+    values v = {0};
+    pf_flags f;
+    pf_error err;
+    setenv("PF_T_N", "five", 1);
+    assert_int_equal(parse(&v, &f, WORDS("-on", "-help", "-nope", "rest"), &err), PF_OK);
+    assert_true(f.help);
+    assert_int_equal(f.nrest, 0);
+    unsetenv("PF_T_N");
 }
 
 static void test_the_environment_stands_behind_the_command_line(void **state)
@@ -173,6 +258,10 @@ int main(void)
         cmocka_unit_test(test_all_forms),
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_the_environment_stands_behind_the_command_line),
+        cmocka_unit_test(test_a_range_is_named_in_the_units_of_its_flag),
+        cmocka_unit_test(test_an_optional_text_is_null_when_empty),
+        cmocka_unit_test(test_a_list_takes_the_place_of_its_default),
+        cmocka_unit_test(test_help_asks_nothing_of_what_follows_or_of_the_environment),
         cmocka_unit_test(test_durations),
         cmocka_unit_test(test_sizes),
         cmocka_unit_test(test_help_groups_and_shows_defaults),

@@ -56,26 +56,6 @@ static pf_code check(bench_options *o, pf_error *err)
     if (o->type == PF_TYPE_UNKNOWN || o->type == PF_TYPE_TRACE)
         return pf_fail(err, PF_INVALID, "flag -type: \"%s\" is not a type of profile",
                        o->type_name);
-    const struct {
-        const char *name;
-        int64_t value, max;
-    } limits[] = {
-        {"rounds", o->rounds, 1000},
-        {"connections", o->connections, 1024},
-        {"services", o->services, 100000},
-        {"hosts", o->hosts, 100000},
-        {"ingest-services", o->ingest_services, 100000},
-        {"count", o->count, 1 << 30},
-        {"preload", o->preload, 1 << 30},
-        {"queries", o->queries, 1 << 30},
-        {"idle", o->idle, 1000000},
-        {"samples", o->samples, 2048},
-        {"days", o->days, 36500},
-    };
-    for (size_t i = 0; i < LENGTH(limits); i++)
-        if (limits[i].value < 1 || limits[i].value > limits[i].max)
-            return pf_fail(err, PF_INVALID, "flag -%s: %lld is not between 1 and %lld",
-                           limits[i].name, (long long)limits[i].value, (long long)limits[i].max);
     o->span = o->days * 86400 * PF_NS_PER_SEC;
     pf_code code = check_scenarios(o, err);
     return code ? code : read_sizes(o, err);
@@ -108,65 +88,73 @@ static void defaults(bench_options *o)
     };
 }
 
+#define ROW(...) PF_FLAG(bench_options, __VA_ARGS__)
+#define SERVERS "Servers (A, and B to compare it with)"
+#define WORK "Work"
+#define DATA "Profiles"
+#define RESULT "Results"
+
+static const pf_flag list[] = {
+    ROW("url", STRING, side[0].url, SERVERS, "URL", "A, running already"),
+    ROW("pid", INT, side[0].pid, SERVERS, "n", "its process, for CPU and memory"),
+    ROW("dir", STRING, side[0].dir, SERVERS, "path", "its data, for bytes on disk"),
+    ROW("server", STRING, side[0].command, SERVERS, "command",
+        "A, to be started; {addr}, {dir}, {cert}, {key} stand for address, data, certificate"),
+    ROW("http2", BOOL, side[0].http2, SERVERS, NULL,
+        "speak HTTP/2 with A, in clear text by prior knowledge"),
+    ROW("vs-url", STRING, side[1].url, SERVERS, "URL", "B, running already"),
+    ROW("vs-pid", INT, side[1].pid, SERVERS, "n", "its process"),
+    ROW("vs-dir", STRING, side[1].dir, SERVERS, "path", "its data"),
+    ROW("vs-server", STRING, side[1].command, SERVERS, "command", "B, to be started"),
+    ROW("vs-http2", BOOL, side[1].http2, SERVERS, NULL, "speak HTTP/2 with B"),
+    ROW("pid-a", INT, side[0].pid, NULL, "n", ""),
+    ROW("pid-b", INT, side[1].pid, NULL, "n", ""),
+    ROW("dir-a", STRING, side[0].dir, NULL, "path", ""),
+    ROW("dir-b", STRING, side[1].dir, NULL, "path", ""),
+    ROW("tmp", STRING, tmp, SERVERS, "path", "where servers started here keep their data"),
+    ROW("keep", BOOL, keep, SERVERS, NULL, "leave that data and the servers' logs behind"),
+
+    ROW("scenario", STRING, scenarios, WORK, "a,b", "what to run; -list lists them"),
+    ROW("list", BOOL, list, WORK, NULL, "list the scenarios"),
+    ROW("rounds", INT, rounds, WORK, "n", "how often each is run on each server", .least = 1,
+        .most = 1000),
+    ROW("connections", INT, connections, WORK, "n", "at once, kept alive", .least = 1,
+        .most = 1024),
+    ROW("count", INT, count, WORK, "n", "profiles pushed a round by ingest, disk, mixed",
+        .least = 1, .most = 1 << 30),
+    ROW("ingest-services", INT, ingest_services, WORK, "n", "services they belong to", .least = 1,
+        .most = 100000),
+    ROW("queries", INT, queries, WORK, "n", "calls a phase of get, find, services", .least = 1,
+        .most = 1 << 30),
+    ROW("idle", INT, idle, WORK, "n", "connections that are held open at once", .least = 1,
+        .most = 1000000),
+    ROW("merge-sizes", STRING, merge_sizes, WORK, "n,m", "profiles merged at a time"),
+    ROW("time-limit", DURATION, time_limit, WORK, "duration",
+        "no further call of a phase of queries after it"),
+    ROW("settle", DURATION, settle, WORK, "duration",
+        "wait after each phase until a server is quiet for so long; 0: don't wait"),
+
+    ROW("profiles", STRING, profiles, DATA, "path",
+        "push the pprof files of this directory instead of generated ones"),
+    ROW("type", STRING, type_name, DATA, "word", "those of this type"),
+    ROW("keep-times", BOOL, keep_times, DATA, NULL,
+        "ingest: push the files byte for byte, with the times that are in them"),
+    ROW("preload", INT, preload, DATA, "n", "stored before the first round, for queries",
+        .least = 1, .most = 1 << 30),
+    ROW("services", INT, services, DATA, "n", "services that those belong to", .least = 1,
+        .most = 100000),
+    ROW("hosts", INT, hosts, DATA, "n", "hosts of each service", .least = 1, .most = 100000),
+    ROW("days", INT, days, DATA, "n", "how far back their times go", .least = 1, .most = 36500),
+    ROW("samples", INT, samples, DATA, "n", "samples of a generated profile", .least = 1,
+        .most = 2048),
+    ROW("seed", INT, seed, DATA, "n", "of the generator"),
+
+    ROW("json", STRING, json, RESULT, "file", "write every row there, too; - is stdout"),
+};
+
 static pf_code parse(bench_options *o, int argc, char **argv, pf_error *err)
 {
-    static const char servers[] = "Servers (A, and B to compare it with)", work[] = "Work",
-                      data[] = "Profiles", result[] = "Results";
-    pf_flag list[] = {
-        PF_FLAG("url", STRING, &o->side[0].url, servers, "URL", "A, running already"),
-        PF_FLAG("pid", INT, &o->side[0].pid, servers, "n", "its process, for CPU and memory"),
-        PF_FLAG("dir", STRING, &o->side[0].dir, servers, "path", "its data, for bytes on disk"),
-        PF_FLAG(
-            "server", STRING, &o->side[0].command, servers, "command",
-            "A, to be started; {addr}, {dir}, {cert}, {key} stand for address, data, certificate"),
-        PF_FLAG("http2", BOOL, &o->side[0].http2, servers, NULL,
-                "speak HTTP/2 with A, in clear text by prior knowledge"),
-        PF_FLAG("vs-url", STRING, &o->side[1].url, servers, "URL", "B, running already"),
-        PF_FLAG("vs-pid", INT, &o->side[1].pid, servers, "n", "its process"),
-        PF_FLAG("vs-dir", STRING, &o->side[1].dir, servers, "path", "its data"),
-        PF_FLAG("vs-server", STRING, &o->side[1].command, servers, "command", "B, to be started"),
-        PF_FLAG("vs-http2", BOOL, &o->side[1].http2, servers, NULL, "speak HTTP/2 with B"),
-        PF_FLAG("pid-a", INT, &o->side[0].pid, NULL, "n", ""),
-        PF_FLAG("pid-b", INT, &o->side[1].pid, NULL, "n", ""),
-        PF_FLAG("dir-a", STRING, &o->side[0].dir, NULL, "path", ""),
-        PF_FLAG("dir-b", STRING, &o->side[1].dir, NULL, "path", ""),
-        PF_FLAG("tmp", STRING, &o->tmp, servers, "path",
-                "where servers started here keep their data"),
-        PF_FLAG("keep", BOOL, &o->keep, servers, NULL,
-                "leave that data and the servers' logs behind"),
-
-        PF_FLAG("scenario", STRING, &o->scenarios, work, "a,b", "what to run; -list lists them"),
-        PF_FLAG("list", BOOL, &o->list, work, NULL, "list the scenarios"),
-        PF_FLAG("rounds", INT, &o->rounds, work, "n", "how often each is run on each server"),
-        PF_FLAG("connections", INT, &o->connections, work, "n", "at once, kept alive"),
-        PF_FLAG("count", INT, &o->count, work, "n",
-                "profiles pushed a round by ingest, disk, mixed"),
-        PF_FLAG("ingest-services", INT, &o->ingest_services, work, "n", "services they belong to"),
-        PF_FLAG("queries", INT, &o->queries, work, "n", "calls a phase of get, find, services"),
-        PF_FLAG("idle", INT, &o->idle, work, "n", "connections that are held open at once"),
-        PF_FLAG("merge-sizes", STRING, &o->merge_sizes, work, "n,m", "profiles merged at a time"),
-        PF_FLAG("time-limit", DURATION, &o->time_limit, work, "duration",
-                "no further call of a phase of queries after it"),
-        PF_FLAG("settle", DURATION, &o->settle, work, "duration",
-                "wait after each phase until a server is quiet for so long; 0: don't wait"),
-
-        PF_FLAG("profiles", STRING, &o->profiles, data, "path",
-                "push the pprof files of this directory instead of generated ones"),
-        PF_FLAG("type", STRING, &o->type_name, data, "word", "those of this type"),
-        PF_FLAG("keep-times", BOOL, &o->keep_times, data, NULL,
-                "ingest: push the files byte for byte, with the times that are in them"),
-        PF_FLAG("preload", INT, &o->preload, data, "n",
-                "stored before the first round, for queries"),
-        PF_FLAG("services", INT, &o->services, data, "n", "services that those belong to"),
-        PF_FLAG("hosts", INT, &o->hosts, data, "n", "hosts of each service"),
-        PF_FLAG("days", INT, &o->days, data, "n", "how far back their times go"),
-        PF_FLAG("samples", INT, &o->samples, data, "n", "samples of a generated profile"),
-        PF_FLAG("seed", INT, &o->seed, data, "n", "of the generator"),
-
-        PF_FLAG("json", STRING, &o->json, result, "file",
-                "write every row there, too; - is stdout"),
-    };
-    pf_flags flags = {.program = "profefe-bench", .list = list, .n = LENGTH(list)};
+    pf_flags flags = {.program = "profefe-bench", .list = list, .n = LENGTH(list), .values = o};
     bench_options initial = *o;
     pf_code code = pf_flags_parse(&flags, argc, argv, err);
     if (code)
