@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #define SERVER "Server"
+#define ACCESS "Access"
 #define LIMITS "Limits"
 #define STORE "Store"
 #define LOG "Log"
@@ -50,6 +51,23 @@ static const pf_flag table[] = {
     ROW("web.source-url", OPTIONAL, api.source_url, SERVER, "url",
         "where the page's source lines lead: https://host/{file}#L{line}"),
     ROW("version", BOOL, version, SERVER, NULL, "print the version and exit", .original = true),
+
+    ROW("auth.file", OPTIONAL, access.auth_file, ACCESS, "file",
+        "tokens, as hashes, and their rights (YAML; read again when it changes); else all is open"),
+    ROW("auth.hash", BOOL, auth_hash, ACCESS, NULL,
+        "read a secret from standard input, print its hash for -auth.file, and exit"),
+    ROW("auth.new", STRING, auth_new, ACCESS, "name",
+        "make a token of that name, print it and its entry for -auth.file, and exit"),
+    ROW("http.hosts", OPTIONAL, access.hosts, ACCESS, "names",
+        "what the Host header may be, besides localhost and addresses: a.example,*.b.example"),
+    ROW("http.cors-origins", OPTIONAL, access.cors_origins, ACCESS, "origins",
+        "sites whose pages may use this server: https://grafana.example, or *"),
+    ROW("limits.push-rate", INT, access.push_rate, ACCESS, "n",
+        "pushes a second of one token, and of one service; 0: any", RANGE(0, 1000000)),
+    ROW("limits.push-bytes", SIZE, access.push_bytes, ACCESS, "size",
+        "bytes a second that these push; 0: any", RANGE(0, MUCH)),
+    ROW("limits.query-concurrency", INT, access.query_concurrency, ACCESS, "n",
+        "queries at once of one token, and of one service; 0: any", RANGE(0, 100000)),
 
     ROW("http.max-body-size", SIZE, api.max_body, LIMITS, "size",
         "largest body as sent; over it 413", RANGE(1, MUCH)),
@@ -300,6 +318,10 @@ pf_code pf_config_read(pf_config *c, int argc, char **argv, pf_error *err)
     if (flags.nrest)
         return pf_fail(err, PF_INVALID, "unexpected argument \"%s\" (-help lists the flags)",
                        flags.rest[0]);
+    if (c->auth_new && !*c->auth_new)
+        return wrong(err, &flags, "auth.new", "", "is no name for a token");
+    if (c->auth_hash || c->auth_new)
+        return PF_OK;
     if ((code = setup_log(c, &flags, err)))
         return code;
     warn_ignored(&flags);
@@ -318,7 +340,8 @@ void pf_config_print_help(FILE *out)
           "  profefe [flags]\n\n"
           "A flag that is not given is read from the environment: -local.dir from "
           "PROFEFE_LOCAL_DIR.\n"
-          "Sizes are written 1048576, 64MiB or 1GB, durations 300ms, 1h30m or 7d.\n",
+          "Sizes are written 1048576, 64MiB or 1GB, durations 300ms, 1h30m or 7d.\n"
+          "No flag holds a secret: keys and tokens are in files that flags name.\n",
           out);
     pf_flags_print(&flags, out);
 }

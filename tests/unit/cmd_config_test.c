@@ -245,6 +245,43 @@ static void test_what_follows_from_the_flags(void **state)
     assert_true(c.local.data_ttl == 7200 * PF_NS_PER_SEC);
 }
 
+static void test_commands_look_at_nothing_else(void **state)
+{
+    (void)state;
+    static pf_config c;
+    pf_error err;
+    setenv("PROFEFE_LOG_LEVEL", "loud", 1);
+    setenv("PROFEFE_TLS_KEY", "lone", 1);
+    assert_int_equal(read_config(&c, "-auth.hash", &err), PF_OK);
+    assert_true(c.auth_hash);
+    assert_null(c.auth_new);
+    assert_int_equal(read_config(&c, "-auth.new=shop-ci", &err), PF_OK);
+    assert_string_equal(c.auth_new, "shop-ci");
+    assert_int_equal(read_config(&c, "-version", &err), PF_OK);
+    unsetenv("PROFEFE_LOG_LEVEL");
+    unsetenv("PROFEFE_TLS_KEY");
+    assert_int_equal(read_config(&c, "-auth.new=", &err), PF_INVALID);
+    assert_string_equal(err.msg, "flag -auth.new: \"\" is no name for a token");
+    static char name[] = "-auth.new=shop", more[] = "ci";
+    char *argv[] = {"profefe", name, more, NULL};
+    assert_int_equal(pf_config_read(&c, 3, argv, &err), PF_INVALID);
+    assert_non_null(strstr(err.msg, "\"ci\""));
+}
+
+static void test_access_is_open_and_unlimited_by_default(void **state)
+{
+    (void)state;
+    static pf_config c;
+    pf_error err;
+    static const pf_access_config none;
+    assert_int_equal(read_config(&c, "", &err), PF_OK);
+    assert_memory_equal(&c.access, &none, sizeof none);
+    assert_int_equal(read_config(&c, "-auth.file=/etc/auth.yaml", &err), PF_OK);
+    assert_string_equal(c.access.auth_file, "/etc/auth.yaml");
+    assert_int_equal(read_config(&c, "-limits.push-bytes=1MiB", &err), PF_OK);
+    assert_true(c.access.push_bytes == 1 << 20);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -254,6 +291,8 @@ int main(void)
         cmocka_unit_test(test_names_are_unique_and_rows_whole),
         cmocka_unit_test(test_what_is_wrong_is_named_as_it_was_given),
         cmocka_unit_test(test_what_follows_from_the_flags),
+        cmocka_unit_test(test_commands_look_at_nothing_else),
+        cmocka_unit_test(test_access_is_open_and_unlimited_by_default),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
