@@ -283,6 +283,25 @@ static pf_code from_environment(pf_flags *f, pf_error *err)
     return PF_OK;
 }
 
+static pf_code read_help(pf_flags *f, pf_str form, pf_error *err)
+{
+    static const struct {
+        const char *word;
+        pf_flags_help form;
+    } forms[] = {{"text", PF_FLAGS_HELP_TEXT},
+                 {"true", PF_FLAGS_HELP_TEXT}, /* a boolean, as it is in Go */
+                 {"markdown", PF_FLAGS_HELP_MARKDOWN},
+                 {"man", PF_FLAGS_HELP_MAN}};
+    for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
+        if (pf_str_eq(form, pf_str_c(forms[i].word))) {
+            f->help = forms[i].form;
+            return PF_OK;
+        }
+    }
+    return pf_fail_param(err, PF_INVALID, "help",
+                         "flag -help: \"%.*s\" is none of text, markdown, man", PF_FMT(form));
+}
+
 /* One word that begins with '-', and maybe the next one; *used is how many words it took. */
 static pf_code parse_one(pf_flags *f, char **argv, int left, int *used, pf_error *err)
 {
@@ -291,10 +310,8 @@ static pf_code parse_one(pf_flags *f, char **argv, int left, int *used, pf_error
     pf_str name, value;
     bool has_value = pf_str_cut(pf_str_c(word), '=', &name, &value);
     *used = 1;
-    if (pf_str_eq(name, PF_STR("h")) || pf_str_eq(name, PF_STR("help"))) {
-        f->help = true;
-        return PF_OK;
-    }
+    if (pf_str_eq(name, PF_STR("h")) || pf_str_eq(name, PF_STR("help")))
+        return read_help(f, has_value ? value : PF_STR("text"), err);
     const pf_flag *flag = find(f, name);
     if (!flag)
         return pf_fail(err, PF_INVALID, "unknown flag -%.*s (-help lists them)", PF_FMT(name));
@@ -385,24 +402,4 @@ void pf_flags_value_text(const pf_flags *f, const pf_flag *flag, char *out, size
         break;
     }
     snprintf(out, cap, "%s", text ? text : "");
-}
-
-void pf_flags_print(const pf_flags *f, FILE *out)
-{
-    const char *group = "";
-    for (size_t i = 0; i < f->n; i++) {
-        const pf_flag *flag = &f->list[i];
-        char initial[256];
-        if (!flag->group)
-            continue;
-        if (strcmp(group, flag->group) != 0)
-            fprintf(out, "\n%s\n", group = flag->group);
-        int width =
-            fprintf(out, "  -%s%s%s", flag->name, flag->arg ? " " : "", flag->arg ? flag->arg : "");
-        fprintf(out, "%*s%s", width < 32 ? 32 - width : 1, "", flag->help);
-        pf_flags_value_text(f, flag, initial, sizeof initial);
-        if (*initial && (flag->kind != PF_FLAG_BOOL || strcmp(initial, "true") == 0))
-            fprintf(out, " (default %s)", initial);
-        fputc('\n', out);
-    }
 }

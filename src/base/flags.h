@@ -91,6 +91,14 @@ typedef struct pf_flag {
 #define PF_FLAG_CHECKED_SIZE(m) PF_FLAG_CHECKED_NUMBER(m)
 #define PF_FLAG_CHECKED_LIST(m) _Generic((m), pf_flag_list : sizeof(m))
 
+/* The forms that -help has: -help or -help=text, -help=markdown, -help=man. */
+typedef enum pf_flags_help {
+    PF_FLAGS_HELP_NONE,
+    PF_FLAGS_HELP_TEXT,
+    PF_FLAGS_HELP_MARKDOWN, /* a headline and a table for each group */
+    PF_FLAGS_HELP_MAN,      /* a subsection for each group, in the macros of man(7) */
+} pf_flags_help;
+
 typedef enum pf_flag_source {
     PF_FLAG_BY_DEFAULT,
     PF_FLAG_BY_ENVIRONMENT,
@@ -104,7 +112,7 @@ typedef struct pf_flags {
     size_t n;
     void *values;                        /* the struct that the rows' offsets are of */
     pf_flag_source source[PF_FLAGS_MAX]; /* out: where each row's value comes from */
-    bool help;                           /* out: -h, -help or --help was there */
+    pf_flags_help help;                  /* out: -h, -help or --help was there */
     char **rest;                         /* out: the words behind the flags */
     int nrest;
 } pf_flags;
@@ -117,8 +125,11 @@ void pf_flags_defaults(pf_flags *f);
 pf_code pf_flags_parse(pf_flags *f, int argc, char **argv, pf_error *err);
 
 /* Prints the groups in their order with each flag's default, which is what `values` holds: call
- * before parsing changes it. */
-void pf_flags_print(const pf_flags *f, FILE *out);
+ * before parsing changes it. (flags_print.c) */
+void pf_flags_print(const pf_flags *f, pf_flags_help form, FILE *out);
+
+/* Text for a man page: what its macros would take for theirs is escaped. */
+void pf_flags_print_man_text(const char *text, FILE *out);
 
 /* True when the command line or the environment gave it. */
 bool pf_flags_is_set(const pf_flags *f, const char *name);

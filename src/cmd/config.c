@@ -331,17 +331,3 @@ pf_code pf_config_read(pf_config *c, int argc, char **argv, pf_error *err)
     derive(c);
     return PF_OK;
 }
-
-void pf_config_print_help(FILE *out)
-{
-    pf_config c;
-    pf_flags flags = pf_config_flags(&c);
-    fputs("profefe, a repository for pprof profiles.\n\n"
-          "  profefe [flags]\n\n"
-          "A flag that is not given is read from the environment: -local.dir from "
-          "PROFEFE_LOCAL_DIR.\n"
-          "Sizes are written 1048576, 64MiB or 1GB, durations 300ms, 1h30m or 7d.\n"
-          "No flag holds a secret: keys and tokens are in files that flags name.\n",
-          out);
-    pf_flags_print(&flags, out);
-}

@@ -23,7 +23,8 @@ typedef struct pf_access_config {
 } pf_access_config;
 
 typedef struct pf_config {
-    bool version, help;
+    bool version;
+    pf_flags_help help;
     bool check;                  /* -local.check: verify the store and exit */
     bool auth_hash;              /* -auth.hash: hash a secret and exit */
     const char *auth_new;        /* -auth.new: the name of a token to make, then exit; or NULL */
@@ -53,7 +54,8 @@ pf_code pf_config_read(pf_config *c, int argc, char **argv, pf_error *err);
 /* Fills *c with the defaults; the flags, ready to be parsed into it. */
 pf_flags pf_config_flags(pf_config *c);
 
-/* The flags with their defaults, grouped. */
-void pf_config_print_help(FILE *out);
+/* The flags with their defaults, grouped: as text, as what docs/operations.md says of them, or as
+ * the man page profefe(1). (help.c) */
+void pf_config_print_help(pf_flags_help form, FILE *out);
 
 #endif

@@ -165,7 +165,7 @@ int main(int argc, char **argv)
         return 2;
     }
     if (c.help) {
-        pf_config_print_help(stdout);
+        pf_config_print_help(c.help, stdout);
         return 0;
     }
     if (c.version) {

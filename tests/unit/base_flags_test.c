@@ -78,7 +78,7 @@ static void test_all_forms(void **state)
     assert_string_equal(v.addr, "");
     assert_int_equal(f.nrest, 1);
     assert_int_equal(parse(&v, &f, WORDS("-help"), &err), PF_OK);
-    assert_true(f.help);
+    assert_int_equal(f.help, PF_FLAGS_HELP_TEXT);
 }
 
 static void refuse(char **words, const char *says)
@@ -169,7 +169,7 @@ static void test_help_asks_nothing_of_what_follows_or_of_the_environment(void **
     pf_error err;
     setenv("PF_T_N", "five", 1);
     assert_int_equal(parse(&v, &f, WORDS("-on", "-help", "-nope", "rest"), &err), PF_OK);
-    assert_true(f.help);
+    assert_int_equal(f.help, PF_FLAGS_HELP_TEXT);
     assert_int_equal(f.nrest, 0);
     unsetenv("PF_T_N");
 }
@@ -242,7 +242,7 @@ static void test_help_groups_and_shows_defaults(void **state)
     size_t n = 0;
     assert_int_equal(parse(&v, &f, WORDS(), &err), PF_OK);
     FILE *out = open_memstream(&text, &n);
-    pf_flags_print(&f, out);
+    pf_flags_print(&f, PF_FLAGS_HELP_TEXT, out);
     fclose(out);
     assert_non_null(strstr(text, "\nG\n"));
     assert_non_null(strstr(text, "-addr host"));

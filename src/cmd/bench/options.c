@@ -165,7 +165,7 @@ static pf_code parse(bench_options *o, int argc, char **argv, pf_error *err)
         *o = initial; /* what the help shows as defaults */
         puts("profefe-bench drives one or two servers of the profefe API and measures them.\n"
              "bench/README.md says what the figures mean.");
-        pf_flags_print(&flags, stdout);
+        pf_flags_print(&flags, flags.help, stdout);
         o->help = true;
     }
     return PF_OK;
