@@ -122,6 +122,20 @@ static void test_several_hosts(void **state)
     pf_origin_rules_free(r);
 }
 
+static void test_hosts_with_a_nul(void **state)
+{
+    (void)state;
+    static const pf_str hosts[] = {PF_STR("127.0.0.1\0"), PF_STR("127.0.0.1\0.evil.example"),
+                                   PF_STR("[::1\0]"), PF_STR("localhost\0"), PF_STR("\0")};
+    pf_origin_rules *r = rules_of(NULL, NULL);
+    for (size_t i = 0; i < sizeof hosts / sizeof *hosts; i++) {
+        pf_web_request q = {.host = hosts[i], .host_lines = 1, .on_loopback = true};
+        if (pf_origin_check_host(r, &q, NULL) != PF_MISDIRECTED)
+            fail_msg("host %zu", i);
+    }
+    pf_origin_rules_free(r);
+}
+
 static void test_a_wrong_host_is_named(void **state)
 {
     (void)state;
@@ -516,6 +530,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_hosts),
         cmocka_unit_test(test_several_hosts),
+        cmocka_unit_test(test_hosts_with_a_nul),
         cmocka_unit_test(test_a_wrong_host_is_named),
         cmocka_unit_test(test_whose_page_asks),
         cmocka_unit_test(test_which_origin_is_this_server),

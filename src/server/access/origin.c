@@ -87,7 +87,7 @@ static bool is_address(pf_str host)
         pf_str zone;
         pf_str_cut((pf_str){host.p + 1, host.n - 2}, '%', &host, &zone);
     }
-    if (!host.n || host.n >= sizeof text)
+    if (!host.n || host.n >= sizeof text || memchr(host.p, 0, host.n))
         return false;
     memcpy(text, host.p, host.n);
     text[host.n] = 0;
