@@ -28,6 +28,32 @@ def test_it_comes_whole_and_its_connection_goes_on(serve, how):
     held(server, 0)
 
 
+def test_a_login_that_failed_is_answered_though_its_body_is_not_read(serve):
+    """By admit, as a server does that looks at the password before the body."""
+    server = serve("-max-body=100000000")
+    with server.connect() as c:
+        c.request("GET", SHORT + "&admit=1")
+        assert c.answer().status == 401
+        c.request("POST", "/inline", b"goes on")  # there was no body
+        assert c.answer().body == b"goes on"
+        c.send("POST /delay?ms=50&admit=1 HTTP/1.1\r\nHost: test\r\nContent-Length: 50000000\r\n\r\n")
+        c.try_send(b"x" * 10_000_000)
+        assert c.refused(401).status == 401
+    with http2.Client(server.address) as c:
+        stream = c.open(http2.get(SHORT + "&admit=1", method="POST"), end=False)
+        c.data(stream, b"x" * 10_000_000)
+        answer = c.answer(stream)
+        assert (answer.status, c.reset(stream)) == (401, http2.NO_ERROR)
+        assert c.ask("POST", "/inline", b"goes on").body == b"goes on"
+    with http2.Client(server.address) as c:
+        gone = c.open(http2.get(NEVER + "&admit=1", method="POST"), end=False)
+        c.data(gone, b"x" * 1_000_000)
+        held(server, 1)
+        c.send(http2.rst_stream(gone))
+        held(server, 0)
+    until("all are finished", lambda: server.state()["aborted"] == 1)
+
+
 def test_it_holds_up_nobody_on_another_connection(serve):
     server = serve("-threads=1", "-workers=1")
     with server.connect() as c:

@@ -11,7 +11,8 @@
  *     /stream?n=N&piece=M    N bytes in pieces of M; &fail=K fails before piece K
  *     /bytes?n=N         N bytes in one reply
  *     /info              what the transport says of the request, as JSON
- *     /delay?ms=N        echoes the body, held back for N ms; &worker=1 on a worker, &stream=1 as a stream
+ *     /delay?ms=N        echoes the body, held back for N ms; &worker=1 on a worker, &stream=1 as a stream;
+ *                        &admit=1 answered 401 by admit
  *     /refused           answered 404 by admit
  *     /nobody            takes no body
  *     /status?code=N     pf_req_reply_status
@@ -69,6 +70,12 @@ static void reply_text(pf_req *req, int status, const char *text)
     pf_req_reply_take(req, status, "text/plain", &b);
 }
 
+static void delay_refusal(pf_req *req)
+{
+    pf_req_delay(req, param(req, "ms", 0) * PF_NS_PER_MS);
+    pf_req_reply_status(req, 401, "who are you?");
+}
+
 static void admit(void *ctx, pf_req *req, pf_admit *out)
 {
     (void)ctx;
@@ -77,6 +84,8 @@ static void admit(void *ctx, pf_req *req, pf_admit *out)
         atomic_fetch_add(&admitted, 1);
     if (is(req, "/refused"))
         pf_req_reply_status(req, 404, "no such thing");
+    else if (is(req, "/delay") && param(req, "admit", 0))
+        delay_refusal(req);
     else if (is(req, "/delay"))
         out->run = param(req, "worker", 0) ? PF_RUN_WORKER : PF_RUN_INLINE;
     else if (is(req, "/inline") || is(req, "/late") || is(req, "/info") || is(req, "/state") ||
