@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 
 import echo
+import openapi
 import pytest
 from certificates import Authority, TlsServer
 from pprof_tool import tool_environment, tool_top
@@ -119,8 +120,14 @@ def curl(tmp_path):
     """curl(*arguments) -> what it printed, as the README's reader would see it."""
 
     def run(*arguments, check=True):
-        done = subprocess.run(["curl", "-sS", *map(str, arguments)], capture_output=True, timeout=60, cwd=tmp_path)
+        command = ["curl", "-sS", *map(str, arguments)]
+        plain = not {"-w", "-i", "-I", "-o", "--parallel"} & set(command)
+        if plain:  # what openapi.py wants to know goes elsewhere than the answer
+            command += ["-D", str(tmp_path / "curl.head"), "-w", "%{stderr}\n%{method} %{url_effective}"]
+        done = subprocess.run(command, capture_output=True, timeout=60, cwd=tmp_path)
         assert done.returncode == 0 or not check, done.stderr.decode()
+        if plain and done.returncode == 0:
+            openapi.seen_by_curl((tmp_path / "curl.head").read_text(), done.stderr.decode(), done.stdout)
         return done.stdout
 
     return run

@@ -9,6 +9,7 @@ import socket
 import ssl
 import struct
 
+import openapi
 from echo import PATIENCE
 from hpack import Decoder
 
@@ -125,13 +126,14 @@ class Client:
         if rcvbuf:
             self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, rcvbuf)
         self.sock.settimeout(PATIENCE)
-        self.sock.connect((host, int(port)))
+        self.port = int(port)
+        self.sock.connect((host, self.port))
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if tls:
             self.sock = tls.wrap_socket(self.sock, server_hostname="localhost")
             assert self.sock.selected_alpn_protocol() == "h2"
         self.buffer, self.decoder = bytearray(), Decoder()
-        self.answers, self.settings = {}, {}
+        self.answers, self.asked, self.settings = {}, {}, {}
         self.windows, self.acknowledge = windows, acknowledge
         self.connection_window, self.stream_windows = WINDOW, {}
         self.goaways, self.pongs, self.acknowledged = [], [], 0
@@ -171,6 +173,7 @@ class Client:
         """Begins a request; its stream."""
         stream = stream or self.new_stream()
         self.answers[stream] = Answer()
+        self.asked[stream] = dict(fields)
         fragment = block(fields)
         pieces = [fragment[at : at + FRAME_MAX] for at in range(0, len(fragment), FRAME_MAX)] or [b""]
         out = b""
@@ -319,6 +322,9 @@ class Client:
                 assert answer.json()["code"] == answer.status
         if answer.status:
             assert answer.headers["x-request-id"]
+        if answer.ended and {":method", ":path"} <= set(self.asked.get(stream, ())):
+            sent = self.asked[stream]
+            openapi.seen(self.port, sent[":method"], sent[":path"], answer.status, answer.headers, bytes(answer.body), sent)
         return answer
 
     def reset(self, stream):

@@ -3,6 +3,7 @@
 import socket
 from contextlib import contextmanager
 
+import openapi
 from server import PATIENCE
 
 
@@ -37,7 +38,9 @@ def exchange(server, request, half_close=False):
                 connection.shutdown(socket.SHUT_WR)
         except ConnectionError:
             pass  # refused before all was sent; the answer may be there all the same
-        return read_all(connection)
+        response = read_all(connection)
+    openapi.seen_raw(server.port, request, response)
+    return response
 
 
 def status(response):

@@ -11,6 +11,8 @@ import urllib.parse
 from dataclasses import dataclass
 from pathlib import Path
 
+import openapi
+
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("PROFEFE_BUILD", ROOT / "build")).resolve()
 BINARY = BUILD / "profefe"
@@ -116,6 +118,7 @@ class Server:
             if line.get("msg") == "server is running":
                 host, _, port = line["addr"].rpartition(":")
                 self.host, self.port = host.strip("[]") or "127.0.0.1", int(port)
+                openapi.begin(self.port, self.base_path)
                 return True
         return False
 
@@ -146,6 +149,11 @@ class Server:
     def url(self):
         return f"http://{self.host}:{self.port}"
 
+    @property
+    def base_path(self):
+        given = [flag.partition("=")[2] for flag in self.flags if flag.startswith("-http.base-path=")]
+        return given[-1].rstrip("/") if given else ""
+
     def stop(self, how=signal.SIGTERM, code=0):
         """Stops it and looks at how it ended. SIGKILL has no code to look at."""
         if self.process is None:
@@ -154,6 +162,7 @@ class Server:
             self.process.send_signal(how)
         ended = self.process.wait(timeout=PATIENCE)
         self.process = None
+        openapi.end(getattr(self, "port", None))
         text = self.log_text()
         assert "Sanitizer" not in text and "runtime error:" not in text, text
         if how != signal.SIGKILL:
@@ -181,10 +190,13 @@ class Server:
         sent = {"Accept": "*/*", **(headers or {})}
         connection = self.client(timeout)
         try:
-            connection.request(method, target, body, {name: v for name, v in sent.items() if v is not None})
+            sent = {name: value for name, value in sent.items() if value is not None}
+            connection.request(method, target, body, sent)
             response = connection.getresponse()
             found = {name.lower(): value for name, value in response.getheaders()}
-            return Answer(response.status, found, response.read())
+            answer = Answer(response.status, found, response.read())
+            openapi.seen(self.port, method, target, answer.status, found, answer.body, sent)
+            return answer
         finally:
             connection.close()
 

@@ -245,7 +245,8 @@ def test_the_real_server_says_the_same_over_http_2(start, start_tls, pairs, root
         "/api/0/version",
     ]
     for target in targets:
-        answers = [curl(*flags, "-w", "%{http_code}", url + target) for flags in (how, other)]
+        same = ("-H", "X-Request-Id: same", "-w", "%{http_code}")
+        answers = [curl(*flags, *same, url + target) for flags in (how, other)]
         assert answers[0] == answers[1], target
     assert server.metrics()["profefe_http_connections_h2_total"] >= 2
 
