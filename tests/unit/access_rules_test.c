@@ -93,6 +93,28 @@ static void test_a_file_is_read(void **state)
     pf_rules_release(rules);
 }
 
+/* The example of docs/operations.md, with a whole hash. */
+static void test_the_documented_file_is_one(void **state)
+{
+    (void)state;
+    static char page[256 << 10], text[4096];
+    FILE *f = fopen("docs/operations.md", "r");
+    if (!f)
+        fail_msg("run this from the project's root");
+    page[fread(page, 1, sizeof page - 1, f)] = 0;
+    fclose(f);
+    char *from = strstr(page, "```yaml\nend_mark"), *to = from ? strstr(from, "```\n\n") : NULL;
+    char *hash = from ? strstr(from, "0f3c…") : NULL;
+    assert_true(to && hash && hash < to);
+    from += strlen("```yaml\n");
+    snprintf(text, sizeof text, "%.*s%s%.*s", (int)(hash - from), from, H1,
+             (int)(to - hash - (ptrdiff_t)strlen("0f3c…")), hash + strlen("0f3c…"));
+    pf_rules *rules = parse(text);
+    assert_int_equal(rules->n, 2);
+    assert_non_null(rules->login);
+    pf_rules_release(rules);
+}
+
 /* As most will have it: nothing behind `rights`. */
 static void test_proxy_login_alone_is_enough(void **state)
 {
@@ -510,6 +532,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_file_is_read),
+        cmocka_unit_test(test_the_documented_file_is_one),
         cmocka_unit_test(test_proxy_login_alone_is_enough),
         cmocka_unit_test(test_what_is_wrong_is_named_with_its_line),
         cmocka_unit_test(test_errors_hold_no_secret),
