@@ -123,16 +123,22 @@ static void put_head(pf_buf *b, pf_log_level level, const char *msg)
     }
 }
 
+void pf_log_format_line(pf_buf *out, pf_log_level level, const char *msg,
+                        const pf_log_field *fields, size_t n)
+{
+    bool json = line_format == PF_LOG_FORMAT_JSON;
+    put_head(out, level, msg);
+    for (size_t i = 0; i < n; i++) {
+        pf_buf_printf(out, json ? ",\"%s\":" : " %s=", fields[i].key);
+        put_value(out, &fields[i], json);
+    }
+    pf_buf_puts(out, json ? "}\n" : "\n");
+}
+
 void pf_log_write(pf_log_level level, const char *msg, const pf_log_field *fields, size_t n)
 {
     pf_buf b = {.max = 64 << 10};
-    bool json = line_format == PF_LOG_FORMAT_JSON;
-    put_head(&b, level, msg);
-    for (size_t i = 0; i < n; i++) {
-        pf_buf_printf(&b, json ? ",\"%s\":" : " %s=", fields[i].key);
-        put_value(&b, &fields[i], json);
-    }
-    pf_buf_puts(&b, json ? "}\n" : "\n");
+    pf_log_format_line(&b, level, msg, fields, n);
     if (!b.failed && b.len && write(STDERR_FILENO, b.data, b.len) < 0) {
         /* Nowhere to say that the log can't be written. */
     }

@@ -13,7 +13,7 @@
 #ifndef PF_BASE_LOG_H
 #define PF_BASE_LOG_H
 
-#include "base/str.h"
+#include "base/buf.h"
 
 typedef enum pf_log_level {
     PF_LOG_LEVEL_DEBUG,
@@ -44,6 +44,9 @@ bool pf_log_level_parse(pf_str s, pf_log_level *out);   /* debug, info, warn, er
 bool pf_log_format_parse(pf_str s, pf_log_format *out); /* logfmt, json, console */
 bool pf_log_enabled(pf_log_level level);
 
+/* Appends the line to `out` instead, with its newline: for whoever must not wait for the log's reader. */
+void pf_log_format_line(pf_buf *out, pf_log_level level, const char *msg,
+                        const pf_log_field *fields, size_t n);
 void pf_log_write(pf_log_level level, const char *msg, const pf_log_field *fields, size_t n);
 
 #define PF_LOG_AT(level, msg, ...)                                                                 \

@@ -166,8 +166,9 @@ static pf_str without_port(pf_str host)
     return host;
 }
 
-static void put_line(pf_buf *b, const pf_access_line *l)
+static void put_access(pf_buf *b, const void *line)
 {
+    const pf_access_line *l = line;
     time_t sec = (time_t)(l->started / PF_NS_PER_SEC);
     struct tm tm;
     gmtime_r(&sec, &tm);
@@ -184,15 +185,18 @@ static void put_line(pf_buf *b, const pf_access_line *l)
     put_clean(b, l->ip);
     pf_buf_puts(b, " rtime=");
     put_duration(b, l->duration);
+    if (l->who.n)
+        put_field(b, " who=", l->who);
     pf_buf_putc(b, '\n');
 }
 
-void pf_access_log_write(pf_access_log *log, const pf_access_line *line)
+/* `put` appends the line. */
+static void add_line(pf_access_log *log, void (*put)(pf_buf *b, const void *line), const void *line)
 {
     pthread_mutex_lock(&log->lock);
     size_t was = log->pending.len;
     if (was < BUFFER_MAX)
-        put_line(&log->pending, line);
+        put(&log->pending, line);
     if (was >= BUFFER_MAX || log->pending.failed) {
         log->pending.len = was;
         log->pending.failed = false;
@@ -202,6 +206,21 @@ void pf_access_log_write(pf_access_log *log, const pf_access_line *line)
     pthread_mutex_unlock(&log->lock);
     if (due)
         pthread_cond_signal(&log->more);
+}
+
+void pf_access_log_write(pf_access_log *log, const pf_access_line *line)
+{
+    add_line(log, put_access, line);
+}
+
+static void put_raw(pf_buf *b, const void *line)
+{
+    pf_buf_put_str(b, *(const pf_str *)line);
+}
+
+void pf_access_log_put(pf_access_log *log, pf_str line)
+{
+    add_line(log, put_raw, &line);
 }
 
 void pf_access_log_free(pf_access_log *log)

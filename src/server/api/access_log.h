@@ -15,6 +15,7 @@ typedef struct pf_access_log pf_access_log;
 
 typedef struct pf_access_line {
     pf_str rid, method, uri, host, ip;
+    pf_str who;       /* the token's or user's name: " who=…" at the end; empty: left out */
     int64_t started;  /* wall clock ns */
     int64_t duration; /* ns */
     int code;
@@ -23,6 +24,7 @@ typedef struct pf_access_line {
 /* `fd` stays the caller's. */
 pf_code pf_access_log_new(int fd, pf_access_log **out, pf_error *err);
 void pf_access_log_write(pf_access_log *log, const pf_access_line *line);
+void pf_access_log_put(pf_access_log *log, pf_str line); /* any line, with its newline */
 void pf_access_log_free(
     pf_access_log *log); /* writes what has queued, unless the reader stalls; NULL is allowed */
 

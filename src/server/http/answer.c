@@ -77,6 +77,26 @@ void pf_req_add_trailer(pf_req *req, const char *name, const char *value)
     add(&req->reply.trailers, name, value);
 }
 
+/* The next of a list of headers; false behind the last. */
+static bool next_header(const pf_buf *list, size_t *at, const char **name, const char **value)
+{
+    if (list->failed || *at >= list->len)
+        return false;
+    *name = list->data + *at;
+    *value = *name + strlen(*name) + 1;
+    *at = (size_t)(*value - list->data) + strlen(*value) + 1;
+    return true;
+}
+
+static const char *find_header(const pf_buf *list, const char *wanted)
+{
+    const char *name, *value;
+    for (size_t at = 0; next_header(list, &at, &name, &value);)
+        if (pf_str_eq_nocase(pf_str_c(name), pf_str_c(wanted)))
+            return value;
+    return NULL;
+}
+
 void pf_answer_set_error(pf_req *req, int status, const pf_error *err)
 {
     pf_reply *r = &req->reply;
@@ -87,7 +107,7 @@ void pf_answer_set_error(pf_req *req, int status, const pf_error *err)
     }
     r->status = status;
     r->content_type = req->admit.error_form(req->app->ctx, req, status, err, &r->body);
-    if (status == 503)
+    if (status == 503 && !find_header(&r->headers, "Retry-After"))
         pf_req_add_header(req, "Retry-After", "1");
 }
 
@@ -124,26 +144,6 @@ static void trim(pf_buf *b)
         b->data = data;
         b->cap = b->len;
     }
-}
-
-/* The next of a list of headers; false behind the last. */
-static bool next_header(const pf_buf *list, size_t *at, const char **name, const char **value)
-{
-    if (list->failed || *at >= list->len)
-        return false;
-    *name = list->data + *at;
-    *value = *name + strlen(*name) + 1;
-    *at = (size_t)(*value - list->data) + strlen(*value) + 1;
-    return true;
-}
-
-static const char *find_header(const pf_buf *list, const char *wanted)
-{
-    const char *name, *value;
-    for (size_t at = 0; next_header(list, &at, &name, &value);)
-        if (pf_str_eq_nocase(pf_str_c(name), pf_str_c(wanted)))
-            return value;
-    return NULL;
 }
 
 pf_coding pf_answer_coding(const pf_req *req, unsigned offered)

@@ -155,6 +155,8 @@ pf_str pf_req_path(const pf_req *req);   /* the target up to '?', still escaped,
 pf_str pf_req_query(const pf_req *req);  /* behind '?', still escaped; may be empty */
 pf_str pf_req_header(const pf_req *req,
                      const char *name); /* case folds; empty when absent; the first of several */
+pf_str pf_req_header_line(const pf_req *req, const char *name,
+                          size_t i); /* the i-th of that name, from 0; empty behind the last */
 size_t pf_req_header_lines(const pf_req *req,
                            const char *name); /* how many of that name there are */
 pf_str pf_req_body(const pf_req *req);
@@ -215,7 +217,7 @@ typedef pf_code (*pf_produce_fn)(void *ctx, pf_buf *out, bool *end, pf_error *er
 void pf_req_reply_stream(pf_req *req, int status, const char *content_type, pf_produce_fn produce,
                          void (*done)(void *ctx), void *ctx);
 
-/* Replies with an error: the error form writes it. 503 gets Retry-After, 405 needs `Allow` added
+/* Replies with an error: the error form writes it. 503 gets a Retry-After of a second, where none was added; 405 needs `Allow` added
  * before. */
 void pf_req_reply_error(pf_req *req, pf_code code, const pf_error *err);
 void pf_req_reply_status(pf_req *req, int status, const char *msg);

@@ -43,13 +43,18 @@ pf_str pf_req_query(const pf_req *req)
     return req->query;
 }
 
-pf_str pf_req_header(const pf_req *req, const char *name)
+pf_str pf_req_header_line(const pf_req *req, const char *name, size_t i)
 {
     pf_str wanted = pf_str_c(name);
-    for (size_t i = 0; i < req->nheaders; i++)
-        if (pf_str_eq_nocase(req->headers[i].name, wanted))
-            return req->headers[i].value;
+    for (size_t k = 0; k < req->nheaders; k++)
+        if (pf_str_eq_nocase(req->headers[k].name, wanted) && !i--)
+            return req->headers[k].value;
     return (pf_str){NULL, 0};
+}
+
+pf_str pf_req_header(const pf_req *req, const char *name)
+{
+    return pf_req_header_line(req, name, 0);
 }
 
 bool pf_req_list_has(const pf_req *req, const char *name, pf_str token)
