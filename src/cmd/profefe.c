@@ -4,6 +4,7 @@
  */
 #include "base/heap.h"
 #include "cmd/config.h"
+#include "cmd/secrets.h"
 #include "server/http/tls_watch.h"
 #include "storage/local/check.h"
 
@@ -54,25 +55,61 @@ static void log_started(const pf_http *http, const pf_config *c)
         PF_LOG_INFO("server is running", PF_S("addr", addr),
                     PF_S("tls", c->tls.cert ? "on" : "off"), PF_S("storage", "local"),
                     PF_S("dir", c->local.dir), PF_S("version", PF_VERSION));
-    if (!pf_http_is_loopback(http))
+    if (pf_http_is_loopback(http))
+        return;
+    if (!c->access.auth_file)
         PF_LOG_WARN(c->tls.cert
                         ? "listening beyond loopback without authentication: whoever "
                           "reaches the address can read and write profiles"
                         : "listening beyond loopback without TLS and authentication: whoever "
                           "reaches the address can read and write profiles",
                     PF_S("addr", pf_http_address(http, 0)));
+    else if (!c->tls.cert)
+        PF_LOG_WARN("listening beyond loopback without TLS: whoever is on the way can read tokens, "
+                    "unless a proxy in front ends TLS",
+                    PF_S("addr", pf_http_address(http, 0)));
+}
+
+/* What decides about access, shared by all requests. */
+typedef struct access_parts {
+    pf_auth *auth; /* NULL: everybody may do all */
+    pf_origin_rules *origins;
+    pf_failures *failures;
+    pf_limits *limits;
+} access_parts;
+
+static pf_code make_access(const pf_access_config *c, access_parts *a, pf_error *err)
+{
+    const pf_limits_config limits = {c->push_rate, c->push_bytes, c->query_concurrency};
+    pf_code code = pf_origin_rules_new(c->hosts, c->cors_origins, &a->origins, err);
+    if (!code)
+        code = pf_failures_new(&a->failures, err);
+    if (!code)
+        code = pf_limits_new(&limits, &a->limits, err);
+    if (!code && c->auth_file)
+        code = pf_auth_new(c->auth_file, NULL, &a->auth, err);
+    return code;
+}
+
+static void free_access(access_parts *a)
+{
+    pf_auth_free(a->auth);
+    pf_limits_free(a->limits);
+    pf_failures_free(a->failures);
+    pf_origin_rules_free(a->origins);
 }
 
 /* Until a signal comes; then lets what is under way finish. */
-static void serve(pf_http *http, pf_api *api, pf_tls *tls, const pf_config *c,
+static void serve(pf_http *http, pf_api *api, pf_tls *tls, pf_auth *auth, const pf_config *c,
                   const sigset_t *signals)
 {
-    const struct timespec look = {.tv_sec = 1}; /* at the certificate's files, and at free memory */
+    const struct timespec look = {.tv_sec = 1}; /* at files that may change, and at free memory */
     pf_tls_watch watch;
     int sig;
     pf_tls_watch_start(&watch, tls, c->tls.cert);
     while ((sig = sigtimedwait(signals, NULL, &look)) < 0 || sig == SIGHUP) {
         pf_tls_watch_look(&watch, sig == SIGHUP);
+        pf_auth_look(auth, sig == SIGHUP);
         pf_heap_give_back();
     }
     PF_LOG_INFO("exiting", PF_S("signal", sig == SIGINT ? "SIGINT" : "SIGTERM"));
@@ -106,6 +143,20 @@ static pf_code start_http(const pf_config *c, pf_api *api, pf_budget *inflight, 
     return pf_http_start(&config, http, err);
 }
 
+static pf_code make_api(const pf_config *c, pf_store *store, pf_budget *inflight,
+                        const access_parts *access, pf_api **out, pf_error *err)
+{
+    pf_api_config config = c->api;
+    config.store = store;
+    config.budget = inflight;
+    config.build = &build_info;
+    config.auth = access->auth;
+    config.origins = access->origins;
+    config.failures = access->failures;
+    config.limits = access->limits;
+    return pf_api_new(&config, out, err);
+}
+
 static pf_code run(const pf_config *c, pf_error *err)
 {
     sigset_t signals = block_signals();
@@ -113,32 +164,28 @@ static pf_code run(const pf_config *c, pf_error *err)
     pf_budget inflight;
     pf_budget_init(&inflight, (size_t)c->memory_max_inflight);
 
+    access_parts access = {0};
     pf_tls *tls = NULL;
     pf_store *store = NULL;
-    pf_code code = c->tls.cert ? pf_tls_new(&c->tls, &tls, err) : PF_OK;
+    pf_api *api = NULL;
+    pf_http *http = NULL;
+    pf_code code = make_access(&c->access, &access, err);
+    if (!code && c->tls.cert)
+        code = pf_tls_new(&c->tls, &tls, err);
     if (!code)
         code = pf_local_open(&c->local, &store, err);
-    if (code) {
-        pf_tls_free(tls);
-        return code;
-    }
-
-    pf_api_config api_config = c->api;
-    api_config.store = store;
-    api_config.budget = &inflight;
-    api_config.build = &build_info;
-    pf_api *api = NULL;
-    code = pf_api_new(&api_config, &api, err);
-    pf_http *http = NULL;
+    if (!code)
+        code = make_api(c, store, &inflight, &access, &api, err);
     if (!code)
         code = start_http(c, api, &inflight, tls, &http, err);
     if (!code) {
         log_started(http, c);
-        serve(http, api, tls, c, &signals);
+        serve(http, api, tls, access.auth, c, &signals);
     }
     pf_store_close(store);
     pf_api_free(api);
     pf_tls_free(tls);
+    free_access(&access);
     if (!code)
         PF_LOG_INFO("stopped");
     return code;
@@ -173,6 +220,10 @@ int main(int argc, char **argv)
                PF_BUILT_WITH);
         return 0;
     }
+    if (c.auth_hash)
+        return pf_secrets_hash(stdin, stdout, stderr);
+    if (c.auth_new)
+        return pf_secrets_new(c.auth_new, stdout, stderr);
     if (c.check)
         return check(&c);
     if (run(&c, &err)) {

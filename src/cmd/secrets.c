@@ -54,7 +54,7 @@ int pf_secrets_new(const char *name, FILE *out, FILE *err)
     if (!status && fprintf(err,
                            "# the entry for the auth file, below \"tokens:\" (the secret is not in "
                            "it):\n"
-                           "  - name: %.*s\n    hash: \"%s\"\n    rights: [push]\n",
+                           "  - name: %.*s\n    hash: \"%s\"\n    rights: [push, query]\n",
                            PF_FMT(pf_buf_str(&quoted)), hex) < 0)
         status = 1;
     OPENSSL_cleanse(secret, sizeof secret);

@@ -6,7 +6,7 @@
  *     # the entry for the auth file, below "tokens:" (the secret is not in it):
  *       - name: "shop-ci"
  *         hash: "0f3c…"
- *         rights: [push]
+ *         rights: [push, query]
  *
  * A hash goes to standard output, alone on its line. Of a new token the secret, alone on its line, goes to standard
  * output, for a script or a secret store to take, and the entry for the auth file to standard error, which stays on

@@ -19,7 +19,7 @@ from server import BUILD, SANITIZED
 
 PATIENCE = 90 if SANITIZED else 30
 PROGRAM = Path(os.environ.get("PROFEFE_HTTP_ECHO", BUILD / "tests/http_echo"))
-POST = "POST /worker HTTP/1.1\r\nHost: test\r\n"
+POST = "POST /worker HTTP/1.1\r\nHost: localhost\r\n"
 
 
 def framing(*lines):
@@ -121,7 +121,7 @@ class Client:
         return count[0]
 
     def request(self, method, target, body=None, headers=(), version="HTTP/1.1"):
-        lines = [f"{method} {target} {version}", "Host: test", *headers]
+        lines = [f"{method} {target} {version}", "Host: localhost", *headers]
         if body is not None:
             lines.append(f"Content-Length: {len(body)}")
         self.send("\r\n".join(lines) + "\r\n\r\n")

@@ -76,7 +76,7 @@ def block(fields):
 
 def get(path, *more, method="GET"):
     """The fields of a request."""
-    return [(":method", method), (":scheme", "http"), (":authority", "test"), (":path", path), *more]
+    return [(":method", method), (":scheme", "http"), (":authority", "localhost"), (":path", path), *more]
 
 
 class Frame:

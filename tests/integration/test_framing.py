@@ -159,7 +159,7 @@ def test_connections_beyond_the_limit_are_turned_away_and_room_comes_back(start)
 
 
 @pytest.mark.parametrize(
-    "sent", [b"", b"GET /healthz HTTP/1.1\r\nHost: x\r\nX: ", b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"]
+    "sent", [b"", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nX: ", b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"]
 )
 def test_idle_connections_make_room_at_the_limit(start, sent):
     server = start("-http.max-connections=8", "-http.threads=3")
@@ -202,7 +202,7 @@ REQUEST_LINES = {
 @pytest.mark.parametrize("line", REQUEST_LINES, ids=range(len(REQUEST_LINES)))
 @pytest.mark.parametrize("half_close", [False, True])
 def test_odd_request_lines(server, line, half_close):
-    response = exchange(server, line + b"\r\nHost: x\r\nConnection: close\r\n\r\n", half_close)
+    response = exchange(server, line + b"\r\nHost: localhost\r\nConnection: close\r\n\r\n", half_close)
     assert status(response) == REQUEST_LINES[line], response
 
 
@@ -212,8 +212,8 @@ def test_headers_beyond_the_limit_are_refused(server):
 
 
 def test_pipelined_requests_are_all_answered(server):
-    keep = "GET /api/0/version HTTP/1.1\r\nHost: x\r\n\r\n".encode()
-    push = f"POST {PUSH} HTTP/1.1\r\nHost: x\r\n{LENGTH}\r\n\r\n".encode() + BODY
+    keep = "GET /api/0/version HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
+    push = f"POST {PUSH} HTTP/1.1\r\nHost: localhost\r\n{LENGTH}\r\n\r\n".encode() + BODY
     response = exchange(server, keep + push + keep + push + head("GET", "/healthz"))
     assert response.count(b"HTTP/1.1 200") == 5
     assert len(server.find().result) == 2

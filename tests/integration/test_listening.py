@@ -53,7 +53,7 @@ def test_the_real_server_listens_on_several_addresses(start, tmp_path):
     assert len(shown) == 3 and shown[1] == f"unix:{tmp_path}/socket"
     for n, one in enumerate(shown):
         with Client(one) as c:
-            c.send(f"GET /healthz?{n} HTTP/1.1\r\nHost: x\r\n\r\n")
+            c.send(f"GET /healthz?{n} HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert c.upto(b"\r\n").startswith(b"HTTP/1.1 200 ")
     lines = wait_for(lambda: len(server.access_lines()) == 3 and server.access_lines(), "access lines")
     assert sorted(re.search(r"uri=(\S+) .* ip=(\S+) ", line).groups() for line in lines) == [
@@ -261,7 +261,7 @@ def test_a_restart_with_a_passed_socket_refuses_nobody(tmp_path):
         """The even push, the odd get; the first half on kept connections, the second on one a request."""
         c, kept = None, n < 4
         while not stop.is_set():
-            lines = "Host: x\r\n\r\n" if kept else "Host: x\r\nConnection: close\r\n\r\n"
+            lines = "Host: localhost\r\n\r\n" if kept else "Host: localhost\r\nConnection: close\r\n\r\n"
             request = ((get if n % 2 else push) % next(numbers) + lines).encode()
             try:
                 c = c or Client(f"{server.host}:{server.port}")

@@ -165,7 +165,7 @@ def test_pushes_beside_garbage_are_all_taken(start):
 # --- silence ------------------------------------------------------------------------------------------------
 
 MANY = 128 if SANITIZED else 1024
-HALF_HEAD = b"POST /api/0/profiles?service=silent&type=cpu HTTP/1.1\r\nHost: x\r\nX-Slow: "
+HALF_HEAD = b"POST /api/0/profiles?service=silent&type=cpu HTTP/1.1\r\nHost: localhost\r\nX-Slow: "
 
 
 @pytest.mark.parametrize("kind", ["silent", "half a head", "trickling"])
@@ -254,7 +254,7 @@ def test_one_address_holds_half_of_the_connections_at_most(served, network):
 
         def room():
             c = server.connect(source=FAR + "2")
-            c.try_send("GET /info HTTP/1.1\r\nHost: x\r\n\r\n")
+            c.try_send("GET /info HTTP/1.1\r\nHost: localhost\r\n\r\n")
             return c.answer().status == 200 and c
 
         held[0] = until("there is room for one more", room)

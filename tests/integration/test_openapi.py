@@ -39,11 +39,11 @@ def parameters_of(path, operation):
 
 
 def rights_of(path):
-    """The rights of a path's methods, in order, each once; none where all is open."""
+    """The rights of a path's methods, in order, each once: "any" where one is as good as another; none where all is open."""
     found = {}
     for method in openapi.methods_of(path):
         for scheme in DOCUMENT["paths"][path][method].get("security", DOCUMENT["security"]):
-            found |= dict.fromkeys(right for rights in scheme.values() for right in rights)
+            found |= dict.fromkeys(right for rights in scheme.values() for right in rights or ["any"])
     return list(found)
 
 

@@ -24,9 +24,9 @@ BASE = "/profefe"
 PREFIX = BASE + "/api/0/profiles"
 
 
-def snippet(language="nginx"):
+def snippet(language="nginx", having="upstream"):
     text = (ROOT / "docs/operations.md").read_text()
-    (block,) = re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S)
+    (block,) = [one for one in re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S) if having in one]
     return block
 
 

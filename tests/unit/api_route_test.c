@@ -47,7 +47,7 @@ static void test_methods(void **state)
         posts += pf_action_is_there(&pf_route_at(i)->post);
         assert_true(pf_action_is_there(&pf_route_at(i)->get) || !pf_route_is_known(pf_route_at(i)));
     }
-    assert_int_equal(posts, 2); /* and symbolz */
+    assert_int_equal(posts, 3); /* and symbolz, session */
 }
 
 static void test_symbolz(void **state)

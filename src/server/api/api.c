@@ -5,6 +5,7 @@
 #include "server/api/reply.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
 pf_api_config pf_api_config_default(void)
 {
@@ -28,6 +29,8 @@ pf_code pf_api_new(const pf_api_config *cfg, pf_api **out, pf_error *err)
     pf_code code = api->metrics ? PF_OK : pf_fail_nomem(err, "metrics");
     if (!code && cfg->access_log_fd >= 0)
         code = pf_access_log_new(cfg->access_log_fd, &api->access_log, err);
+    if (!code)
+        code = pf_access_log_new(STDERR_FILENO, &api->audit_log, err);
     if (code) {
         pf_api_free(api);
         return code;
@@ -66,6 +69,7 @@ void pf_api_free(pf_api *api)
     if (!api)
         return;
     pf_access_log_free(api->access_log);
+    pf_access_log_free(api->audit_log);
     pf_request_metrics_free(api->metrics);
     free(api);
 }

@@ -10,7 +10,8 @@
  * pages.c (services, version, index, health, metrics, symbolz, the text at "/"), web.c (the page and its files).
  * An action returns what was wrong, or PF_OK when it has replied; or it writes one JSON value, and call.c puts the
  * envelope around it. route.c knows the paths and methods, params.c reads the parameters, reply.c writes envelope and
- * errors, request_metrics.c counts, access_log.c logs.
+ * errors, request_metrics.c counts, access_log.c logs. admission.c asks src/server/access who somebody is and what they
+ * may; sign_in.c is the page's session.
  *
  * Thread-safety: a pf_api is shared by all threads and read-only but for its metrics and the access
  * log.
@@ -18,6 +19,10 @@
 #ifndef PF_SERVER_API_API_H
 #define PF_SERVER_API_API_H
 
+#include "server/access/auth.h"
+#include "server/access/failures.h"
+#include "server/access/limits.h"
+#include "server/access/origin.h"
 #include "server/http/http.h"
 #include "storage/storage.h"
 
@@ -40,6 +45,12 @@ typedef struct pf_api_config {
     pf_store *store;   /* outlives the API's requests */
     pf_budget *budget; /* memory of everything in flight; may be NULL */
     const pf_api_build *build;
+
+    pf_auth *auth; /* NULL: everybody may do all */
+    const pf_origin_rules
+        *origins; /* these three are never NULL, and the caller's until the API is freed */
+    pf_failures *failures;
+    pf_limits *limits;
 } pf_api_config;
 
 pf_api_config pf_api_config_default(void);

@@ -1,7 +1,7 @@
 /* call.c: a request's way through the API, the same for every route. */
 #include "base/clock.h"
 #include "base/heap.h"
-#include "server/api/internal.h"
+#include "server/api/admission.h"
 #include "server/api/reply.h"
 
 pf_call *pf_call_of(const pf_req *req)
@@ -14,6 +14,8 @@ pf_op pf_call_op(const pf_call *call)
     return (pf_op){
         .deadline = pf_clock_mono() + call->api->cfg.query_timeout,
         .cancel = pf_req_cancelled(call->req),
+        .revoked = call->who.revoked,
+        .scope = call->who.scope,
         .budget = call->api->cfg.budget,
         .max_memory = call->api->cfg.query_max_memory,
     };
@@ -72,7 +74,14 @@ void pf_call_admit(void *ctx, pf_req *req, pf_admit *out)
     call->action = pick(call->route, pf_req_method(req));
     if (call->action->form)
         out->error_form = call->action->form;
-    pf_code code = judge(call, &err);
+    bool answered = false;
+    pf_code code = pf_admission_web(call, &answered, &err);
+    if (answered)
+        return;
+    if (!code)
+        code = judge(call, &err);
+    if (!code)
+        code = pf_admission_check(call, &err);
     if (code) {
         pf_call_fail(call, code, &err);
         return;
@@ -88,6 +97,8 @@ void pf_call_fail(pf_call *call, pf_code code, const pf_error *err)
         pf_route_methods(call->route, methods);
         pf_req_add_header(call->req, "Allow", methods);
     }
+    if (code == PF_UNAUTHENTICATED) /* not Basic: a browser would ask for a password by itself */
+        pf_req_add_header(call->req, "WWW-Authenticate", "Bearer realm=\"profefe\"");
     pf_req_reply_error(call->req, code, err);
 }
 
@@ -126,20 +137,22 @@ void pf_call_handle(void *api, pf_req *req)
 void pf_call_finished(void *ctx, pf_req *req, int status, int64_t sent, int64_t duration_ns)
 {
     pf_api *api = ctx;
-    const pf_call *call = pf_call_of(req);
+    pf_call *call = pf_call_of(req);
     const pf_route *r = call ? call->route : pf_route_find(PF_STR("unknown"));
     pf_request_metrics_count(api->metrics, pf_req_method(req), r->label, status,
                              pf_req_target(req).n + pf_req_body(req).n, sent, duration_ns);
-    if (!api->access_log)
-        return;
-    pf_access_log_write(api->access_log, &(pf_access_line){
-                                             .rid = pf_req_id(req),
-                                             .method = pf_req_method_name(req),
-                                             .uri = pf_req_target(req),
-                                             .host = pf_req_header(req, "Host"),
-                                             .ip = pf_req_peer(req),
-                                             .started = pf_req_started(req),
-                                             .duration = duration_ns,
-                                             .code = status,
-                                         });
+    if (api->access_log)
+        pf_access_log_write(api->access_log, &(pf_access_line){
+                                                 .rid = pf_req_id(req),
+                                                 .method = pf_req_method_name(req),
+                                                 .uri = pf_req_target(req),
+                                                 .host = pf_req_header(req, "Host"),
+                                                 .ip = pf_req_peer(req),
+                                                 .started = pf_req_started(req),
+                                                 .duration = duration_ns,
+                                                 .code = status,
+                                                 .who = call ? call->who.name : (pf_str){NULL, 0},
+                                             });
+    if (call)
+        pf_admission_end(call);
 }

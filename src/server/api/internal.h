@@ -1,13 +1,14 @@
 /* internal.h: what the files of this room share: the API's state, a call, and the table of routes.
  *
- *     admit (admission.c)      route -> who -> may they? -> the body, please
- *     handle (call.c)          the handler of the action; its error, or the envelope around its JSON
- *     finished (call.c)        counted, logged, let go
+ *     admit       Host, Origin -> route, method -> who -> may they? -> the body, please     admission.h
+ *     handle      the action; its error, or the envelope around its JSON
+ *     finished    counted, logged, let go
  */
 #ifndef PF_SERVER_API_INTERNAL_H
 #define PF_SERVER_API_INTERNAL_H
 
 #include "base/json.h"
+#include "server/access/principal.h"
 #include "server/api/access_log.h"
 #include "server/api/api.h"
 #include "server/api/request_metrics.h"
@@ -16,6 +17,9 @@ struct pf_api {
     pf_api_config cfg;
     pf_request_metrics *metrics;
     pf_access_log *access_log; /* NULL: off */
+    pf_access_log *audit_log;
+    _Atomic int64_t audit_second;
+    atomic_uint audit_lines; /* in that second */
     atomic_bool stopping;
 };
 
@@ -37,6 +41,7 @@ typedef struct pf_action {
     int64_t
         max_body; /* bytes; 0: it takes none; PF_BODY_OF_PUSH, and at most: -http.max-body-size */
     pf_error_form form;  /* how this protocol says that something failed; NULL: the API's */
+    unsigned rights;     /* any of these pf_right will do; 0: the action is open to all */
     const char *summary; /* for people, in a line; NULL: not for the index */
 } pf_action;
 
@@ -65,6 +70,13 @@ struct pf_call {
     pf_req *req;
     const pf_route *route;
     const pf_action *action;
+
+    pf_principal who; /* nobody until it is identified */
+    bool is_identified;
+    bool takes_credentials; /* what the browser adds by itself counts */
+    pf_limits_query query;  /* counts among queries at once */
+    bool is_charged;        /* the push counts in its rates */
+    pf_str service;         /* that it asks for or pushes to; empty: none, or not known yet */
 };
 
 /* NULL where the transport has refused the request before it was admitted. */
@@ -75,10 +87,10 @@ void pf_call_admit(void *api, pf_req *req, pf_admit *out);
 void pf_call_handle(void *api, pf_req *req);
 void pf_call_finished(void *api, pf_req *req, int status, int64_t sent, int64_t duration_ns);
 
-/* The limits of one query from now on: deadline, memory, given up when the client hangs up. */
+/* What one query may see and take from now on; given up when the client hangs up or its token is revoked. */
 pf_op pf_call_op(const pf_call *call);
 
-/* Replies with an error, with what belongs to it: a 405 gets its Allow. */
+/* Replies with an error, with what belongs to it: a 405 its Allow, a 401 its WWW-Authenticate. */
 void pf_call_fail(pf_call *call, pf_code code, const pf_error *err);
 
 /* The actions, each in the file that api.h names. */
@@ -87,6 +99,7 @@ pf_code pf_do_find(pf_call *call, pf_error *err);
 pf_code pf_do_get(pf_call *call, pf_error *err);
 pf_code pf_do_merge(pf_call *call, pf_error *err);
 pf_code pf_do_diff(pf_call *call, pf_error *err);
+pf_code pf_do_openapi(pf_call *call, pf_error *err);
 pf_code pf_do_metrics(pf_call *call, pf_error *err);
 pf_code pf_do_symbolz(pf_call *call, pf_error *err);
 pf_code pf_do_healthz(pf_call *call, pf_error *err);
@@ -101,6 +114,9 @@ pf_code pf_body_store(pf_call *call, pf_json *out, pf_error *err);
 pf_code pf_body_services(pf_call *call, pf_json *out, pf_error *err);
 pf_code pf_body_version(pf_call *call, pf_json *out, pf_error *err);
 pf_code pf_body_ui_config(pf_call *call, pf_json *out, pf_error *err);
+pf_code pf_body_session(pf_call *call, pf_json *out, pf_error *err);
+pf_code pf_body_sign_in(pf_call *call, pf_json *out, pf_error *err);
+pf_code pf_body_sign_out(pf_call *call, pf_json *out, pf_error *err);
 pf_code pf_body_index(pf_call *call, pf_json *out, pf_error *err);
 
 /* The text that "/" shows to those who don't browse (pages.c). */

@@ -2,7 +2,8 @@
  * shows to those who don't browse.
  */
 #include "base/metrics.h"
-#include "server/api/internal.h"
+#include "server/api/admission.h"
+#include "server/api/openapi.h"
 #include "server/api/reply.h"
 
 typedef struct names {
@@ -92,6 +93,15 @@ pf_code pf_body_index(pf_call *call, pf_json *out, pf_error *err)
     return PF_OK;
 }
 
+pf_code pf_do_openapi(pf_call *call, pf_error *err)
+{
+    (void)err;
+    pf_buf b = PF_BUF_INIT;
+    pf_buf_put(&b, pf_openapi_json, pf_openapi_json_len);
+    pf_reply_json_take(call->req, &b);
+    return PF_OK;
+}
+
 pf_code pf_do_metrics(pf_call *call, pf_error *err)
 {
     (void)err;
@@ -120,11 +130,27 @@ pf_code pf_do_healthz(pf_call *call, pf_error *err)
     return PF_OK;
 }
 
+/* Why is for those who may see it: a full disk, a bad auth file. */
+static bool sees_details(pf_call *call)
+{
+    pf_error none;
+    return !pf_admission_identify(call, &none) && pf_principal_may(&call->who, PF_RIGHT_ADMIN);
+}
+
 pf_code pf_do_readyz(pf_call *call, pf_error *err)
 {
+    char problem[PF_ERROR_MSG_MAX];
+    pf_buf b = PF_BUF_INIT;
+    bool details = sees_details(call);
     pf_code code = atomic_load(&call->api->stopping) ? pf_fail(err, PF_UNAVAILABLE, "shutting down")
                                                      : pf_store_ready(call->api->cfg.store, err);
-    return code ? code : pf_do_healthz(call, err);
+    if (code)
+        return details ? code : pf_fail(err, code, "not ready");
+    pf_buf_puts(&b, "ok\n");
+    if (details && pf_auth_problem(call->api->cfg.auth, problem, sizeof problem))
+        pf_buf_printf(&b, "the auth file is not in force as it stands: %s\n", problem);
+    pf_reply_text_take(call->req, &b);
+    return PF_OK;
 }
 
 pf_code pf_reply_welcome(pf_call *call, pf_error *err)

@@ -12,7 +12,7 @@
 #include "base/clock.h"
 #include "pprof/gzip.h"
 #include "pprof/zstd.h"
-#include "server/api/internal.h"
+#include "server/api/admission.h"
 #include "server/api/params.h"
 #include "server/api/reply.h"
 
@@ -116,9 +116,13 @@ static bool was_sent_as_form(pf_req *req, const pf_error *why)
     return !strstr(why->msg, "--data-binary"); /* not a second time */
 }
 
-static pf_code prepare(pf_api *api, pf_req *req, pf_write *w, pf_error *err)
+static pf_code prepare(pf_call *call, pf_write *w, pf_error *err)
 {
+    pf_api *api = call->api;
+    pf_req *req = call->req;
     pf_code code = pf_params_push(req, pf_clock_wall(NULL), &w->meta, &w->external_id, err);
+    if (!code)
+        code = pf_admission_push(call, w->meta.service, err);
     if (code || (code = decoded_body(api, req, &w->body, err)))
         return code;
     pf_error why;
@@ -142,7 +146,7 @@ pf_code pf_do_push(pf_call *call, pf_error *err)
     }
     pf_arena *a = pf_req_arena(req);
     pf_write *w = pf_arena_zalloc(a, sizeof *w);
-    pf_code code = w ? prepare(call->api, req, w, err) : pf_arena_fail(a, err, "a push");
+    pf_code code = w ? prepare(call, w, err) : pf_arena_fail(a, err, "a push");
     if (code == PF_TOO_LARGE && is_inline) {
         pf_req_move(req);
         return PF_OK;

@@ -6,63 +6,81 @@
 
 enum { SYMBOLZ_MAX = 16 << 20 }; /* bytes: a million addresses */
 
-#define QUERY(fn, text)                                                                            \
+enum { ANY = PF_RIGHTS_ALL, OPEN = 0 }; /* somebody who is known, with whatever right; everybody */
+
+#define ON_WORKER(fn, may, text)                                                                   \
     {                                                                                              \
-        .reply = fn, .run = PF_RUN_WORKER, .summary = text                                         \
+        .reply = fn, .run = PF_RUN_WORKER, .rights = may, .summary = text                          \
     }
-#define QUERY_BODY(fn, text)                                                                       \
+#define BODY_ON_WORKER(fn, may, text)                                                              \
     {                                                                                              \
-        .body = fn, .run = PF_RUN_WORKER, .summary = text                                          \
+        .body = fn, .run = PF_RUN_WORKER, .rights = may, .summary = text                           \
     }
-#define QUERY_PPROF(fn, text)                                                                      \
+#define PPROF_ON_WORKER(fn, may, text)                                                             \
     {                                                                                              \
-        .reply = fn, .run = PF_RUN_WORKER, .form = pf_reply_pprof_error_form, .summary = text      \
+        .reply = fn, .run = PF_RUN_WORKER, .rights = may, .form = pf_reply_pprof_error_form,       \
+        .summary = text                                                                            \
     }
-#define INLINE(fn, text)                                                                           \
+#define INLINE(fn, may, text)                                                                      \
     {                                                                                              \
-        .reply = fn, .run = PF_RUN_INLINE, .summary = text                                         \
+        .reply = fn, .run = PF_RUN_INLINE, .rights = may, .summary = text                          \
     }
-#define INLINE_BODY(fn, text)                                                                      \
+#define BODY_INLINE(fn, may, text)                                                                 \
     {                                                                                              \
-        .body = fn, .run = PF_RUN_INLINE, .summary = text                                          \
+        .body = fn, .run = PF_RUN_INLINE, .rights = may, .summary = text                           \
     }
 
 /* A push of ordinary size is decoded where its last byte arrived: see push.c. */
 static const pf_route routes[] = {
     {"/api/0/profiles",
-     .get = QUERY(pf_do_find, "lists profiles: service, type, labels, from, to, limit"),
+     .get = ON_WORKER(pf_do_find, PF_RIGHT_QUERY,
+                      "lists profiles: service, type, labels, from, to, limit"),
      .post = {.reply = pf_do_push,
               .run = PF_RUN_INLINE,
               .max_body = PF_BODY_OF_PUSH,
+              .rights = PF_RIGHT_PUSH,
               .summary = "stores a profile: service, type, labels"}},
     {"/api/0/profiles/merge",
-     .get = QUERY_PPROF(pf_do_merge, "what such a list holds as one profile, or a view of it")},
+     .get = PPROF_ON_WORKER(pf_do_merge, PF_RIGHT_QUERY,
+                            "gives what such a list holds as one profile, or a view of it")},
     {"/api/0/profiles/__pid__",
-     .get = QUERY_PPROF(pf_do_get, "one profile by its id, or several joined by + as one")},
+     .get = PPROF_ON_WORKER(pf_do_get, PF_RIGHT_QUERY,
+                            "gives a profile by its id, or several, joined by +, as one")},
     {"/api/0/profiles/diff",
-     .get = QUERY_PPROF(pf_do_diff, "two selections held against each other")},
-    {"/api/0/types", .get = QUERY_BODY(pf_body_types, "the types of profile that a service has")},
+     .get = PPROF_ON_WORKER(pf_do_diff, PF_RIGHT_QUERY, "holds two selections against each other")},
+    {"/api/0/types",
+     .get = BODY_ON_WORKER(pf_body_types, PF_RIGHT_QUERY, "lists a service's types of profile")},
     {"/api/0/sample_types",
-     .get = QUERY_BODY(pf_body_sample_types, "what its profiles have measured")},
-    {"/api/0/labels", .get = QUERY_BODY(pf_body_labels, "their labels and values")},
-    {"/api/0/series", .get = QUERY_BODY(pf_body_series, "values over time")},
-    {"/api/0/store", .get = QUERY_BODY(pf_body_store, "what the store holds")},
-    {"/api/0/services", .get = QUERY_BODY(pf_body_services, "the services")},
-    {"/api/0/version", .get = INLINE_BODY(pf_body_version, "which server this is")},
-    {"/api/0", .get = INLINE_BODY(pf_body_index, "this index")},
-    {"/debug/metrics", .get = QUERY(pf_do_metrics, NULL)},
-    {"/metrics", .get = QUERY(pf_do_metrics, "the server's metrics, for Prometheus")},
-    {"/symbolz", .get = INLINE(pf_do_symbolz, NULL),
+     .get = BODY_ON_WORKER(pf_body_sample_types, PF_RIGHT_QUERY, "lists what they have measured")},
+    {"/api/0/labels",
+     .get = BODY_ON_WORKER(pf_body_labels, PF_RIGHT_QUERY, "lists their labels and values")},
+    {"/api/0/series",
+     .get = BODY_ON_WORKER(pf_body_series, PF_RIGHT_QUERY, "gives values over time")},
+    {"/api/0/services",
+     .get = BODY_ON_WORKER(pf_body_services, PF_RIGHT_QUERY, "lists the services")},
+    {"/api/0/store",
+     .get = BODY_ON_WORKER(pf_body_store, PF_RIGHT_ADMIN, "tells what the store holds")},
+    {"/api/0/session", .get = BODY_INLINE(pf_body_session, OPEN, "tells who the caller is"),
+     .post = BODY_INLINE(pf_body_sign_in, OPEN, "signs a browser in: a token in, a cookie out"),
+     .del = BODY_INLINE(pf_body_sign_out, OPEN, "signs a browser out")},
+    {"/api/0/version", .get = BODY_INLINE(pf_body_version, ANY, "tells which server this is")},
+    {"/api/0/openapi.json", .get = INLINE(pf_do_openapi, ANY, "tells all of this to programs")},
+    {"/api/0", .get = BODY_INLINE(pf_body_index, ANY, "is this index")},
+    {"/debug/metrics", .get = ON_WORKER(pf_do_metrics, PF_RIGHT_ADMIN, NULL)},
+    {"/metrics",
+     .get = ON_WORKER(pf_do_metrics, PF_RIGHT_ADMIN, "gives the server's metrics to Prometheus")},
+    {"/symbolz", .get = INLINE(pf_do_symbolz, ANY, NULL),
      .post = {.reply = pf_do_symbolz,
               .run = PF_RUN_INLINE,
               .max_body = SYMBOLZ_MAX,
-              .summary = "names of addresses, for go tool pprof"}},
-    {"/healthz", .get = INLINE(pf_do_healthz, "whether the server runs")},
-    {"/readyz", .get = QUERY(pf_do_readyz, "whether it takes profiles")},
-    {"/api/0/ui/config", .get = INLINE_BODY(pf_body_ui_config, NULL)},
-    {"/", .get = INLINE(pf_do_root, "the page")},
-    {"/assets/__file__", .get = INLINE(pf_do_asset, NULL)},
-    {"/speedscope/__file__", .get = INLINE(pf_do_asset, NULL)},
+              .rights = ANY,
+              .summary = "names addresses, for go tool pprof"}},
+    {"/healthz", .get = INLINE(pf_do_healthz, OPEN, "tells that the server runs")},
+    {"/readyz", .get = ON_WORKER(pf_do_readyz, OPEN, "tells whether it takes profiles")},
+    {"/api/0/ui/config", .get = BODY_INLINE(pf_body_ui_config, OPEN, NULL)},
+    {"/", .get = INLINE(pf_do_root, OPEN, "is the page")},
+    {"/assets/__file__", .get = INLINE(pf_do_asset, OPEN, NULL)},
+    {"/speedscope/__file__", .get = INLINE(pf_do_asset, OPEN, NULL)},
     {.label = "unknown"},
 };
 

@@ -166,6 +166,7 @@ pf_code pf_body_ui_config(pf_call *call, pf_json *out, pf_error *err)
     else
         pf_json_put_null(out, "source_url");
     pf_json_put_str(out, "base_path", pf_str_c(*base ? base : "/"));
+    pf_json_put_bool(out, "auth", call->api->cfg.auth != NULL);
     pf_json_close(out, '}');
     return PF_OK;
 }
