@@ -1,4 +1,6 @@
 // Calls of the server's API. Every address is relative, so the page works under any prefix.
+import { access } from "./access";
+import { bodyOf } from "./http";
 import type { FilterSet, Selection } from "./state";
 import type {
   FlameAnswer,
@@ -12,18 +14,7 @@ import type {
   UiConfig,
 } from "./types";
 
-export class ApiError extends Error {
-  constructor(
-    readonly status: number,
-    message: string,
-    readonly requestId: string | null = null,
-  ) {
-    super(message);
-  }
-  get isNothing(): boolean {
-    return this.status === 404;
-  }
-}
+export { ApiError } from "./http";
 
 type Params = Record<string, string | number | boolean | null | undefined>;
 
@@ -39,32 +30,12 @@ export function address(path: string, params: Params = {}): string {
   return `api/0/${path}${q ? `?${q}` : ""}`;
 }
 
-async function get(url: string, signal?: AbortSignal): Promise<Response> {
-  let response: Response;
-  try {
-    response = await fetch(url, { signal: signal ?? null });
-  } catch (e) {
-    if (signal?.aborted) throw e;
-    throw new ApiError(0, "The server can't be reached.");
-  }
-  if (response.ok) return response;
-  let message = `${response.status} ${response.statusText}`;
-  try {
-    const answer = (await response.json()) as { error?: unknown };
-    if (typeof answer.error === "string") message = answer.error;
-  } catch {
-    // a proxy's page, or nothing: the status says it
-  }
-  throw new ApiError(response.status, message, response.headers.get("x-request-id"));
-}
-
 async function body<T>(url: string, signal?: AbortSignal): Promise<T> {
-  const answer = (await (await get(url, signal)).json()) as { body: T };
-  return answer.body;
+  return bodyOf<T>(await access.call(url, signal));
 }
 
 export async function bytes(url: string, signal?: AbortSignal): Promise<Uint8Array> {
-  return new Uint8Array(await (await get(url, signal)).arrayBuffer());
+  return new Uint8Array(await (await access.call(url, signal)).arrayBuffer());
 }
 
 /* What a selection is called in a query: a single profile by its id, or a range. */

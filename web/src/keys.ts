@@ -28,6 +28,7 @@ function handToFlame(e: KeyboardEvent): void {
 export function startKeys(onHelp: () => void): () => void {
   const onKey = (e: KeyboardEvent) => {
     if (e.ctrlKey || e.metaKey || e.altKey || isTyping(e.target) || e.defaultPrevented) return;
+    if (document.querySelector("dialog.sign-in")) return; // the view behind the form stays as it is
     if (e.key === "/") dispatchEvent(new Event("profefe-search"));
     else if (e.key === "?") onHelp();
     else if (e.key === "0") update({ ...fresh });

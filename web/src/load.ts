@@ -1,7 +1,8 @@
 // Loading: a hook that asks for something whenever its key changes, gives the last question up, and keeps what
 // was there until the new answer is in.
-import { useCallback, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { ApiError } from "./api";
+import { useCallback, useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { access } from "./access";
+import { ApiError } from "./http";
 
 export interface Loaded<T> {
   value: T | null; // the last answer, also while a new one is awaited
@@ -44,6 +45,8 @@ export function useLoad<T>(key: string | null, ask: (signal: AbortSignal) => Pro
     return () => controller.abort();
   }, [question]);
   const again = useCallback(() => bump((n) => n + 1), []);
+  const refused = answer.error?.wantsToken === true;
+  useEffect(() => (refused ? access.whenSignedIn(again) : undefined), [refused]);
   if (question === null) return { value: null, error: null, loading: false, again };
   return { value: answer.value, error: answer.error, loading: answer.to !== question, again };
 }

@@ -3,20 +3,24 @@ import { render } from "preact";
 import { useCallback, useEffect, useState } from "preact/hooks";
 import "uplot/dist/uPlot.min.css";
 import "./style.css";
+import { access, startAccess } from "./access";
 import { api } from "./api";
 import { useCatalog } from "./catalog";
-import { ConfigContext } from "./context";
+import { ConfigContext, useAccess } from "./context";
 import { closeProblem, useDropped } from "./dropped";
 import { startKeys } from "./keys";
 import { useLoad } from "./load";
 import { fresh, type State, type View } from "./state";
 import { follow, useStateOfPage } from "./store";
 import { setTheme, startTheme, useTheme } from "./theme";
+import type { UiConfig } from "./types";
+import { Account } from "./ui/Account";
 import { DropZone, OpenFile } from "./ui/DropZone";
 import { Help } from "./ui/Help";
 import { Empty, ErrorNotice, Skeleton } from "./ui/Notice";
 import { TakeHome } from "./ui/ProfileBar";
 import { QueryBar } from "./ui/QueryBar";
+import { SignIn } from "./ui/SignIn";
 import { StorePanel } from "./ui/StorePanel";
 import { Compare } from "./views/Compare";
 import { DroppedView } from "./views/DroppedView";
@@ -31,13 +35,20 @@ const views: [View, string][] = [
   ["profiles", "Profiles"],
 ];
 
+/* When the server doesn't say: what has been true of all of them. */
+const noConfig: UiConfig = { source_url: null, base_path: "/", auth: false };
+
 function App() {
   const s = useStateOfPage();
   const [round, bump] = useState(0);
   const [help, setHelp] = useState(false);
-  const config = useLoad("config", api.config);
+  const { value: config, error: noAnswer } = useLoad("config", api.config);
+  const { asking } = useAccess();
   const catalog = useCatalog(s, round);
   const { dropped, problem } = useDropped();
+  useEffect(() => {
+    if (config?.auth) access.load().catch(() => undefined); // then the head names nobody
+  }, [config]);
   const onRefresh = useCallback(() => bump((n) => n + 1), []);
   useEffect(() => startKeys(() => setHelp(true)), []);
   useEffect(() => {
@@ -73,7 +84,7 @@ function App() {
     );
   };
   return (
-    <ConfigContext.Provider value={config.value}>
+    <ConfigContext.Provider value={config ?? (noAnswer && noConfig)}>
       <Head s={s} empty={empty && !dropped} onHelp={() => setHelp(true)} />
       {problem && (
         <div class="notice bad" role="alert">
@@ -86,6 +97,7 @@ function App() {
       )}
       <main class="view">{body()}</main>
       <DropZone />
+      {asking && <SignIn />}
       {help && <Help onClose={() => setHelp(false)} />}
     </ConfigContext.Provider>
   );
@@ -118,6 +130,7 @@ function Head({ s, empty, onHelp }: { s: State; empty: boolean; onHelp: () => vo
       {!empty && <TakeHome s={s} />}
       <OpenFile />
       <StorePanel />
+      <Account />
       <button
         type="button"
         class="icon"
@@ -145,4 +158,5 @@ function Mark() {
 }
 
 startTheme();
+startAccess();
 render(<App />, document.getElementById("app")!);

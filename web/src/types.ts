@@ -126,4 +126,5 @@ export interface StoreInfo {
 export interface UiConfig {
   source_url: string | null;
   base_path: string;
+  auth: boolean; // there is an auth file: calls need a token
 }

@@ -1,5 +1,6 @@
-// A small panel about the store: how much, how old, how fast.
+// A small panel about the store: how much, how old, how fast. For those who may see it.
 import { api } from "../api";
+import { useRight } from "../context";
 import { useLoad } from "../load";
 import { ago, span } from "../time";
 import { formatBytes, formatCount } from "../units";
@@ -7,6 +8,7 @@ import { ErrorNotice, Skeleton } from "./Notice";
 import { Popover } from "./Popover";
 
 export function StorePanel() {
+  if (!useRight("admin")) return null;
   return (
     <Popover label="Store" title="The store" class="right">
       {() => <Contents />}

@@ -1,6 +1,7 @@
 // The real server, on a port that the kernel gives, with a directory of its own; and what the tests push to it.
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
@@ -9,7 +10,46 @@ import { gzipped, type TestProfile } from "./pprof";
 const web = process.env.PROFEFE_WEB ?? process.cwd();
 const build = process.env.PROFEFE_BUILD ?? join(web, "../build");
 
+export interface Token {
+  name: string;
+  secret: string;
+  rights: string[];
+  services?: string[];
+}
+
+/* A file for -auth.file. It comes into its place whole, as it should. */
+export class AuthFile {
+  private readonly dir = mkdtempSync(join(tmpdir(), "profefe-web-auth-"));
+  readonly path = join(this.dir, "auth.yaml");
+  private proxy = "";
+
+  constructor(...tokens: Token[]) {
+    this.write(...tokens);
+  }
+
+  /* From now on also those whom a proxy names in this header may query. */
+  trustProxy(header: string): void {
+    this.proxy = `proxy_login:\n  user_header: ${header}\n  rights: ["query"]\n`;
+  }
+
+  write(...tokens: Token[]): void {
+    const entry = (t: Token) =>
+      `  - name: ${JSON.stringify(t.name)}\n` +
+      `    hash: "${createHash("sha256").update(t.secret).digest("hex")}"\n` +
+      `    rights: ${JSON.stringify(t.rights)}\n` +
+      (t.services ? `    services: ${JSON.stringify(t.services)}\n` : "");
+    writeFileSync(`${this.path}.new`, `tokens:\n${tokens.map(entry).join("")}${this.proxy}`, { mode: 0o600 });
+    renameSync(`${this.path}.new`, this.path);
+  }
+
+  remove(): void {
+    rmSync(this.dir, { recursive: true });
+  }
+}
+
 export class Server {
+  token = ""; // that pushes have
+
   private constructor(
     readonly origin: string,
     private readonly child: ChildProcess,
@@ -44,11 +84,21 @@ export class Server {
     const q = new URLSearchParams({ service, type, labels });
     const answer = await fetch(`${this.origin}/api/0/profiles?${q}`, {
       method: "POST",
+      headers: this.token ? { Authorization: `Bearer ${this.token}` } : {},
       body: body as BodyInit,
     });
     const text = await answer.text();
     if (!answer.ok) throw new Error(`push: ${answer.status} ${text}`);
     return (JSON.parse(text) as { body: { id: string } }).body.id;
+  }
+
+  /* Has the auth file read again, and waits until a call with the token is answered so. */
+  async untilTokenGets(secret: string, status: number): Promise<void> {
+    this.child.kill("SIGHUP");
+    const headers = { Authorization: `Bearer ${secret}` };
+    for (const end = Date.now() + 20_000; Date.now() < end; await new Promise((f) => setTimeout(f, 50)))
+      if ((await fetch(`${this.origin}/api/0/services`, { headers })).status === status) return;
+    throw new Error(`the token never got a ${status}`);
   }
 
   /* A profile of the test's own, taken `ago` seconds before now. */

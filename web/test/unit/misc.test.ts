@@ -163,7 +163,7 @@ test("names: package and short form", () => {
 });
 
 test("source links are escaped, and only to the web", () => {
-  const config = { source_url: "https://git.example/x/{file}#L{line}", base_path: "/" };
+  const config = { source_url: "https://git.example/x/{file}#L{line}", base_path: "/", auth: false };
   assert.equal(sourceLink(config, "/src/a b.go", 7), "https://git.example/x/src/a%20b.go#L7");
   assert.equal(sourceLink({ ...config, source_url: "javascript:alert({line})" }, "a", 1), null);
   assert.equal(sourceLink(config, "", 1), null);
