@@ -1,5 +1,6 @@
 // A line to copy, with its button.
 import { useState } from "preact/hooks";
+import { useTokens } from "../context";
 
 export async function copy(text: string): Promise<boolean> {
   try {
@@ -35,4 +36,10 @@ export function CopyLine({ text, label }: { text: string; label: string }) {
       </button>
     </div>
   );
+}
+
+/* Under lines with a token in them. */
+export function TokenNote() {
+  if (!useTokens()) return null;
+  return <p class="faint token-note">Put your token in $TOKEN first.</p>;
 }

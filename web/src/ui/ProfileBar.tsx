@@ -1,11 +1,13 @@
 // A single profile's or a selection's ways out of here: the pprof line, download, speedscope.
 import type { ComponentChildren } from "preact";
 import { address, diffAddress, filterParams, profileAddress, profilePath } from "../api";
+import { pprofCommand } from "../commands";
+import { useTokens } from "../context";
 import { baseSelection, fresh, type Selection, type State, selection } from "../state";
 import { shownParts } from "../parts";
 import { update } from "../store";
 import { isRelative, seconds } from "../time";
-import { CopyLine } from "./Copy";
+import { CopyLine, TokenNote } from "./Copy";
 import { Popover } from "./Popover";
 
 /* The address outside of the page, times fixed, so that the line means the same tomorrow. */
@@ -21,16 +23,9 @@ function fixed(s: Selection): Selection {
   return { ...s, from: at(s.from), to: at(s.to) };
 }
 
-function diffLine(s: State): string {
-  const url = new URL(
-    diffAddress(fixed(selection(s)), fixed(baseSelection(s)), { normalize: s.normalize }),
-    location.href,
-  ).href;
-  return `go tool pprof '${url.replaceAll("'", "%27")}'`;
-}
-
-export function pprofLine(s: Selection): string {
-  return `go tool pprof '${absolute(s).replaceAll("'", "%27")}'`;
+function absoluteDiff(s: State): string {
+  const path = diffAddress(fixed(selection(s)), fixed(baseSelection(s)), { normalize: s.normalize });
+  return new URL(path, location.href).href;
 }
 
 export function speedscopeAddress(s: Selection): string {
@@ -39,6 +34,7 @@ export function speedscopeAddress(s: Selection): string {
 }
 
 export function TakeHome({ s }: { s: State }) {
+  const tokens = useTokens();
   const here = selection(s);
   if (!here.id && (!here.service || !here.type)) return null;
   const comparing = s.view === "compare";
@@ -48,9 +44,10 @@ export function TakeHome({ s }: { s: State }) {
         <div class="take">
           <p>Open it with Go's own tool:</p>
           <CopyLine
-            text={comparing ? diffLine(s) : pprofLine(here)}
+            text={pprofCommand(comparing ? absoluteDiff(s) : absolute(here), tokens)}
             label={comparing ? "the pprof line of the comparison" : "the pprof line"}
           />
+          <TokenNote />
           <p class="row">
             {comparing ? (
               <a href={diffAddress(here, baseSelection(s), { normalize: s.normalize })} download="">

@@ -1,15 +1,17 @@
 // Profiles: the single ones, as points over time and as a list; open one, take it home.
 import { useMemo, useState } from "preact/hooks";
 import { address, api, profileAddress, profilePath } from "../api";
+import { pprofCommand } from "../commands";
+import { useTokens } from "../context";
 import { useLoad } from "../load";
 import { type Point, pointsOf, unitOf } from "../points";
 import { fresh, type State, selection } from "../state";
 import { follow, update } from "../store";
 import { clock } from "../time";
 import { formatValue, profilesText } from "../units";
-import { CopyLine } from "../ui/Copy";
+import { CopyLine, TokenNote } from "../ui/Copy";
 import { Empty, ErrorNotice, Progress, Skeleton } from "../ui/Notice";
-import { pprofLine, speedscopeAddress } from "../ui/ProfileBar";
+import { absolute, speedscopeAddress } from "../ui/ProfileBar";
 import { QueryBar } from "../ui/QueryBar";
 import { Scatter } from "../ui/Scatter";
 import type { ViewProps } from "./Explore";
@@ -62,6 +64,8 @@ function List({ s, points, cut, format }: ListProps) {
   const [picked, setPicked] = useState("");
   const newest = useMemo(() => [...points].reverse(), [points]);
   const trace = s.type === "trace";
+  const tokens = useTokens();
+  const all = selection({ ...s, id: "" });
   return (
     <div class="profiles">
       <p class="faint pad">
@@ -118,7 +122,12 @@ function List({ s, points, cut, format }: ListProps) {
                     <a href={address(profilePath(p.profile.id))} download="">
                       download
                     </a>
-                    {picked === p.profile.id && <CopyLine text={pprofLine(one)} label="the pprof line" />}
+                    {picked === p.profile.id && (
+                      <>
+                        <CopyLine text={pprofCommand(absolute(one), tokens)} label="the pprof line" />
+                        <TokenNote />
+                      </>
+                    )}
                   </div>
                 </td>
               </tr>
@@ -133,8 +142,13 @@ function List({ s, points, cut, format }: ListProps) {
       )}
       <div class="pad">
         <p class="faint">All of them, merged:</p>
-        {!trace && <CopyLine text={pprofLine(selection({ ...s, id: "" }))} label="the pprof line of all" />}
-        {!trace && <a href={profileAddress(selection({ ...s, id: "" }))}>download merged</a>}
+        {!trace && (
+          <>
+            <CopyLine text={pprofCommand(absolute(all), tokens)} label="the pprof line of all" />
+            <TokenNote />
+          </>
+        )}
+        {!trace && <a href={profileAddress(all)}>download merged</a>}
       </div>
     </div>
   );

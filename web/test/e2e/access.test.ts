@@ -1,5 +1,6 @@
 // Signing in: the page of a server that has an auth file.
 import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { after, before, beforeEach, test } from "node:test";
@@ -234,6 +235,39 @@ test("what a token may not do is left out, and another's service is not there", 
   clean(problems);
 });
 
+test("lines to copy have a place for the token, and work", async () => {
+  const env = { ...process.env, TOKEN: reader.secret, PPROF_TMPDIR: file.path + ".pprof" };
+  const { page, problems } = await open(browser, `${server.origin}/?service=shop&type=cpu`);
+  await signIn(page, reader);
+  await painted(page);
+  await page.getByRole("button", { name: /^Take home/ }).click();
+  await page.getByText("Put your token in $TOKEN first.").waitFor();
+  const line = await page.locator(".take code").first().innerText();
+  assert.match(line, /^go tool pprof "http:\/\/me:\$TOKEN@127/);
+  const top = execFileSync("sh", ["-c", line.replace("pprof", "pprof -top -symbolize=none")], { env });
+  assert.match(top.toString(), /shop\.search/);
+  const href = (await page.getByRole("link", { name: "Open in speedscope" }).getAttribute("href"))!;
+  await page.goto(new URL(href, page.url()).href);
+  await page.waitForFunction(() => document.title.includes("shop cpu"));
+  clean(problems);
+});
+
+test("the lines of an empty store too", async () => {
+  const empty = await Server.start(`-auth.file=${file.path}`);
+  try {
+    const { page, problems } = await open(browser, empty.origin);
+    await signIn(page, admin);
+    const line = await page.locator(".copy-line code").first().innerText();
+    const send = line.replace("curl", "curl -s -o /dev/null -w '%{http_code}'").replace("@cpu.pb.gz", "@-");
+    const status = (TOKEN: string) =>
+      execFileSync("sh", ["-c", send], { env: { ...process.env, TOKEN }, input: "x" }).toString();
+    assert.deepEqual([status("pf_somebody-elses-secret"), status(admin.secret)], ["401", "400"]);
+    clean(problems);
+  } finally {
+    await empty.stop();
+  }
+});
+
 test("under a base path the cookie is of that path alone", async () => {
   const below = await Server.start(`-auth.file=${file.path}`, "-http.base-path=/tools/profefe/");
   try {
@@ -296,6 +330,9 @@ test("without an auth file nothing is asked and nothing of it is shown", async (
     assert.ok(asked.includes("/api/0/ui/config"));
     assert.ok(!asked.includes("/api/0/session"));
     assert.equal(await page.getByRole("button", { name: "Sign in" }).count(), 0);
+    await page.getByRole("button", { name: /^Take home/ }).click();
+    assert.match(await page.locator(".take code").first().innerText(), /^go tool pprof 'http:\/\/127/);
+    assert.equal(await page.getByText("$TOKEN").count(), 0);
     clean(problems);
   } finally {
     await free.stop();

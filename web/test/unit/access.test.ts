@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { afterEach, beforeEach, test } from "node:test";
 import { Access, mayDo, type Session } from "../../src/access";
+import { pprofCommand, pushCommand } from "../../src/commands";
 import { ApiError } from "../../src/http";
 
 const tokens: Record<string, string> = { "secret of a": "a", "secret of b": "b" };
@@ -223,4 +224,18 @@ test("who may do what", () => {
   assert.equal(mayDo("admin", true, of("admin")), true);
   assert.equal(mayDo("query", true, of("admin")), true);
   assert.equal(mayDo("query", true, of("query")), true);
+});
+
+test("lines for a shell have a place for the token, and nothing that a shell would read", () => {
+  const url = "https://h/$x/api/0/profiles/merge?labels=a%3D1&q='`!\"";
+  assert.equal(
+    pprofCommand(url, true),
+    'go tool pprof "https://me:$TOKEN@h/%24x/api/0/profiles/merge?labels=a%3D1&q=%27%60%21%22"',
+  );
+  assert.equal(pprofCommand("http://h/?q='", false), "go tool pprof 'http://h/?q=%27'");
+  assert.equal(pushCommand("http://h/", "-", false), "curl --data-binary @- 'http://h/'");
+  assert.equal(
+    pushCommand("http://h/", "-", true),
+    `curl -H "Authorization: Bearer $TOKEN" --data-binary @- 'http://h/'`,
+  );
 });
