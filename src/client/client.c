@@ -47,6 +47,10 @@ static pf_code set_options(pf_client *c, const pf_client_config *conf, pf_error 
     curl_easy_setopt(c->curl, CURLOPT_HTTP_VERSION, versions[conf->http]);
     curl_easy_setopt(c->curl, CURLOPT_SSL_VERIFYPEER, conf->insecure ? 0L : 1L);
     curl_easy_setopt(c->curl, CURLOPT_SSL_VERIFYHOST, conf->insecure ? 0L : 2L);
+    if (conf->token) {
+        curl_easy_setopt(c->curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
+        curl_easy_setopt(c->curl, CURLOPT_XOAUTH2_BEARER, conf->token);
+    }
     /* Room for a request as large as a profile in one piece, and few calls of keep(). */
     curl_easy_setopt(c->curl, CURLOPT_BUFFERSIZE, 256L * 1024);
     curl_easy_setopt(c->curl, CURLOPT_UPLOAD_BUFFERSIZE, 64L * 1024);
@@ -93,30 +97,6 @@ void pf_client_free(pf_client *c)
 const pf_client_call *pf_client_last(const pf_client *c)
 {
     return &c->last;
-}
-
-static pf_code code_of_status(int status)
-{
-    switch (status) {
-    case 400:
-        return PF_INVALID;
-    case 404:
-        return PF_NOT_FOUND;
-    case 405:
-        return PF_NOT_ALLOWED;
-    case 413:
-        return PF_TOO_LARGE;
-    case 415:
-        return PF_UNSUPPORTED;
-    case 422:
-        return PF_QUERY_LIMIT;
-    case 503:
-        return PF_UNAVAILABLE;
-    case 504:
-        return PF_TIMEOUT;
-    default:
-        return PF_INTERNAL;
-    }
 }
 
 static pf_code fail_transfer(pf_client *c, const char *what, CURLcode result, pf_error *err)
@@ -168,6 +148,6 @@ pf_code pf_client_call_do(pf_client *c, const char *what, const pf_str *post, pf
         return PF_OK;
     char reason[256];
     pf_answer_reason(pf_buf_str(&c->answer), reason, sizeof reason);
-    return pf_fail(err, code_of_status((int)status), "%s: the server answered %ld: %s", what,
+    return pf_fail(err, pf_code_of_status((int)status), "%s: the server answered %ld: %s", what,
                    status, reason);
 }

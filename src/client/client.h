@@ -38,7 +38,8 @@ typedef struct pf_client_config {
     int64_t connect_timeout; /* ns; 0: 10 s */
     size_t max_answer;       /* bytes of an answer's body; 0: 1 GiB */
     pf_client_http http;
-    bool insecure; /* the server's certificate is not looked at */
+    bool insecure;     /* the server's certificate is not looked at */
+    const char *token; /* sent as Authorization: Bearer; NULL: none; copied */
 } pf_client_config;
 
 /* What the last call cost, whether it failed or not. */

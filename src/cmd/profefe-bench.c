@@ -42,6 +42,9 @@ static pf_code open_targets(bench_run *r, pf_error *err)
         r->target[t].number = t;
         r->target[t].http2 = side->http2;
         r->targets++;
+        if (*side->token_file &&
+            (code = bench_target_read_token(&r->target[t], side->token_file, err)))
+            break;
         code = *side->command ? bench_target_launch(&r->target[t], side->command, r->opt->tmp, err)
                               : bench_target_attach(&r->target[t], side->url, (pid_t)side->pid,
                                                     side->dir, err);

@@ -7,6 +7,7 @@ import subprocess
 import threading
 
 import pytest
+from access import AuthFile, Token
 from server import BINARY, BUILD, PATIENCE
 
 BENCH = BUILD / "profefe-bench"
@@ -163,3 +164,16 @@ def test_what_can_not_be_measured_is_said_in_a_line(tmp_path, flags, code, says)
     run, result = bench(tmp_path, *flags, code=code)
     assert says in run.stderr and run.stderr.count("\n") == 1
     assert run.stdout == "" and (code == 2 or result["rows"] == [])
+
+
+def test_a_token_is_sent_to_whom_it_belongs(tmp_path, start):
+    """The same server with and without tokens."""
+    token = Token("bench", ("push", "query"))
+    guarded = start(AuthFile(tmp_path, token).flag)
+    (tmp_path / "token").write_text(token.secret + "\n")
+    small = ["-scenario=ingest", "-count=40", "-ingest-services=2", "-rounds=1", "-settle=0"]
+    flags = [f"-url={guarded.url}", f"-pid={guarded.process.pid}", *small]
+    assert "401" in bench(tmp_path, *flags, code=1)[0].stderr
+    bench(tmp_path, *flags, f"-token-file={tmp_path}/token")
+    assert "holds no token" in bench(tmp_path, *flags, f"-token-file={tmp_path}/none", code=1)[0].stderr
+    assert token.secret not in guarded.access_path.read_text() + guarded.log_text()

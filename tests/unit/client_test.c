@@ -31,6 +31,7 @@ typedef struct server {
     answer answers[ANSWERS];
     size_t nanswers;
     char url[64];
+    const char *token;       /* that the client has; NULL: none */
     char *requests[ANSWERS]; /* head and body, NUL-terminated */
     size_t nconnections;
     pthread_t thread;
@@ -100,7 +101,7 @@ static pf_client *start(server *s, size_t max_answer)
     snprintf(s->url, sizeof s->url, "http://127.0.0.1:%u/", ntohs(sa.sin_port));
     assert_int_equal(pthread_create(&s->thread, NULL, serve, s), 0);
     pf_client_config conf = {
-        .url = s->url, .timeout = 30 * PF_NS_PER_SEC, .max_answer = max_answer};
+        .url = s->url, .timeout = 30 * PF_NS_PER_SEC, .max_answer = max_answer, .token = s->token};
     pf_client *c;
     assert_int_equal(pf_client_new(&conf, &c, NULL), PF_OK);
     return c;
@@ -193,6 +194,27 @@ static void test_calls_share_a_connection(void **state)
     assert_non_null(strstr(s.requests[1], "GET /api/0/profiles/x%2F1+y HTTP/1.1\r\n"));
     assert_int_equal(s.nconnections, 1);
     clean(&s);
+}
+
+static void test_a_token_goes_with_each_request(void **state)
+{
+    (void)state;
+    const char *header = "\r\nAuthorization: Bearer pf_secret\r\n";
+    server with = {.answers = {{200, "{}"}, {200, "{}"}}, .nanswers = 2, .token = "pf_secret"};
+    server without = {.answers = {{200, "{}"}}, .nanswers = 1};
+    pf_error err = {0};
+    pf_client *c = start(&with, 0);
+    assert_int_equal(pf_client_ping(c, &err), PF_OK);
+    assert_int_equal(pf_client_ping(c, &err), PF_OK);
+    stop(&with, c);
+    c = start(&without, 0);
+    assert_int_equal(pf_client_ping(c, &err), PF_OK);
+    stop(&without, c);
+    assert_non_null(strstr(with.requests[0], header));
+    assert_non_null(strstr(with.requests[1], header));
+    assert_null(strcasestr(without.requests[0], "Authorization"));
+    clean(&with);
+    clean(&without);
 }
 
 static void test_find_asks_exactly(void **state)
@@ -300,6 +322,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_push),
         cmocka_unit_test(test_calls_share_a_connection),
+        cmocka_unit_test(test_a_token_goes_with_each_request),
         cmocka_unit_test(test_find_asks_exactly),
         cmocka_unit_test(test_nonsense_is_an_internal_error),
         cmocka_unit_test(test_a_query_out_of_time),

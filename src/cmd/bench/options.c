@@ -64,7 +64,8 @@ static pf_code check(bench_options *o, pf_error *err)
 static void defaults(bench_options *o)
 {
     *o = (bench_options){
-        .side = {{.url = "", .command = "", .dir = ""}, {.url = "", .command = "", .dir = ""}},
+        .side = {{.url = "", .command = "", .dir = "", .token_file = ""},
+                 {.url = "", .command = "", .dir = "", .token_file = ""}},
         .scenarios = "all",
         .profiles = "",
         .type_name = "cpu",
@@ -102,11 +103,14 @@ static const pf_flag list[] = {
         "A, to be started; {addr}, {dir}, {cert}, {key} stand for address, data, certificate"),
     ROW("http2", BOOL, side[0].http2, SERVERS, NULL,
         "speak HTTP/2 with A, in clear text by prior knowledge"),
+    ROW("token-file", STRING, side[0].token_file, SERVERS, "path",
+        "whose first line is sent to A as a bearer token"),
     ROW("vs-url", STRING, side[1].url, SERVERS, "URL", "B, running already"),
     ROW("vs-pid", INT, side[1].pid, SERVERS, "n", "its process"),
     ROW("vs-dir", STRING, side[1].dir, SERVERS, "path", "its data"),
     ROW("vs-server", STRING, side[1].command, SERVERS, "command", "B, to be started"),
     ROW("vs-http2", BOOL, side[1].http2, SERVERS, NULL, "speak HTTP/2 with B"),
+    ROW("vs-token-file", STRING, side[1].token_file, SERVERS, "path", "the same for B"),
     ROW("pid-a", INT, side[0].pid, NULL, "n", ""),
     ROW("pid-b", INT, side[1].pid, NULL, "n", ""),
     ROW("dir-a", STRING, side[0].dir, NULL, "path", ""),

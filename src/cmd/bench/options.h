@@ -17,6 +17,7 @@ enum { BENCH_SIZES_MAX = 16 };
 typedef struct bench_side {
     const char *url, *command, *dir; /* "" when not given */
     int64_t pid;
+    const char *token_file;
     bool http2;
 } bench_side;
 

@@ -27,8 +27,19 @@ pf_code bench_target_client(const bench_target *t, int64_t timeout, pf_client **
     pf_client_config conf = {.url = t->url,
                              .timeout = timeout,
                              .http = t->http2 ? PF_CLIENT_HTTP2 : PF_CLIENT_HTTP1,
-                             .insecure = true};
+                             .insecure = true,
+                             .token = *t->token ? t->token : NULL};
     return pf_client_new(&conf, out, err);
+}
+
+pf_code bench_target_read_token(bench_target *t, const char *path, pf_error *err)
+{
+    FILE *file = fopen(path, "re");
+    bool is_read = file && fgets(t->token, sizeof t->token, file);
+    if (file)
+        fclose(file);
+    t->token[is_read ? strcspn(t->token, "\r\n") : 0] = 0;
+    return *t->token ? PF_OK : pf_fail(err, PF_INVALID, "%s holds no token", path);
 }
 
 pf_code bench_target_attach(bench_target *t, const char *url, pid_t pid, const char *dir,

@@ -29,12 +29,16 @@ typedef struct bench_target {
     pid_t pid;             /* 0 when not known, or not running now */
     bool peak_resets;      /* VmHWM can be begun anew for every phase */
     bool http2;            /* spoken with it; else HTTP/1.1 */
+    char token[4100];      /* sent with each request; "": none */
 } bench_target;
 
 static inline const char *bench_target_name(const bench_target *t)
 {
     return t->number == 0 ? "A" : "B";
 }
+
+/* The first line of a file, to be sent as a bearer token. Before the two below. PF_INVALID: there is none. */
+pf_code bench_target_read_token(bench_target *t, const char *path, pf_error *err);
 
 /* One that runs: fails unless it answers. `pid` and `dir` may be 0 and "". */
 pf_code bench_target_attach(bench_target *t, const char *url, pid_t pid, const char *dir,
