@@ -102,7 +102,7 @@ static bool get_more(bench_wire *w)
 
 static bool ask_http1(bench_wire *w)
 {
-    static const char request[] = "GET /api/0/version HTTP/1.1\r\nHost: bench\r\n\r\n";
+    static const char request[] = "GET /api/0/version HTTP/1.1\r\nHost: localhost\r\n\r\n";
     if (!put_all(w, request, sizeof request - 1))
         return false;
     for (;;) {
@@ -145,8 +145,8 @@ static bool ask_http2(bench_wire *w)
         "\0\0\0\4\1\0\0\0\0"                /* the server's are known */
         "\0\0\4\x08\0\0\0\0\0\x7f\xfe\0\0"; /* WINDOW_UPDATE: send all you have */
     static const char fields[] = "\x82\x86" /* :method GET, :scheme http */
-                                 "\x01\x05"
-                                 "bench" /* :authority */
+                                 "\x01\x09"
+                                 "localhost" /* :authority */
                                  "\x04\x0e"
                                  "/api/0/version"; /* :path */
     unsigned id = 2 * w->asked + 1;
