@@ -27,7 +27,7 @@ def test_a_base_path_is_taken_off_where_it_is_there(start):
     server = start("-http.base-path=/tools/profefe/", "-web.source-url=https://git.example/{file}")
     for path in ("/api/0/ui/config", "/tools/profefe/api/0/ui/config"):
         found = server.get(path).result
-        assert found == {"source_url": "https://git.example/{file}", "base_path": "/tools/profefe"}
+        assert found == {"source_url": "https://git.example/{file}", "base_path": "/tools/profefe", "auth": False}
     assert server.get("/tools/profefe").headers["location"] == "/tools/profefe/"
     assert server.get("/tools/profefex/api/0/ui/config").status == 404
     assert server.get("/tools/profefe/api/0/nothing").error == "nothing found"

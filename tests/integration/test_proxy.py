@@ -24,7 +24,7 @@ BASE = "/profefe"
 PREFIX = BASE + "/api/0/profiles"
 
 
-def snippet(language="nginx", having="upstream"):
+def snippet(language="nginx", having="upstream profefe"):
     text = (ROOT / "docs/operations.md").read_text()
     (block,) = [one for one in re.findall(rf"^```{language}\n(.*?)^```", text, re.M | re.S) if having in one]
     return block

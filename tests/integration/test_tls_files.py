@@ -225,7 +225,7 @@ def test_a_new_certificate_is_served_and_nobody_disturbed(start_tls, middle_ca, 
 
 
 def ask(connection):
-    connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+    connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
     assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
 
 
