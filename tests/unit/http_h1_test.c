@@ -219,7 +219,7 @@ static const char all_kinds[] =
 static const char all_answers[] =
     OK TEXT("3") "\r\n/a=" OK TEXT("8") "\r\n/b=hello" OK TEXT("13") "\r\n/worker=abcde" OK TEXT(
         "3") "\r\n" OK "Content-Type: text/plain\r\nX-Request-Id: me\r\nA: b\r\nVary: "
-                       "Accept-Encoding\r\nX-Default: yes\r\n"
+             "Accept-Encoding\r\nX-Default: yes\r\n"
              "Transfer-Encoding: chunked\r\n\r\n5\r\npiece\r\n5\r\npiece\r\n0\r\nLast: "
              "words\r\n\r\n"
              "HTTP/1.1 100 Continue\r\n\r\n" OK TEXT("4") "\r\n/d=!" OK

@@ -66,8 +66,9 @@ static pf_code join_cookies(const pf_req *req, pf_arena *a, pf_str *out, pf_erro
     for (size_t i = 0; i < lines; i++) {
         pf_str line = pf_req_header_line(req, "Cookie", i);
         memcpy(at, line.p, line.n);
-        memcpy(at + line.n, "; ", 2);
-        at += line.n + 2;
+        at += line.n;
+        *at++ = ';';
+        *at++ = ' ';
     }
     *out = (pf_str){all, n - 2};
     return PF_OK;

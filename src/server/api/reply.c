@@ -102,7 +102,7 @@ static bool is_plain(char c)
 
 void pf_reply_disposition(pf_str stem, pf_type type, char out[static PF_DISPOSITION_MAX])
 {
-    char name[FILENAME_MAX_STEM];
+    char name[FILENAME_MAX_STEM] = "";
     if (stem.n > FILENAME_MAX_STEM)
         stem.n = FILENAME_MAX_STEM;
     for (size_t i = 0; i < stem.n; i++)
