@@ -173,7 +173,7 @@ def candidates(seen):
     by_status = {401: "Unauthenticated", 403: "Forbidden", 404: "NotFound", 405: "NotAllowed", 421: "Misdirected",
                  429: "RateLimit", 500: "Internal", 503: "Unavailable"}  # fmt: skip
     template = seen.template
-    if template and seen.method == "OPTIONS" and seen.status == 204:
+    if seen.method == "OPTIONS" and seen.status == 204:  # on any path: a page is to read the 404 that comes of it
         return [PREFLIGHT]
     if template and seen.verb in methods_of(template) and not is_coming(template, seen.verb):
         operation = DOCUMENT["paths"][template]["get" if seen.verb == "head" else seen.verb]
