@@ -11,8 +11,10 @@ import signal
 import socket
 import subprocess
 import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+from access import AuthFile, Token
 from builders import small
 from load import bulky
 from pprof_tool import tool_environment
@@ -35,13 +37,30 @@ def free_port():
         return taken.getsockname()[1]
 
 
-class Nginx:
-    """changes: what stands in the snippet -> what is to stand there."""
+def location(text, path):
+    """The lines of one `location`, without those around it."""
+    (found,) = re.findall(rf"^    location {re.escape(path)} {{\n(.*?)^    }}\n", text, re.M | re.S)
+    return found
 
-    def __init__(self, folder, pair, upstream, changes):
+
+def with_login(port):
+    """The snippet with those of "Single sign-on" in it, where the text of that says, and the authority on this port."""
+    site, sso, asks, agents = (snippet(having=text) for text in ("upstream profefe", "auth_request_set", "location = /oauth2/auth", "-agents/"))
+    asks = asks.replace("http://127.0.0.1:4180;", f"http://127.0.0.1:{port};")
+    common = location(site, "/profefe/")
+    lines = re.sub(r"^ *proxy_pass .*\n", "", common, flags=re.M)
+    assert lines.count("\n") == common.count("\n") - 1
+    other = agents.replace("/profefe-agents/ {\n", "/profefe-agents/ {\n" + lines)
+    return site.replace(common, common + location(sso, "/profefe/")).replace("    location", f"{asks}{other}    location", 1)
+
+
+class Nginx:
+    """changes: what stands in the snippet -> what is to stand there; login: the port of whom it asks who somebody is."""
+
+    def __init__(self, folder, pair, upstream, changes, login=None):
         self.folder = folder
         self.port = free_port()
-        site = snippet()
+        site = with_login(login) if login else snippet()
         for there, wanted in {
             "listen 443 ssl http2;": f"listen 127.0.0.1:{self.port} ssl http2;",
             "/etc/ssl/tools.crt": str(pair.cert),
@@ -92,10 +111,10 @@ def nginx(tmp_path, pairs):
         pytest.fail("nginx is missing: scripts/setup test installs it")
     started = []
 
-    def launch(upstream, changes=()):
+    def launch(upstream, changes=(), login=None):
         folder = tmp_path / f"nginx{len(started)}"
         folder.mkdir()
-        started.append(Nginx(folder, pairs["p256"], upstream, dict(changes)))
+        started.append(Nginx(folder, pairs["p256"], upstream, dict(changes), login))
         return started[-1]
 
     yield launch
@@ -347,3 +366,196 @@ def test_a_restart_behind_nginx(behind, push):
     server.restart()
     pushed(push(front, encode(small())))
     assert found(server) == 2
+
+
+# --- names, TLS, and who somebody is ----------------------------------------------------------------------------------
+
+
+def test_the_flags_of_the_example(start, nginx, ask):
+    """On loopback the server wants to know by which name it is called, and so the example says it."""
+    (line,) = re.findall(r"^nginx, with `(.*)`:$", (ROOT / "docs/operations.md").read_text(), re.M)
+    flags = line.split()
+    assert flags.pop(0) == "-addr=127.0.0.1:10100"
+    front = nginx(f"127.0.0.1:{start(*flags).port}")
+    nameless = nginx(f"127.0.0.1:{start(*flags[:-1]).port}")
+    assert flags[-1] == "-http.hosts=tools.example"
+    for http in ("--http1.1", "--http2"):
+        assert ask(front, f"{BASE}/", "-H", "Host: tools.example", http=http)[0] == 200
+        for one, host in ((front, "evil.example"), (nameless, "tools.example")):
+            status, said = ask(one, f"{BASE}/api/0/services", "-H", f"Host: {host}", http=http)
+            assert (status, json.loads(said)["kind"]) == (421, "misdirected")
+
+
+def signed_in(ask, front, token, http="--http2"):
+    """The attributes of the cookie."""
+    bearer = ("-H", f"Authorization: Bearer {token.secret}")
+    status, _ = ask(front, f"{BASE}/api/0/session", "-X", "POST", *bearer, "-D", "head", http=http)
+    assert status == 200
+    (cookie,) = re.findall(r"^set-cookie: profefe_session=(.*)$", (front.folder.parent / "head").read_text(), re.M | re.I)
+    return cookie.split("; ")[1:]
+
+
+@pytest.mark.parametrize("http", ["--http1.1", "--http2"])
+def test_a_session_behind_tls_of_nginx_is_secure(behind, start, nginx, ask, tmp_path, http):
+    token = Token("me", ("query",))
+    file = AuthFile(tmp_path, token)
+    server, front = behind(file.flag)
+    attributes = ["Path=/profefe", "Max-Age=604800", "HttpOnly", "SameSite=Lax"]
+    assert signed_in(ask, front, token, http) == [*attributes, "Secure"]
+    silent = nginx(f"127.0.0.1:{server.port}", {"proxy_set_header X-Forwarded-Proto $scheme;": ""})
+    assert signed_in(ask, silent, token, http) == attributes
+    stranger = start(f"-http.base-path={BASE}", file.flag)  # to which nginx is anybody
+    assert signed_in(ask, nginx(f"127.0.0.1:{stranger.port}"), token, http) == attributes
+
+
+class Login(ThreadingHTTPServer):
+    """Whom nginx asks, as oauth2-proxy answers: 202 and a name for a right cookie, else 401. It reads the body that it is told of."""
+
+    def __init__(self):
+        self.user, self.asked = "ann@example.org", []
+        super().__init__(("127.0.0.1", 0), self.Asked)
+        threading.Thread(target=self.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+
+    class Asked(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self.server.asked.append(self.path)
+            known = "sso=right" in (self.headers.get("Cookie") or "").split("; ")
+            self.send_response(202 if known else 401)
+            if known and self.server.user:
+                self.send_header("X-Auth-Request-User", self.server.user)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+
+@pytest.fixture
+def login():
+    one = Login()
+    yield one
+    one.shutdown()
+    one.server_close()
+
+
+@pytest.fixture
+def single_sign_on(start, nginx, login, tmp_path):
+    """(server, nginx that asks `login`, a token that may push, one that may all)"""
+    agent, root = Token("agent", ("push",)), Token("root", ("admin",))
+    proxied = next(
+        block for block in re.findall(r"^```yaml\n(.*?)^```", (ROOT / "docs/operations.md").read_text(), re.M | re.S) if block.startswith("proxy_login")
+    )
+    flags = AuthFile(tmp_path, agent, root, more=proxied).flag, f"-http.base-path={BASE}", "-http.trusted-proxies=127.0.0.1"
+    server = start(*flags)
+    return server, nginx(f"127.0.0.1:{server.port}", login=login.server_port), agent, root
+
+
+KNOWN = ("-H", "Cookie: a=b; sso=right")
+AGENTS = "/profefe-agents"
+SESSION, SERVICES = "/api/0/session", "/api/0/services"
+
+
+def who(answer):
+    status, said = answer
+    assert status == 200, answer
+    return json.loads(said)["body"]["name"]
+
+
+def bearer(token):
+    return "-H", f"Authorization: Bearer {token.secret}"
+
+
+@pytest.mark.parametrize("http", ["--http1.1", "--http2"])
+def test_who_is_logged_in_at_nginx_may_what_the_file_says(single_sign_on, ask, push, login, http):
+    server, front, agent, _ = single_sign_on
+    status, said = ask(front, BASE + SESSION, *KNOWN, http=http)
+    assert json.loads(said)["body"] == {"name": "ann@example.org", "rights": ["query"], "signed_in": False, "required": True}
+    assert ask(front, BASE + SERVICES, *KNOWN, http=http)[0] == 404
+    status, said = push(front, encode(small()), *KNOWN, http=http)  # with a body, which whom nginx asks never gets
+    assert status == 403 and "lacks the right push" in json.loads(said)["error"]
+    assert ask(front, BASE + "/metrics", *KNOWN, http=http)[0] == 403
+    login.user = "bob"
+    assert who(ask(front, BASE + SESSION, *KNOWN, http=http)) == "bob"
+    wait_for(lambda: len(server.access_lines()) == 5, "the access lines")
+    assert [line.rpartition(" who=")[2] for line in server.access_lines()] == ["ann@example.org"] * 4 + ["bob"]
+    assert len(login.asked) == 5
+
+
+@pytest.mark.parametrize("http", ["--http1.1", "--http2"])
+def test_who_is_not_logged_in_gets_no_further_than_nginx(single_sign_on, ask, push, http):
+    server, front, _, root = single_sign_on
+    for more in ((), ("-H", "Cookie: sso=wrong"), ("-H", "X-Forwarded-User: ann@example.org"), ("-H", "X-Auth-Request-User: ann"), bearer(root)):
+        for path in (SESSION, SERVICES, "/", "/healthz"):
+            status, said = ask(front, BASE + path, *more, http=http)
+            assert status == 401 and b"nginx" in said, (more, path)
+        assert push(front, encode(small()), *more, http=http)[0] == 401
+    assert ask(front, "/oauth2/auth", *KNOWN, http=http)[0] == 404  # internal
+    who(ask(front, BASE + SESSION, *KNOWN, http=http))
+    wait_for(server.access_lines, "an access line")
+    assert len(server.access_lines()) == 1  # the rest never came
+
+
+@pytest.mark.parametrize("http", ["--http1.1", "--http2"])
+def test_what_a_client_says_of_itself_is_not_believed(single_sign_on, ask, login, http):
+    """nginx puts its own word in the header's place, or nothing."""
+    _, front, agent, _ = single_sign_on
+    for name in ("X-Forwarded-User", "x-forwarded-user", "X_Forwarded_User", "X-Auth-Request-User"):
+        lie = ("-H", f"{name}: root", "-H", f"{name}: eve")
+        assert who(ask(front, BASE + SESSION, *KNOWN, *lie, http=http)) == "ann@example.org", name
+        assert ask(front, AGENTS + SERVICES, *KNOWN, *lie, http=http)[0] == 401, name
+        assert who(ask(front, AGENTS + SESSION, *KNOWN, *lie, http=http)) == "", name
+        assert who(ask(front, AGENTS + SESSION, *bearer(agent), *lie, http=http)) == "agent", name
+    login.user = ""  # it knows them, and has no name for them
+    assert ask(front, BASE + SERVICES, *KNOWN, "-H", "X-Forwarded-User: eve", http=http)[0] == 401
+
+
+@pytest.mark.parametrize("http", ["--http1.1", "--http2"])
+def test_agents_pass_with_tokens(single_sign_on, ask, login, tmp_path, http):
+    server, front, agent, root = single_sign_on
+    (tmp_path / "body").write_bytes(encode(small()))
+    target = AGENTS + "/api/0/profiles" + query(service="shop", type="cpu", labels="host=web-1,a=b%2Bc")
+    for way in (bearer(agent), ("-u", f"me:{agent.secret}")):
+        pushed(ask(front, target, "--data-binary", "@body", *way, http=http))
+    status, said = ask(front, target, "--data-binary", "@body", "-H", f"Authorization: Bearer {'x' * 20}", http=http)
+    assert (status, json.loads(said)["kind"]) == (401, "unauthenticated")
+    assert ask(front, AGENTS + SERVICES, *bearer(agent), http=http)[0] == 403
+    assert login.asked == []
+    # a token counts more than nginx's word
+    assert who(ask(front, BASE + SESSION, *KNOWN, *bearer(root), http=http)) == "root"
+    assert who(ask(front, BASE + SESSION, *KNOWN, http=http)) == "ann@example.org"
+    status, found = ask(front, PREFIX + query(service="shop", from_="0", to="now"), *KNOWN, http=http)
+    assert (status, len(json.loads(found)["body"])) == (200, 2)
+
+
+def test_pprof_passes_with_a_token(single_sign_on, ask, go_profiles, root_ca, tmp_path):
+    """It posts to symbolz beside what it reads, and ids joined by + must get through."""
+    _, front, _, root = single_sign_on
+    (tmp_path / "body").write_bytes(go_profiles["cpu"])
+    target = AGENTS + "/api/0/profiles" + query(service="shop", type="cpu")
+    ids = [pushed(ask(front, target, "--data-binary", "@body", *bearer(root))) for _ in range(2)]
+    done = subprocess.run(
+        ["go", "tool", "pprof", "-top", f"https://me:{root.secret}@localhost:{front.port}{AGENTS}/api/0/profiles/{'+'.join(ids)}"],
+        capture_output=True, text=True, timeout=120, cwd=tmp_path,
+        env={**tool_environment(tmp_path), "SSL_CERT_FILE": str(root_ca.cert)},
+    )  # fmt: skip
+    assert done.returncode == 0 and "flat%" in done.stdout, done.stderr
+
+
+@pytest.mark.parametrize("http", ["--http1.1", "--http2"])
+def test_another_sites_page_is_refused_behind_nginx(behind, single_sign_on, ask, push, tmp_path, http):
+    """nginx passes on what the browser says; the page's own origin has nginx's scheme and port, which Host has not."""
+    body = encode(small())
+    open_, front = behind()
+    pages = {"https://evil.example": 403, f"https://localhost:{front.port}": 200}
+    for origin, status in pages.items():
+        assert push(front, body, "-H", f"Origin: {origin}", http=http)[0] == status
+    for site, status in (("cross-site", 403), ("same-site", 403), ("same-origin", 200)):
+        assert push(front, body, "-H", f"Sec-Fetch-Site: {site}", http=http)[0] == status
+    assert found(open_) == 2
+    _, front, _, root = single_sign_on  # with the cookie of the login, too
+    for way in (KNOWN, bearer(root)):
+        for page in ("Origin: https://evil.example", "Sec-Fetch-Site: cross-site"):
+            assert ask(front, BASE + SERVICES, *KNOWN, *way, "-H", page, http=http)[0] == 403
+            assert push(front, body, *KNOWN, *way, "-H", page, http=http)[0] == 403
+    assert ask(front, BASE + SERVICES, *bearer(root), *KNOWN, http=http)[0] == 404
