@@ -11,7 +11,7 @@ import pytest
 from builders import small
 from pprof_tool import tool_environment
 from pprof_wire import differences, encode, parse
-from server import BINARY, ROOT, Server, run_server
+from server import BINARY, ROOT, Server, run_server, wait_for
 
 ID = re.compile(r"[0-9a-v]{20}")
 DAY = "2026-11-22"  # of the README's example
@@ -77,6 +77,59 @@ def test_the_readmes_commands_print_what_it_shows(server, shell, go_profiles, tm
         shell(command.replace(named[0], ids[0]).replace(named[1], ids[1]))
     assert differences(parse(go_profiles["cpu"]), parse((tmp_path / "one.pb.gz").read_bytes())) == []
     assert parse((tmp_path / "both.pb.gz").read_bytes()).samples
+
+
+class Printed(Server):
+    """Started by a printed command, in the directory that its files are in; only the port is another."""
+
+    def __init__(self, directory, printed):
+        super().__init__(directory)
+        self.printed = printed.replace("build/profefe", str(BINARY))
+
+    def command(self):
+        return ["sh", "-ec", f"cd '{self.directory}' && exec {self.printed} -addr={self.address} -log.format=json"]
+
+
+@pytest.fixture
+def with_a_token(tmp_path, go_profiles):
+    """(the server of the README's three commands, a shell beside it, what is printed to use it with)"""
+    (tmp_path / "cpu.pb.gz").write_bytes(go_profiles["cpu"])
+    section = (ROOT / "README.md").read_text().partition("## Say who may do what")[2].partition("\n## ")[0]
+    made, used = ([line for line in block.splitlines() if line] for block in re.findall(r"^```sh\n(.*?)^```", section, re.M | re.S))
+    assert len(made) == 3 and "Three commands" in section
+
+    def run(command):
+        command = command.replace("build/profefe", str(BINARY)).replace("localhost:10100", f"localhost:{getattr(server, 'port', None)}")
+        return subprocess.run(
+            ["sh", "-ec", command], capture_output=True, text=True, timeout=120, cwd=tmp_path, env=tool_environment(tmp_path)
+        )
+
+    server = Printed(tmp_path, made[-1])
+    for command in made[:-1]:
+        done = run(command)
+        assert done.returncode == 0, (command, done.stderr)
+    yield server.start(), run, used
+    server.stop()
+
+
+def test_three_commands_to_a_server_with_tls_and_a_token(with_a_token, tmp_path):
+    server, run, (push, top) = with_a_token
+    done = run(push)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["body"]["service"] == "shop"
+    done = run(top)
+    assert done.returncode == 0 and "flat  flat%   sum%        cum   cum%" in done.stdout, done.stderr
+    wait_for(lambda: server.access_lines()[-1:] and all(line.endswith(" who=me") for line in server.access_lines()), "who they were")
+    # what is left lying about is the owner's alone, and the server has nothing to warn of
+    assert [(tmp_path / name).stat().st_mode & 0o777 for name in ("token", "auth.yaml", "tls.key")] == [0o600] * 3
+    assert [line for line in server.log() if line["level"] in ("warn", "error")] == []
+    # without the token, or with another, neither does anything
+    (tmp_path / "token").write_text("x" * 20)
+    for command in (push, push.replace('-H "Authorization: Bearer $(cat token)"', "")):
+        done = run(command.replace("curl", "curl --http1.1"))  # by HTTP/2 curl 7.88 loses an answer that comes before its body has gone
+        assert done.returncode == 0 and json.loads(done.stdout)["kind"] == "unauthenticated", done
+    done = run(top)
+    assert done.returncode != 0 and "wrong token" in done.stderr, done.stderr
 
 
 def test_a_backup_while_it_runs_restores_as_documented(server, shell, tmp_path):
