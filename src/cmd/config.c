@@ -8,6 +8,7 @@
 #include "cmd/config.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -299,6 +300,21 @@ static void derive(pf_config *c)
     c->local.readers = c->http.workers;
 }
 
+/* A variable of a unit file that expands to nothing must not open the server to everybody. */
+static pf_code check_auth_file(const pf_config *c, const pf_flags *f, pf_error *err)
+{
+    if (c->access.auth_file)
+        return PF_OK;
+    if (pf_flags_is_set(f, "auth.file"))
+        return pf_fail(err, PF_INVALID,
+                       "flag -auth.file: \"\" names no file; without the flag all is open");
+    if (getenv("PROFEFE_AUTH_FILE"))
+        return pf_fail(
+            err, PF_INVALID,
+            "environment variable PROFEFE_AUTH_FILE: \"\" names no file; unset it to open all");
+    return PF_OK;
+}
+
 static void warn_ignored(const pf_flags *f)
 {
     for (size_t i = 0; i < f->n; i++)
@@ -325,6 +341,8 @@ pf_code pf_config_read(pf_config *c, int argc, char **argv, pf_error *err)
     if ((code = setup_log(c, &flags, err)))
         return code;
     warn_ignored(&flags);
+    if ((code = check_auth_file(c, &flags, err)))
+        return code;
     if ((code = choose_storage(c, &flags, err)) || (code = take_base_path(c, &flags, err)) ||
         (code = check_source_url(c, &flags, err)) || (code = check_tls(c, &flags, err)))
         return code;

@@ -297,6 +297,21 @@ def test_a_browser_signs_in_and_out(start, tmp_path):
         wait_for(lambda one=one: one.request("GET", "/api/0/services", headers=sent).status == 401, "it is revoked")
 
 
+def test_a_session_makes_no_session(start, tmp_path):
+    token = Token("me", ("query",))
+    server = start(AuthFile(tmp_path, token).flag)
+    cookie, _ = cookie_of(server.request("POST", "/api/0/session", headers=token.bearer))
+    for more in ({}, {"Authorization": ""}):
+        answer = server.request("POST", "/api/0/session", headers={"Cookie": cookie, **more})
+        assert answer.status == 401 and "set-cookie" not in answer.headers
+
+
+def test_a_session_that_is_none_any_more_is_taken_from_the_browser(start, tmp_path):
+    server = start(AuthFile(tmp_path, Token("me", ("query",))).flag)
+    answer = server.request("GET", "/api/0/services", headers={"Cookie": "profefe_session=1.0.0.0"})
+    assert answer.status == 401 and cookie_of(answer) == ("profefe_session=", "Path=/; Max-Age=0; HttpOnly; SameSite=Lax")
+
+
 def test_there_is_nothing_to_sign_in_to_without_a_file(server):
     assert server.request("POST", "/api/0/session", headers={"Authorization": "Bearer " + "x" * 20}).status == 403
     session = server.get("/api/0/session").result
@@ -336,7 +351,13 @@ def test_a_proxys_login_is_believed_of_trusted_proxies_alone(start, tmp_path):
     assert trusting.get("/api/0/services").status == 401
     assert other.request("GET", "/api/0/services", headers=user).status == 401
     assert trusting.request("GET", "/api/0/services", headers={**user, "Authorization": "Bearer " + "x" * 20}).status == 401
-    assert wait_for(lambda: [l for l in trusting.access_lines() if l.endswith(" who=ann@example.org")], "the access log")
+    assert wait_for(lambda: [l for l in trusting.access_lines() if l.endswith(" who=login:ann@example.org")], "the access log")
+    twice = trusting.client(PATIENCE)
+    twice.putrequest("GET", "/api/0/services")
+    for user in ("ann", "eve"):  # one of them may be the client's own word
+        twice.putheader("X-Forwarded-User", user)
+    twice.endheaders()
+    assert twice.getresponse().status == 401
 
 
 # --- the file -----------------------------------------------------------------------------------------------------
@@ -387,6 +408,13 @@ def test_a_bad_file_at_start_ends_it(tmp_path):
     assert done.returncode == 1 and "none" in done.stderr
 
 
+def test_an_empty_name_opens_nothing(tmp_path):
+    """As $AUTH_FILE gives it where it is not set."""
+    for flags, environment in ((["-auth.file="], {}), ([], {"PROFEFE_AUTH_FILE": ""})):
+        done = run_server("-addr=127.0.0.1:0", f"-local.dir={tmp_path}/d", *flags, environment=environment)
+        assert done.returncode == 2 and '"" names no file' in done.stderr, done.stderr
+
+
 def test_a_file_of_10_000_tokens(start, tmp_path):
     tokens = [Token(f"t{i}", ("query",), services=(f"s{i}",)) for i in range(10_000)]
     server = start(AuthFile(tmp_path, *tokens).flag)
@@ -407,6 +435,26 @@ def test_a_token_expires(start, tmp_path):
     assert "Max-Age=604800" in attributes
     wait_for(lambda: status_of(server, soon) == 401, "it has expired")
     assert status_of(server, later) == 404
+
+
+def test_a_push_under_way_ends_with_its_token(start, tmp_path, go_profiles):
+    token, root = Token("ci", ("push",)), Token("root", ("admin",))
+    file = AuthFile(tmp_path, token, root)
+    server = start(file.flag)
+    body = go_profiles["cpu"]
+    connection = server.client(PATIENCE)
+    connection.putrequest("POST", "/api/0/profiles?service=app&type=cpu")
+    for name, value in {**token.bearer, "Content-Length": str(len(body))}.items():
+        connection.putheader(name, value)
+    connection.endheaders()
+    connection.send(body[:100])
+    wait_for(lambda: "profefe_http_requests_in_flight 2" in server.request("GET", "/metrics", headers=root.bearer).body.decode(), "its head is read")
+    file.write(root)
+    wait_for(lambda: status_of(server, token) == 401, "it is revoked")
+    connection.send(body[100:])
+    answer = connection.getresponse()
+    assert answer.status == 401 and b"revoked" in answer.read()
+    assert server.request("GET", "/api/0/services", headers=root.bearer).status == 404  # nothing is stored
 
 
 def push_with_long_labels(server, n, labels, headers, go_profiles):
@@ -477,7 +525,7 @@ def test_a_push_over_its_rate_is_told_when_to_try_again(start, go_profiles):
     answers = [server.post(go_profiles["block"], type="block") for _ in range(20)]
     assert {a.status for a in answers} == {200, 503} and answers[0].status == 200
     refused = next(a for a in answers if a.status == 503)
-    assert int(refused.headers["retry-after"]) >= 1 and refused.json["kind"] == "unavailable"
+    assert int(refused.headers["retry-after"]) >= 1 and refused.json["kind"] == "rate_limit"
     assert "-limits.push-rate" in refused.error and "3" in refused.error
     assert server.post(go_profiles["block"], service="another", type="block").status == 200
     metrics = server.metrics()
@@ -516,3 +564,27 @@ def test_queries_at_once_are_bounded(start, tmp_path, go_profiles):
         assert server.find(service="other").status == 404
         assert server.post(go_profiles["block"], type="block").status == 200
     wait_for(lambda: server.get(listing + "&limit=1").status == 200, "its place is free again")
+
+
+def test_a_limit_of_a_hidden_service_tells_nothing_and_is_not_used_up(start, tmp_path, go_profiles):
+    ours, theirs = Token("ours", ("push", "query"), services=("shop",)), Token("theirs", ("push", "query"), services=("app",))
+    server = start(AuthFile(tmp_path, ours, theirs).flag, "-limits.query-concurrency=1")
+    push_with_long_labels(server, 800, 28, theirs.bearer, go_profiles)
+    listing = "/api/0/profiles" + query(service="app", from_=FROM, to=TO)
+    with socket.create_connection((server.host, server.port), timeout=PATIENCE) as slow:
+        slow.sendall(f"GET {listing} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {theirs.secret}\r\n\r\n".encode())
+        assert slow.recv(12) == b"HTTP/1.1 200"
+        assert server.request("GET", listing, headers=theirs.bearer).status == 429
+        assert server.request("GET", listing, headers=ours.bearer).error == "nothing found"
+
+
+def test_strangers_do_not_keep_audit_lines_from_being_written(start, tmp_path):
+    """Of strangers at most a hundred a second are written; that one of somebody known is, is what counts."""
+    known = Token("known", ("push",))
+    server = start(AuthFile(tmp_path, known).flag)
+    connection = server.client(PATIENCE)
+    for _ in range(300):
+        connection.request("GET", "/api/0/version", headers={"Host": "evil.example"})
+        connection.getresponse().read()
+    assert server.request("GET", "/metrics", headers=known.bearer).status == 403
+    wait_for(lambda: [l for l in server.logged("audit") if l["who"] == "known"], "the line is there")

@@ -330,7 +330,7 @@ OWN_PAGES = {
     "its own page": {"Origin": "http://localhost", "Sec-Fetch-Site": "same-origin", "Sec-Fetch-Mode": "cors"},
     "typed in": {"Sec-Fetch-Site": "none", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document"},
     "its own page, an older browser": {"Origin": "http://localhost:8080", "Host": "localhost:8080"},
-    "its own page, behind a proxy with TLS": {"Origin": "https://localhost:8443", "Host": "localhost"},
+    "its own page, behind a proxy with TLS": {"Origin": "https://localhost", "Host": "localhost"},
     "no browser": {},
 }
 

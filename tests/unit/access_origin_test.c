@@ -292,30 +292,32 @@ static void test_which_origin_is_this_server(void **state)
         const char *host;
         bool is_tls;
         const char *origin;
-        bool own;
+        enum { NEVER, BY_PROXY, ALWAYS } own;
     } list[] = {
-        {"here", false, "http://here", true},
-        {"here", false, "https://here", true},
-        {"here", false, "https://here:8443", true},
-        {"here:80", false, "http://here", true},
-        {"here:80", false, "https://here", false},
-        {"here:443", false, "https://here", true},
-        {"here:443", true, "https://here", true},
-        {"here:443", false, "http://here", false},
-        {"here:", false, "http://here:1", true},
-        {"here", true, "https://here", true},
-        {"here", true, "https://here:8443", true},
-        {"here", true, "http://here", false},
-        {"here:8443", true, "https://here:8443", true},
-        {"here:8443", true, "http://here:8443", false},
-        {"here:8443", true, "https://here", false},
-        {"[::1]:8443", true, "https://[::1]:8443", true},
-        {"[::1]:8443", true, "https://[::2]:8443", false},
-        {"127.0.0.1:10100", false, "http://localhost:10100", false},
-        {"", false, "http://here", false},
-        {"", false, "null", false},
-        {"null", false, "null", false},
-        {"here here", false, "http://here", false},
+        {"here", false, "http://here", ALWAYS},
+        {"here", false, "http://here:80", ALWAYS},
+        {"here", false, "http://here:8000", BY_PROXY},
+        {"here", false, "https://here", ALWAYS},
+        {"here", false, "https://here:8443", BY_PROXY},
+        {"here:80", false, "http://here", ALWAYS},
+        {"here:80", false, "https://here", NEVER},
+        {"here:443", false, "https://here", ALWAYS},
+        {"here:443", true, "https://here", ALWAYS},
+        {"here:443", false, "http://here", NEVER},
+        {"here:", false, "http://here:1", BY_PROXY},
+        {"here", true, "https://here", ALWAYS},
+        {"here", true, "https://here:8443", BY_PROXY},
+        {"here", true, "http://here", NEVER},
+        {"here:8443", true, "https://here:8443", ALWAYS},
+        {"here:8443", true, "http://here:8443", NEVER},
+        {"here:8443", true, "https://here", NEVER},
+        {"[::1]:8443", true, "https://[::1]:8443", ALWAYS},
+        {"[::1]:8443", true, "https://[::2]:8443", NEVER},
+        {"127.0.0.1:10100", false, "http://localhost:10100", NEVER},
+        {"", false, "http://here", NEVER},
+        {"", false, "null", NEVER},
+        {"null", false, "null", NEVER},
+        {"here here", false, "http://here", NEVER},
     };
     pf_origin_rules *r = rules_of(NULL, NULL);
     for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
@@ -325,8 +327,11 @@ static void test_which_origin_is_this_server(void **state)
                             .origin = pf_str_c(list[i].origin),
                             .origin_lines = 1,
                             .is_tls = list[i].is_tls};
-        if (may(r, &q) != (list[i].own ? 'c' : '-'))
+        if (may(r, &q) != (list[i].own == ALWAYS ? 'c' : '-'))
             fail_msg("%s at %s", list[i].origin, list[i].host);
+        q.from_proxy = true;
+        if (may(r, &q) != (list[i].own ? 'c' : '-'))
+            fail_msg("%s at %s by a proxy", list[i].origin, list[i].host);
     }
     pf_origin_rules_free(r);
 }

@@ -310,7 +310,8 @@ static bool is_this_server(const pf_web_request *q)
     pf_str usual = port_of_scheme(o.scheme);
     if (!usual.n || (q->is_tls && !pf_str_eq_nocase(o.scheme, PF_STR("https"))))
         return false;
-    return !own.port.n || pf_str_eq(o.at.port.n ? o.at.port : usual, own.port);
+    pf_str asked = o.at.port.n ? o.at.port : usual;
+    return own.port.n ? pf_str_eq(asked, own.port) : q->from_proxy || pf_str_eq(asked, usual);
 }
 
 static bool is_own(const pf_web_request *q)

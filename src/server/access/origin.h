@@ -48,7 +48,8 @@
  * have a GET sent there, whose answer the page can't see.
  *
  * Origin is this server when its host is that of the Host header and so is its port, the scheme's own where none is
- * written. Where Host has no port any port will do: proxies drop it ("proxy_set_header Host $host" of nginx). The scheme
+ * written. Where Host has no port it is the scheme's own, too; from a trusted proxy any will do, since proxies drop it ("proxy_set_header Host
+ * $host" of nginx). The scheme
  * must be https where the connection is TLS; in clear text it may be either, since a proxy may have ended TLS.
  *
  * `*` in -http.cors-origins allows every origin, but what a browser adds by itself (cookies, passwords it remembers, client
@@ -75,6 +76,7 @@ typedef struct pf_web_request {
     pf_str sec_fetch_site, sec_fetch_mode, sec_fetch_dest;
     bool on_loopback; /* accepted on a loopback address */
     bool is_tls;      /* the connection to this server is */
+    bool from_proxy;  /* it is a trusted proxy's */
 } pf_web_request;
 
 /* A preflight is OPTIONS with an Origin and Access-Control-Request-Method, whose value is `request_method`. */

@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define PF_LOGIN_PREFIX "login:"
+
 enum { AUDIT_A_SECOND = 100 }; /* lines; more are counted alone */
 
 static void put_header(void *req, const char *name, const char *value)
@@ -29,6 +31,7 @@ static pf_web_request web_request(const pf_req *req)
         .sec_fetch_dest = pf_req_header(req, "Sec-Fetch-Dest"),
         .on_loopback = pf_req_on_loopback(req),
         .is_tls = pf_req_is_tls(req),
+        .from_proxy = pf_req_from_proxy(req),
     };
 }
 
@@ -74,9 +77,10 @@ static pf_code join_cookies(const pf_req *req, pf_arena *a, pf_str *out, pf_erro
     return PF_OK;
 }
 
+/* Of several lines one may be the client's own: then nobody is named. */
 static pf_str other_header(void *req, const char *name)
 {
-    return pf_req_header(req, name);
+    return pf_req_header_lines(req, name) == 1 ? pf_req_header(req, name) : (pf_str){NULL, 0};
 }
 
 static bool is_bearer(pf_str authorization)
@@ -109,12 +113,24 @@ static pf_code read_credentials(pf_call *call, pf_credentials *c, pf_error *err)
 static void slow_down(pf_call *call)
 {
     pf_req *req = call->req;
-    if (pf_req_from_proxy(req) && !pf_req_header(req, "X-Forwarded-For").n &&
-        !pf_req_header(req, "Forwarded").n)
+    if (pf_req_from_proxy(req) && !pf_req_is_forwarded(req))
         return;
     int64_t delay = pf_failures_note(call->api->cfg.failures, pf_req_peer(req), pf_clock_mono());
     if (delay)
         pf_req_delay(req, delay);
+}
+
+/* A proxy's user may be called as a token is, and is somebody else: in limits and logs "login:ann". */
+static pf_code name_users_apart(pf_call *call, pf_error *err)
+{
+    pf_arena *a = pf_req_arena(call->req);
+    size_t n = call->who.name.n + sizeof PF_LOGIN_PREFIX - 1;
+    char *text = pf_arena_alloc(a, n + 1);
+    if (!text)
+        return pf_arena_fail(a, err, "a user");
+    snprintf(text, n + 1, PF_LOGIN_PREFIX "%.*s", PF_FMT(call->who.name));
+    call->account = (pf_str){text, n};
+    return PF_OK;
 }
 
 pf_code pf_admission_identify(pf_call *call, pf_error *err)
@@ -128,13 +144,16 @@ pf_code pf_admission_identify(pf_call *call, pf_error *err)
     if (!code)
         code = pf_auth_identify(call->api->cfg.auth, &c, &call->who, &wrong, err);
     call->is_identified = !code;
+    call->account = call->who.name;
     /* Else the browser would send it with every request, each a wrong one. */
     if (code == PF_UNAUTHENTICATED && !c.authorization.n && pf_session_next(&c.cookie, &stale))
         pf_admission_clear_session(call);
-    if (wrong && c.authorization.n) /* a cookie is signed: nobody guesses one */
+    if (!code && call->api->cfg.auth && !call->who.rule)
+        code = name_users_apart(call, err);
+    if (wrong && c.authorization.n) { /* a cookie is signed: nobody guesses one */
         slow_down(call);
-    if (wrong)
         pf_audit(call, code, "request with a wrong token", 0);
+    }
     return code;
 }
 
@@ -184,7 +203,11 @@ static pf_code begin_query(pf_call *call, pf_str service, pf_error *err)
 {
     if (call->action->rights != PF_RIGHT_QUERY)
         return PF_OK;
-    pf_code code = pf_limits_query_begin(call->api->cfg.limits, call->who.name, service,
+    /* One that the caller doesn't see counts for the caller alone: else its limit would tell that it is there, and could
+     * be used up by whoever may not use it. */
+    if (!pf_scope_has(call->who.scope, service))
+        service = (pf_str){NULL, 0};
+    pf_code code = pf_limits_query_begin(call->api->cfg.limits, call->account, service,
                                          pf_clock_mono(), &call->query, err);
     if (code)
         set_retry_after(call->req, 1);
@@ -217,14 +240,13 @@ pf_code pf_admission_push(pf_call *call, pf_str service, pf_error *err)
         return PF_OK;
     call->is_charged = true;
     call->service = service;
-    pf_code code = pf_limits_push(call->api->cfg.limits, call->who.name, service,
+    pf_code code = pf_limits_push(call->api->cfg.limits, call->account, service,
                                   pf_req_body(call->req).n, pf_clock_mono(), &retry_after, &why);
     if (!code)
         return PF_OK;
     pf_audit(call, code, "push", (int64_t)pf_req_body(call->req).n);
     set_retry_after(call->req, retry_after);
-    /* Clients of this protocol give a profile up on any 4xx. */
-    return pf_fail_as(err, &why, code == PF_RATE_LIMIT ? PF_UNAVAILABLE : code, "%s", why.msg);
+    return pf_fail_as(err, &why, code, "%s", why.msg);
 }
 
 void pf_admission_end(pf_call *call)
@@ -233,16 +255,17 @@ void pf_admission_end(pf_call *call)
     pf_principal_release(&call->who);
 }
 
-/* Whether a line may be written now; *left_out is how many were not since the last that was. */
-static bool may_audit(pf_api *api, int64_t second, unsigned *left_out)
+/* Whether a line may be written now; *left_out is how many were not since the last that was. What strangers do does not
+ * keep the lines of those who are known from being written. */
+static bool may_audit(pf_audit_rate *r, int64_t second, unsigned *left_out)
 {
-    if (atomic_exchange(&api->audit_second, second) != second) {
-        unsigned lines = atomic_exchange(&api->audit_lines, 1);
+    if (atomic_exchange(&r->second, second) != second) {
+        unsigned lines = atomic_exchange(&r->lines, 1);
         *left_out = lines > AUDIT_A_SECOND ? lines - AUDIT_A_SECOND : 0;
         return true;
     }
     *left_out = 0;
-    return atomic_fetch_add(&api->audit_lines, 1) < AUDIT_A_SECOND;
+    return atomic_fetch_add(&r->lines, 1) < AUDIT_A_SECOND;
 }
 
 void pf_audit(pf_call *call, pf_code code, const char *what, int64_t amount)
@@ -251,13 +274,14 @@ void pf_audit(pf_call *call, pf_code code, const char *what, int64_t amount)
     pf_req *req = call->req;
     pf_log_level level = code ? PF_LOG_LEVEL_WARN : PF_LOG_LEVEL_INFO;
     if (!call->api->audit_log || !pf_log_enabled(level) ||
-        !may_audit(call->api, pf_clock_mono() / PF_NS_PER_SEC, &left_out))
+        !may_audit(&call->api->audit_rate[call->is_identified], pf_clock_mono() / PF_NS_PER_SEC,
+                   &left_out))
         return;
     pf_buf line = PF_BUF_INIT;
     const pf_log_field fields[] = {
         PF_S("what", what),
         PF_S("result", code ? pf_code_name(code) : "done"),
-        PF_V("who", call->who.name),
+        PF_V("who", call->account),
         PF_V("method", pf_req_method_name(req)),
         PF_V("path", pf_req_path(req)),
         PF_V("service", call->service),

@@ -26,7 +26,7 @@ pf_code pf_admission_identify(pf_call *call, pf_error *err);
 /* Has the browser forget a session that is none any more, or end one. */
 void pf_admission_clear_session(pf_call *call);
 
-/* A push, once its body is here: PF_RATE_LIMIT as this protocol says it, a 503. */
+/* A push, once its body is here: PF_RATE_LIMIT, which this protocol says by a 503 (call.c). */
 pf_code pf_admission_push(pf_call *call, pf_str service, pf_error *err);
 
 /* Gives back what the call holds: once, when it is finished. */

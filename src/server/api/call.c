@@ -99,7 +99,10 @@ void pf_call_fail(pf_call *call, pf_code code, const pf_error *err)
     }
     if (code == PF_UNAUTHENTICATED) /* not Basic: a browser would ask for a password by itself */
         pf_req_add_header(call->req, "WWW-Authenticate", "Bearer realm=\"profefe\"");
-    pf_req_reply_error(call->req, code, err);
+    /* Clients of the v0 push give a profile up on any 4xx. */
+    bool is_push = call->action->rights == PF_RIGHT_PUSH;
+    pf_req_reply_error_as(call->req, code == PF_RATE_LIMIT && is_push ? 503 : pf_code_status(code),
+                          err);
 }
 
 /* The envelope around what the action writes. */
@@ -151,7 +154,7 @@ void pf_call_finished(void *ctx, pf_req *req, int status, int64_t sent, int64_t 
                                                  .started = pf_req_started(req),
                                                  .duration = duration_ns,
                                                  .code = status,
-                                                 .who = call ? call->who.name : (pf_str){NULL, 0},
+                                                 .who = call ? call->account : (pf_str){NULL, 0},
                                              });
     if (call)
         pf_admission_end(call);

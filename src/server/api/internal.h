@@ -13,13 +13,18 @@
 #include "server/api/api.h"
 #include "server/api/request_metrics.h"
 
+/* Audit lines in this second. */
+typedef struct pf_audit_rate {
+    _Atomic int64_t second;
+    atomic_uint lines;
+} pf_audit_rate;
+
 struct pf_api {
     pf_api_config cfg;
     pf_request_metrics *metrics;
     pf_access_log *access_log; /* NULL: off */
     pf_access_log *audit_log;
-    _Atomic int64_t audit_second;
-    atomic_uint audit_lines; /* in that second */
+    pf_audit_rate audit_rate[2]; /* of strangers, of those who are known */
     atomic_bool stopping;
 };
 
@@ -72,6 +77,7 @@ struct pf_call {
     const pf_action *action;
 
     pf_principal who; /* nobody until it is identified */
+    pf_str account;   /* who.name, told apart from other kinds of names: for limits and logs */
     bool is_identified;
     bool takes_credentials; /* what the browser adds by itself counts */
     pf_limits_query query;  /* counts among queries at once */

@@ -164,7 +164,7 @@ pf_code pf_reply_welcome(pf_call *call, pf_error *err)
     pf_req_add_header(req, "Vary", "Accept");
     pf_buf_printf(
         &b,
-        "profefe %s: a repository for pprof profiles.\n"
+        "profefe%s%s: a repository for pprof profiles.\n"
         "\n"
         "Push one, find it, and open it or many of them merged:\n"
         "\n"
@@ -177,7 +177,8 @@ pf_code pf_reply_welcome(pf_call *call, pf_error *err)
         "\n"
         "Services: /api/0/services   Metrics: /metrics   Health: /healthz, /readyz\n"
         "All of it, for people: /api/0/   for programs: /api/0/openapi.json\n",
-        call->api->cfg.build->version, PF_FMT(host), PF_FMT(host), PF_FMT(host));
+        call->api->cfg.auth ? "" : " ", call->api->cfg.auth ? "" : call->api->cfg.build->version,
+        PF_FMT(host), PF_FMT(host), PF_FMT(host));
     pf_reply_text_take(req, &b);
     return PF_OK;
 }

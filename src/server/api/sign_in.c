@@ -68,7 +68,7 @@ pf_code pf_body_session(pf_call *call, pf_json *out, pf_error *err)
     if (code && code != PF_UNAUTHENTICATED)
         return code;
     const pf_rule *rule = call->who.rule;
-    bool by_cookie = rule && rule->has_hash && !pf_req_header_lines(req, "Authorization");
+    bool by_cookie = rule && rule->has_hash && !pf_req_header(req, "Authorization").n;
     put_session(out, call, by_cookie);
     return PF_OK;
 }
@@ -80,7 +80,7 @@ pf_code pf_body_sign_in(pf_call *call, pf_json *out, pf_error *err)
     pf_req_add_header(call->req, "Cache-Control", "no-store");
     if (!call->api->cfg.auth)
         return pf_fail(err, PF_FORBIDDEN, "there is nothing to sign in to (-auth.file is not set)");
-    if (!pf_req_header_lines(call->req, "Authorization"))
+    if (!pf_req_header(call->req, "Authorization").n) /* a session makes no session */
         return pf_fail(err, PF_UNAUTHENTICATED, "missing token");
     pf_code code = pf_admission_identify(call, err);
     if (!code)

@@ -111,7 +111,7 @@ void pf_answer_set_error(pf_req *req, int status, const pf_error *err)
         pf_req_add_header(req, "Retry-After", "1");
 }
 
-static void reply_error(pf_req *req, int status, const pf_error *err)
+void pf_req_reply_error_as(pf_req *req, int status, const pf_error *err)
 {
     if (!pf_answer_claim(req))
         return;
@@ -123,13 +123,13 @@ void pf_req_reply_status(pf_req *req, int status, const char *msg)
 {
     pf_error err;
     pf_fail(&err, pf_code_of_status(status), "%s", msg);
-    reply_error(req, status, &err);
+    pf_req_reply_error_as(req, status, &err);
 }
 
 void pf_req_reply_error(pf_req *req, pf_code code, const pf_error *err)
 {
     if (err)
-        reply_error(req, pf_code_status(code), err);
+        pf_req_reply_error_as(req, pf_code_status(code), err);
     else
         pf_req_reply_status(req, pf_code_status(code), "");
 }

@@ -207,8 +207,10 @@ static void take_forwarded(pf_req *req)
         else if (pf_str_eq_nocase(h->name, PF_STR("X-Forwarded-For")))
             pf_networks_follow(trusted, h->value, false, &x);
     }
-    if (pf_forwarded_client(&rfc7239, &x, &client))
+    if (pf_forwarded_client(&rfc7239, &x, &client)) {
         pf_address_format(&client, req->peer);
+        req->is_forwarded = true;
+    }
 }
 
 /* What stands against reading this body, now that the application has said what it takes. */

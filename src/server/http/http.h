@@ -166,7 +166,8 @@ bool pf_req_is_tls(const pf_req *req); /* its connection to this server */
 bool pf_req_on_loopback(
     const pf_req *
         req); /* its connection came to a loopback address of this machine; never one by a Unix socket */
-bool pf_req_from_proxy(const pf_req *req); /* its connection is a trusted proxy's */
+bool pf_req_from_proxy(const pf_req *req);   /* its connection is a trusted proxy's */
+bool pf_req_is_forwarded(const pf_req *req); /* and pf_req_peer is whom the proxy named */
 pf_str pf_req_client_name(
     const pf_req *req); /* the subject of its verified certificate, "CN=ci,O=shop"; or empty */
 pf_str pf_req_id(const pf_req *req); /* X-Request-Id: the caller's when it is sane (1-128 visible
@@ -220,6 +221,8 @@ void pf_req_reply_stream(pf_req *req, int status, const char *content_type, pf_p
 /* Replies with an error: the error form writes it. 503 gets a Retry-After of a second, where none was added; 405 needs `Allow` added
  * before. */
 void pf_req_reply_error(pf_req *req, pf_code code, const pf_error *err);
+void pf_req_reply_error_as(pf_req *req, int status,
+                           const pf_error *err); /* by another status than the code's */
 void pf_req_reply_status(pf_req *req, int status, const char *msg);
 
 #endif

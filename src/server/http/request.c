@@ -96,6 +96,11 @@ bool pf_req_on_loopback(const pf_req *req)
     return req->on_loopback;
 }
 
+bool pf_req_is_forwarded(const pf_req *req)
+{
+    return req->is_forwarded;
+}
+
 bool pf_req_from_proxy(const pf_req *req)
 {
     return req->trusted_peer;

@@ -75,6 +75,7 @@ struct pf_req {
     pf_framing framing;
     int minor;                              /* of HTTP/1.x */
     bool is_tls, trusted_peer, on_loopback; /* of pf_peer */
+    bool is_forwarded;                      /* `peer` is whom a trusted proxy named */
     pf_str client_name;
     char id[PF_REQUEST_ID_MAX + 1];
     size_t id_len;
