@@ -325,9 +325,9 @@ def test_targets_that_name_nothing(serve):
 def test_body_over_the_limit_by_content_length(serve):
     server = serve("-max-body=100000")
     with connect(server) as c:
-        stream = c.open(get("/worker", ("content-length", "20000000"), method="POST"), end=False)
+        stream = c.open(get("/worker", ("content-length", "2000000000"), method="POST"), end=False)
         other = c.open(get("/worker", method="POST"), end=False)
-        while c.data(stream, b"x" * 10_000):  # the answer comes while we send, then we are told to stop
+        while c.data(stream, b"x" * 10_000):  # the answer comes while we send; later we are told to stop
             pass
         assert c.answers[stream].status == 413 and c.answers[stream].ended
         assert c.reset(stream) == http2.NO_ERROR
@@ -358,6 +358,18 @@ def test_body_where_none_is_wanted(serve, length, status, announced):
         c.data(stream, b"x" * length, end=True)
         answer = c.answer(stream)
         assert (answer.status, len(answer.body) > 0) == (status, status != 200)
+
+
+def test_a_body_may_end_behind_its_answer(serve):
+    """Told to stop at once, curl 7.88 loses the answer."""
+    with connect(serve()) as c:
+        stream = c.open(get("/refused", method="POST"), end=False)
+        assert c.answer(stream).status == 404
+        for _ in range(100):
+            assert c.data(stream, b"x" * 10_000)
+        c.data(stream, b"x", end=True)
+        assert c.ask("POST", "/refused", b"x").status == 404
+        assert c.answers[stream].reset is None
 
 
 def test_answer_of_admit_does_not_wait_for_the_body(serve):

@@ -22,6 +22,8 @@ enum {
     WRITE_STEP = 16 << 10,  /* bytes that count as progress */
     INPUT_STEP = 4 << 10,   /* bytes of input between two looks at what they left to be sent */
     OUTPUT_MAX = 256,       /* frames that wait to be sent, before no more is read */
+    LINGER_MS = 2000,       /* that a body may go on coming behind its answer, thrown away */
+    LINGER_BYTES = 64 << 20,
 };
 
 typedef struct h2 {
@@ -63,7 +65,7 @@ static int64_t deadline_of(const h2 *h, const pf_req *req)
     case PF_STAGE_BODY:
         return req->since + config(h)->body_timeout;
     case PF_STAGE_REPLY:
-        return req->since + config(h)->write_timeout;
+        return req->since + (req->lingers ? LINGER_MS * PF_NS_PER_MS : config(h)->write_timeout);
     case PF_STAGE_HANDLE:
     case PF_STAGE_DELAYED:
     case PF_STAGE_PIECE:
@@ -248,16 +250,26 @@ static int on_frame_recv(nghttp2_session *session, const nghttp2_frame *frame, v
     return 0;
 }
 
+/* Told to stop, a client may. */
+static void end_lingering(h2 *h, pf_req *req)
+{
+    abandon(h, req->stream_id, NGHTTP2_NO_ERROR);
+    pf_patience_gain(&h->patience, PF_PATIENCE_ANSWER);
+    end_request(h, req);
+}
+
 static int on_data(nghttp2_session *session, uint8_t flags, int32_t stream, const uint8_t *data,
                    size_t n, void *ctx)
 {
     h2 *h = ctx;
     (void)flags;
     pf_req *req = request_of(h, stream);
-    if (req && req->stage == PF_STAGE_BODY) {
-        pf_exchange_body(req, (const char *)data, n);
+    if (req && (req->stage == PF_STAGE_BODY || req->lingers))
         pf_patience_gain_bytes(&h->patience, n);
-    }
+    if (req && req->stage == PF_STAGE_BODY)
+        pf_exchange_body(req, (const char *)data, n);
+    if (req && req->lingers && (req->body_seen += n) > LINGER_BYTES)
+        end_lingering(h, req);
     /* What was charged or thrown away no longer stands in the way of more. */
     return nghttp2_session_consume(session, stream, n) == 0 ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
 }
@@ -308,7 +320,8 @@ static void ready(pf_protocol *p, pf_req *req)
     look(h);
 }
 
-/* A stream whose answer is out while its body still comes: the client may stop sending. */
+/* A stream whose answer is out while its body still comes. The client could be told to stop (RFC 9113, 8.1), but some
+ * lose the answer then (curl 7.88): it has some time to end by itself, as in HTTP/1. */
 static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, void *ctx)
 {
     h2 *h = ctx;
@@ -317,8 +330,11 @@ static int on_frame_send(nghttp2_session *session, const nghttp2_frame *frame, v
     bool end = (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
                frame->hd.flags & NGHTTP2_FLAG_END_STREAM;
     pf_req *req = end ? nghttp2_session_get_stream_user_data(session, frame->hd.stream_id) : NULL;
-    if (req && !req->input_done)
-        abandon(h, frame->hd.stream_id, NGHTTP2_NO_ERROR);
+    if (req && !req->input_done) {
+        req->lingers = true;
+        req->body_seen = 0;
+        set_stage_time(h, req);
+    }
     return 0;
 }
 
@@ -385,7 +401,9 @@ static void sent(pf_protocol *p, size_t n)
 /* A stream whose time has come. A client that goes on taking its answer has more. */
 static void expire(h2 *h, pf_req *req)
 {
-    if (req->stage == PF_STAGE_BODY) {
+    if (req->lingers) {
+        end_lingering(h, req);
+    } else if (req->stage == PF_STAGE_BODY) {
         pf_exchange_refuse(req, 408, "the request body took too long");
     } else if (req->stage == PF_STAGE_HEAD) {
         pf_exchange_refuse(req, 408, "the request headers took too long");

@@ -106,6 +106,7 @@ struct pf_req {
     bool input_done;   /* the client has ended its side */
     bool waiting;      /* sending waits for a piece */
     bool answered;     /* the answer's head was handed over */
+    bool lingers;      /* the answer is out, the body still comes and is thrown away */
     size_t head_bytes;
 
     pf_arena arena;
