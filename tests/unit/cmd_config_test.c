@@ -178,7 +178,7 @@ static void test_names_are_unique_and_rows_whole(void **state)
 
 static pf_code read_config(pf_config *c, const char *word, pf_error *err)
 {
-    static char copy[TEXT_MAX]; /* values point into it */
+    static char copy[2 * TEXT_MAX]; /* values point into it */
     char *argv[] = {"profefe", copy, NULL};
     snprintf(copy, sizeof copy, "%s", word);
     *err = (pf_error){0};
