@@ -46,6 +46,27 @@ class Answer:
         return json.loads(self.body)
 
 
+def assert_told_as_sent(answer, request_id, tls):
+    """What /info tells of `PUT /info?a=%20b&c=%00` with the body xyz and the header X-Test: two words."""
+    told = answer.json()
+    now = time.time_ns()
+    assert now - 60 * 10**9 < told.pop("started") <= now
+    assert told == {
+        "method": "PUT",
+        "target": "/info?a=%20b&c=%00",
+        "path": "/info",
+        "query": "a=%20b&c=%00",
+        "peer": "127.0.0.1",
+        "id": request_id,
+        "client": "",
+        "tls": tls,
+        "loopback": True,
+        "proxy": False,
+        "x-test": "two words",
+        "body": 3,
+    }
+
+
 def fields(lines):
     """Header or trailer lines as {lower-case name: value}; none may come twice."""
     found = {}

@@ -41,6 +41,17 @@ bool alloc_fault_disarm(void)
     return any;
 }
 
+long alloc_fault_walk(long first, bool (*work)(long n, bool on))
+{
+    long n = first;
+    while (work(n, false))
+        n++;
+    for (long k = first; k < n; k++)
+        if (!work(k, true))
+            return -1;
+    return n - first;
+}
+
 static bool fails_in_all(void)
 {
     long n = atomic_load(&left_in_all);

@@ -20,6 +20,10 @@ void alloc_fault_arm_all(long n, bool on);
 /* No more fail; true when one did. */
 bool alloc_fault_disarm(void);
 
+/* Calls work(n, on) for n = first, first + 1, … until it says that no allocation failed, first with one failing alone, then
+ * with all behind it failing, too, and each of those must fail. `work` arms and disarms. How many there were. */
+long alloc_fault_walk(long first, bool (*work)(long n, bool on));
+
 /* Before SQLite is used for the first time. */
 void alloc_fault_in_sqlite(void);
 
