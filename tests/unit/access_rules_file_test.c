@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -83,6 +84,43 @@ static void test_a_bad_file_keeps_the_old_rules(void **state)
     access_settle(w);
     assert_string_equal(problem(w), "");
     assert_string_equal(access_by(w, "Bearer " CI), "ci");
+    access_end(w);
+}
+
+/* The file is as good as it was: a revocation in it must not wait for its next change. */
+static void test_a_look_without_descriptors_is_tried_again(void **state)
+{
+    (void)state;
+    access_world *w = access_start(access_usual());
+    struct rlimit all, none;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &all), 0);
+    none = (struct rlimit){0, all.rlim_max};
+    access_one_token(w, "fresh", "pf_fresh_0123456789"); /* ci is revoked by it */
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    access_settle(w);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &all), 0);
+    assert_string_equal(problem(w), "auth.yaml: Too many open files");
+    assert_string_equal(access_by(w, "Bearer " CI), "ci");
+    pf_auth_look(w->auth, false);
+    assert_string_equal(problem(w), "");
+    assert_string_not_equal(access_by(w, "Bearer " CI), "ci");
+    access_end(w);
+}
+
+/* Nor for a second one when it was asked for by a signal. */
+static void test_a_forced_look_without_descriptors_is_tried_again(void **state)
+{
+    (void)state;
+    access_world *w = access_start(access_usual());
+    struct rlimit all, none;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &all), 0);
+    none = (struct rlimit){0, all.rlim_max};
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+    pf_auth_look(w->auth, true);
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &all), 0);
+    assert_string_equal(problem(w), "auth.yaml: Too many open files");
+    pf_auth_look(w->auth, false);
+    assert_string_equal(problem(w), "");
     access_end(w);
 }
 
@@ -346,6 +384,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_changed_file_is_taken_once_it_is_still),
         cmocka_unit_test(test_a_bad_file_keeps_the_old_rules),
+        cmocka_unit_test(test_a_look_without_descriptors_is_tried_again),
+        cmocka_unit_test(test_a_forced_look_without_descriptors_is_tried_again),
         cmocka_unit_test(test_a_bad_file_is_no_start),
         cmocka_unit_test(test_revoking),
         cmocka_unit_test(test_a_look_without_memory_is_tried_again),

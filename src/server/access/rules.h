@@ -56,7 +56,7 @@ struct pf_rules {
     size_t nslots;     /* a power of two */
     pf_rule *login;    /* what everybody may whom a proxy logged in; NULL: nobody is believed */
     const char *user_header; /* that names them */
-    pf_rules *older;         /* of the list that pf_auth keeps */
+    pf_rules *older;         /* of the list that pf_rules_file keeps */
 };
 
 /* Empty, with one reference. NULL when out of memory. */

@@ -41,6 +41,14 @@ static pf_code fail(pf_error *err, const char *path, const char *why)
     return pf_fail_param(err, PF_INVALID, "auth.file", "%s: %s", path, why);
 }
 
+/* What may be over at the next look is no verdict on the file: PF_INTERNAL is tried again. */
+static pf_code fail_errno(pf_error *err, const char *path, int why)
+{
+    bool passes = why == EMFILE || why == ENFILE || why == ENOMEM || why == EIO || why == EINTR;
+    return pf_fail_param(err, passes ? PF_INTERNAL : PF_INVALID, "auth.file", "%s: %s", path,
+                         strerror(why));
+}
+
 /* Up to `max` bytes; below 0: errno says why. */
 static ssize_t read_all(int fd, char *p, size_t max)
 {
@@ -62,7 +70,7 @@ static pf_code read_open(int fd, const char *path, pf_buf *text, pf_file_stamp *
 {
     struct stat before, after;
     if (fstat(fd, &before) != 0)
-        return fail(err, path, strerror(errno));
+        return fail_errno(err, path, errno);
     *stamp = stamp_of(&before);
     *mode = before.st_mode;
     if (!S_ISREG(before.st_mode))
@@ -75,7 +83,7 @@ static pf_code read_open(int fd, const char *path, pf_buf *text, pf_file_stamp *
         return pf_fail_nomem(err, "the auth file");
     ssize_t n = read_all(fd, p, room);
     if (n < 0 || fstat(fd, &after) != 0)
-        return fail(err, path, strerror(errno));
+        return fail_errno(err, path, errno);
     text->len = (size_t)n;
     pf_file_stamp then = stamp_of(&after);
     if (n != before.st_size || !same_stamp(stamp, &then))
@@ -93,7 +101,7 @@ static pf_code read_text(const char *path, pf_buf *text, pf_file_stamp *stamp, m
     if (fd < 0) {
         int why = errno;
         *stamp = stamp_now(path); /* one that is there, and mayn't be read */
-        return fail(err, path, strerror(why));
+        return fail_errno(err, path, why);
     }
     pf_code code = read_open(fd, path, text, stamp, mode, err);
     close(fd);
@@ -210,8 +218,8 @@ static void read_again(pf_rules_file *f, bool force)
     pf_code code = read_rules(f->path, f->current, &fresh, &stamp, &err);
     if (code == PF_UNAVAILABLE)
         return; /* its writer isn't through: the next looks see to it */
-    if (code != PF_INTERNAL)
-        f->judged = stamp; /* else: for want of memory, which may be there at the next look */
+    /* For want of memory or descriptors, which may be there at the next look, nothing is judged. */
+    f->judged = code == PF_INTERNAL ? (pf_file_stamp){0} : stamp;
     pf_metric_add(code ? f->reloads_bad : f->reloads_ok, 1);
     if (code) {
         if (set_problem(f, err.msg) || force)
