@@ -50,10 +50,13 @@ pf_code pf_url_param(pf_str query, const char *name, pf_arena *a, pf_str *out, p
         pf_str pair, key, value, plain;
         pf_str_cut(query, '&', &pair, &query);
         pf_str_cut(pair, '=', &key, &value);
-        if (pf_url_unescape(key, true, a, &plain, NULL) || !pf_str_eq(plain, pf_str_c(name)))
-            continue;
         pf_error why;
-        pf_code code = pf_url_unescape(value, true, a, out, &why);
+        pf_code code = pf_url_unescape(key, true, a, &plain, NULL);
+        if (code && code != PF_INVALID) /* it may be the one that is looked for */
+            return pf_arena_fail(a, err, "a URL parameter");
+        if (code || !pf_str_eq(plain, pf_str_c(name)))
+            continue;
+        code = pf_url_unescape(value, true, a, out, &why);
         if (code == PF_INVALID)
             return pf_fail(err, code, "bad \"%s\" \"%.*s\": %s", name,
                            PF_FMT(((pf_str){value.p, value.n < 200 ? value.n : 200})), why.msg);

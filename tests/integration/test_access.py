@@ -190,6 +190,35 @@ def test_a_token_pushes_to_its_services_alone(two_services, go_profiles):
     assert server.request("GET", "/api/0/services", headers=root.bearer).result == ["bank", "shop", "shop-", "shop-a/b", "shop-web"]
 
 
+def test_a_service_that_can_not_be_read_for_want_of_memory_is_not_pushed_to(start, tmp_path, go_profiles):
+    """Its name is escaped, behind much else that is, and others hold just so much memory that it can't be unescaped before
+    the body comes. Whatever they hold, the push is refused."""
+    token, root = Token("ours", ("push",), services=("shop",)), Token("root", ("admin",))
+    server = start(AuthFile(tmp_path, token, root).flag, "-memory.max-inflight=1MiB", "-http.threads=1")
+    padding = "&".join(f"%61{i}=1" for i in range(3000))
+    body = go_profiles["block"]
+    hidden = f"POST /api/0/profiles?{padding}&service=%62ank&type=block HTTP/1.1\r\nHost: localhost\r\n"
+    hidden += f"Authorization: Bearer {token.secret}\r\nContent-Length: {len(body)}\r\nExpect: 100-continue\r\n\r\n"
+    told = set()
+    for held in range(600_000, 1_000_000, 16_384):
+        with socket.create_connection((server.host, server.port), timeout=PATIENCE) as holder:
+            holder.sendall(f"POST /api/0/profiles?service=shop&type=trace HTTP/1.1\r\nHost: localhost\r\nExpect: 100-continue\r\nAuthorization: Bearer {token.secret}\r\nContent-Length: {held}\r\n\r\n".encode())
+            holding = holder.recv(12).endswith(b"100")
+            if holding:
+                holder.sendall(b"x" * (held - 1))
+            with socket.create_connection((server.host, server.port), timeout=PATIENCE) as asker:
+                asker.sendall(hidden.encode())
+                answer = asker.recv(4096)
+                if answer.startswith(b"HTTP/1.1 100"):
+                    holder.close()
+                    wait_for(lambda: server.get("/healthz").status == 200, "its memory is free")
+                    asker.sendall(body)
+                    answer = asker.recv(4096)
+                told.add(answer[9:12])
+    assert told <= {b"403", b"503", b"413"} and b"403" in told, told
+    assert server.request("GET", "/api/0/services", headers=root.bearer).status == 404
+
+
 def as_seen(server, target, token):
     """What a client can tell apart; the name that it asked for is its own word."""
     answer = server.request("GET", target, headers=token.bearer)

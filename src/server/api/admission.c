@@ -143,13 +143,13 @@ pf_code pf_admission_identify(pf_call *call, pf_error *err)
     pf_code code = call->api->cfg.auth ? read_credentials(call, &c, err) : PF_OK;
     if (!code)
         code = pf_auth_identify(call->api->cfg.auth, &c, &call->who, &wrong, err);
-    call->is_identified = !code;
     call->account = call->who.name;
     /* Else the browser would send it with every request, each a wrong one. */
     if (code == PF_UNAUTHENTICATED && !c.authorization.n && pf_session_next(&c.cookie, &stale))
         pf_admission_clear_session(call);
     if (!code && call->api->cfg.auth && !call->who.rule)
         code = name_users_apart(call, err);
+    call->is_identified = !code;
     if (wrong && c.authorization.n) { /* a cookie is signed: nobody guesses one */
         slow_down(call);
         pf_audit(call, code, "request with a wrong token", 0);
@@ -171,14 +171,13 @@ static pf_code check_right(pf_call *call, pf_error *err)
                    PF_FMT(call->who.name), right_name(rights));
 }
 
-/* What can't be read is the action's to refuse. */
-static pf_str asked_service(const pf_call *call)
+/* What is malformed is the action's to refuse; without memory to read it nothing is known of it. */
+static pf_code read_service(pf_call *call, pf_error *err)
 {
-    pf_str service;
     pf_req *req = call->req;
-    if (pf_url_param(pf_req_query(req), "service", pf_req_arena(req), &service, NULL))
-        return (pf_str){NULL, 0};
-    return service;
+    pf_code code =
+        pf_url_param(pf_req_query(req), "service", pf_req_arena(req), &call->service, err);
+    return code == PF_INVALID ? PF_OK : code;
 }
 
 static pf_code check_service(pf_call *call, pf_str service, pf_error *err)
@@ -221,12 +220,13 @@ pf_code pf_admission_check(pf_call *call, pf_error *err)
     pf_code code = pf_admission_identify(call, err);
     if (code)
         return code;
-    pf_str service = call->service = asked_service(call);
     code = check_right(call, err);
     if (!code)
-        code = check_service(call, service, err);
+        code = read_service(call, err);
     if (!code)
-        code = begin_query(call, service, err);
+        code = check_service(call, call->service, err);
+    if (!code)
+        code = begin_query(call, call->service, err);
     if (code)
         pf_audit(call, code, "request", 0);
     return code;
@@ -238,10 +238,15 @@ pf_code pf_admission_push(pf_call *call, pf_str service, pf_error *err)
     pf_error why;
     if (call->is_charged) /* before it moved to a worker */
         return PF_OK;
-    call->is_charged = true;
     call->service = service;
-    pf_code code = pf_limits_push(call->api->cfg.limits, call->account, service,
-                                  pf_req_body(call->req).n, pf_clock_mono(), &retry_after, &why);
+    pf_code code = check_service(call, service, err); /* of what will be stored */
+    if (code) {
+        pf_audit(call, code, "push", (int64_t)pf_req_body(call->req).n);
+        return code;
+    }
+    call->is_charged = true;
+    code = pf_limits_push(call->api->cfg.limits, call->account, service, pf_req_body(call->req).n,
+                          pf_clock_mono(), &retry_after, &why);
     if (!code)
         return PF_OK;
     pf_audit(call, code, "push", (int64_t)pf_req_body(call->req).n);

@@ -6,7 +6,8 @@
  *     4. the action's right; of a push its service            403
  *     5. queries at once (access/limits.h)     429
  *
- * What is refused leaves an audit line. Without an auth file everybody is somebody who may do all.
+ * What is refused for a right, a rate, a wrong token or another site leaves an audit line; no token, an ended one or a
+ * cookie that is none does not. Without an auth file everybody is somebody who may do all.
  */
 #ifndef PF_SERVER_API_ADMISSION_H
 #define PF_SERVER_API_ADMISSION_H
@@ -26,7 +27,8 @@ pf_code pf_admission_identify(pf_call *call, pf_error *err);
 /* Has the browser forget a session that is none any more, or end one. */
 void pf_admission_clear_session(pf_call *call);
 
-/* A push, once its body is here: PF_RATE_LIMIT, which this protocol says by a 503 (call.c). */
+/* A push, once its body is here and `service` is what will be stored: PF_FORBIDDEN where it is not the token's (it may not
+ * have been readable before); PF_RATE_LIMIT, which this protocol says by a 503 (call.c). */
 pf_code pf_admission_push(pf_call *call, pf_str service, pf_error *err);
 
 /* Gives back what the call holds: once, when it is finished. */

@@ -151,8 +151,8 @@ pf_code pf_do_push(pf_call *call, pf_error *err)
         pf_req_move(req);
         return PF_OK;
     }
-    if (!code && call->who.revoked && atomic_load(call->who.revoked))
-        code = pf_fail(err, PF_UNAUTHENTICATED, "the token was revoked or has expired");
+    if (!code) /* its token may have ended while its body came */
+        code = pf_op_check(&(pf_op){.revoked = call->who.revoked}, err);
     if (code)
         return code;
     w->arena = a;
