@@ -66,7 +66,7 @@ static uint32_t place_of(columns *c, table *t, pf_hash key, pf_str text)
     uint32_t *at = pf_map_at(&t->map, key);
     if (!at) {
         c->out->failed = true;
-        c->out->over_budget = t->map.over_budget;
+        c->out->over_budget |= t->map.over_budget;
         return 0;
     }
     if (*at == PF_MAP_EMPTY) {

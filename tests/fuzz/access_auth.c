@@ -53,7 +53,8 @@ static void check_session(const pf_rule *rule, pf_str value)
     if (!pf_session_read(value, &s))
         return;
     check(s.statement.n < value.n);
-    bool ours = pf_session_is_of(&s, rule);
+    bool ours;
+    check(pf_session_check(&s, rule, &ours));
     check(pf_session_sign(rule, s.expires, right));
     check(!ours || s.prefix == pf_rule_prefix(rule));
     check(!pf_str_eq(value, pf_str_c(right)) || ours);

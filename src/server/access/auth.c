@@ -115,11 +115,10 @@ static outcome by_authorization(inspection *in)
     if (in->sent->many_authorizations)
         return refuse(in, WRONG, "bad Authorization: there is more than one");
     in->code = pf_bearer_read(in->sent->authorization, buf, &secret, in->err);
-    if (in->code)
-        return WRONG;
-    outcome is = by_secret(in, secret);
-    if (secret.p >= buf && secret.p < buf + sizeof buf)
-        OPENSSL_cleanse(buf, (size_t)(secret.p - buf) + secret.n);
+    outcome is = in->code ? WRONG : by_secret(in, secret);
+    bool in_place = !in->code && !(secret.p >= buf && secret.p < buf + sizeof buf);
+    if (!in_place) /* it was decoded, or might have been */
+        OPENSSL_cleanse(buf, sizeof buf);
     return is;
 }
 
@@ -127,8 +126,15 @@ static outcome by_session(inspection *in, const pf_session *s)
 {
     size_t at = 0;
     const pf_rule *rule = pf_rules_by_prefix(in->rules, s->prefix, &at);
-    while (rule && !pf_session_is_of(s, rule))
-        rule = pf_rules_by_prefix(in->rules, s->prefix, &at);
+    bool is_of = false;
+    for (; rule; rule = pf_rules_by_prefix(in->rules, s->prefix, &at)) {
+        if (!pf_session_check(s, rule, &is_of)) { /* no reason to sign anybody out */
+            in->code = pf_fail_nomem(in->err, "access");
+            return NONE;
+        }
+        if (is_of)
+            break;
+    }
     if (!rule)
         return refuse(in, WRONG, "wrong session: sign in again");
     if (in->sent->now / PF_NS_PER_SEC >= s->expires)
@@ -141,7 +147,9 @@ static outcome by_cookie(inspection *in)
 {
     pf_str rest = in->sent->cookie, value;
     outcome is = NONE;
-    for (int i = 0; i < COOKIES_MAX && is != KNOWN && pf_session_next(&rest, &value); i++) {
+    for (int i = 0; i < COOKIES_MAX && is != KNOWN && in->code != PF_INTERNAL &&
+                    pf_session_next(&rest, &value);
+         i++) {
         pf_session session;
         is = pf_session_read(value, &session) ? by_session(in, &session)
                                               : refuse(in, WRONG, "wrong session: sign in again");
@@ -178,7 +186,7 @@ static outcome inspect(inspection *in)
     if (in->sent->authorization.n || in->sent->many_authorizations)
         return by_authorization(in);
     outcome first = by_cookie(in);
-    if (first == KNOWN)
+    if (first == KNOWN || in->code == PF_INTERNAL)
         return first;
     outcome is = by_certificate(in);
     if (is == NONE)

@@ -187,7 +187,7 @@ static pf_code read_expires(pf_yaml *r, void *into)
     if (pf_str_eq(text, PF_STR("never")))
         return PF_OK;
     bool date = text.n == 10;
-    if (text.n < 10 || text.n > 40 || text.p[4] != '-')
+    if (text.n < 10 || text.n > 40 || text.p[4] != '-' || pf_str_has_control(text))
         return pf_yaml_fail(r, r->line,
                             "\"expires\" must be a date (2027-01-01), an RFC 3339 time "
                             "or never");

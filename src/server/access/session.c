@@ -67,11 +67,16 @@ bool pf_session_read(pf_str value, pf_session *out)
     return true;
 }
 
-bool pf_session_is_of(const pf_session *s, const pf_rule *rule)
+bool pf_session_check(const pf_session *s, const pf_rule *rule, bool *is_of)
 {
     uint8_t right[PF_DIGEST];
-    return rule->has_hash && sign(rule, s->statement, right) &&
-           CRYPTO_memcmp(right, s->signature, PF_DIGEST) == 0;
+    *is_of = false;
+    if (!rule->has_hash)
+        return true;
+    if (!sign(rule, s->statement, right))
+        return false;
+    *is_of = CRYPTO_memcmp(right, s->signature, PF_DIGEST) == 0;
+    return true;
 }
 
 bool pf_session_next(pf_str *cookies, pf_str *value)

@@ -32,8 +32,9 @@ bool pf_session_sign(const pf_rule *rule, int64_t expires, char out[static PF_SE
 /* Reads a value, which the result borrows from. False: it is none. */
 bool pf_session_read(pf_str value, pf_session *out);
 
-/* Whether the token of `rule` has signed it, in a time that doesn't depend on where it differs. */
-bool pf_session_is_of(const pf_session *s, const pf_rule *rule);
+/* *is_of: whether the token of `rule` has signed it, in a time that doesn't depend on where it differs. False when OpenSSL
+ * is out of memory. */
+bool pf_session_check(const pf_session *s, const pf_rule *rule, bool *is_of);
 
 /* The next session cookie of a Cookie header, whose rest stays in *cookies. False: there is no more. */
 bool pf_session_next(pf_str *cookies, pf_str *value);

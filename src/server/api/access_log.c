@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -40,6 +41,14 @@ static bool is_stopping(pf_access_log *log)
     return stop;
 }
 
+/* Whole lines where they fit: others may write to the same place. */
+static size_t piece_of(pf_str s)
+{
+    size_t most = s.n < PIPE_BUF ? s.n : PIPE_BUF;
+    const char *end = most < s.n ? memrchr(s.p, '\n', most) : NULL;
+    return end ? (size_t)(end + 1 - s.p) : most;
+}
+
 /* Waits for the reader as long as it takes, but no longer once the log is to end. Up to PIPE_BUF bytes do not
  * block a pipe that poll calls writable. */
 static void write_all(pf_access_log *log, pf_str s)
@@ -51,7 +60,7 @@ static void write_all(pf_access_log *log, pf_str s)
             return;
         if (ready <= 0)
             continue;
-        ssize_t n = write(log->fd, s.p, s.n < PIPE_BUF ? s.n : PIPE_BUF);
+        ssize_t n = write(log->fd, s.p, piece_of(s));
         if (n < 0 && errno != EINTR && errno != EAGAIN)
             return;
         if (n > 0)
