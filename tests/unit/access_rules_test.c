@@ -184,6 +184,8 @@ static void test_what_is_wrong_is_named_with_its_line(void **state)
         {TOKEN "  services:\n  - |\n   shop\n", "f:6: a service must stand on one line"},
         {TOKEN "  expires: tomorrow\n",
          "f:5: \"expires\" must be a date (2027-01-01), an RFC 3339 time or never"},
+        {TOKEN "  expires: \"2027-01-01T00:00:00Z\\0junk\"\n",
+         "f:5: \"expires\" must be a date (2027-01-01), an RFC 3339 time or never"},
         {TOKEN "  expires: 1798761600\n",
          "f:5: \"expires\" must be a date (2027-01-01), an RFC 3339 time or never"},
         {TOKEN "  expires: 2027-02-30\n", "f:5: \"expires: 2027-02-30\": no such date"},
