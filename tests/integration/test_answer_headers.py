@@ -68,8 +68,8 @@ ANSWERED = {
     "a body that breaks off": (400, head("POST", PUSH, "Content-Length: 50") + b"x"),
     "two lengths": (400, head("POST", PUSH, "Content-Length: 5", "Content-Length: 6") + b"hello"),
     "another transfer coding": (501, head("POST", PUSH, "Transfer-Encoding: gzip") + b"hello"),
-    "headers too long": ((431, 400), head("GET", "/healthz", "X: " + "x" * 40_000)),
-    "a target too long": ((414, 400), head("GET", "/" + "x" * 40_000)),
+    "headers too long": (431, head("GET", "/healthz", "X: " + "x" * 40_000)),
+    "a target too long": (414, head("GET", "/" + "x" * 40_000)),
     "a malformed header": (400, b"GET /healthz HTTP/1.1\r\nHost: localhost\r\nno colon\r\n\r\n"),
 }
 
@@ -81,7 +81,7 @@ def test_every_answer_is_sealed(start, full, name):
     if "grows" in name:
         server = start("-http.max-body-size=60000")
     response = exchange(server, request, half_close="breaks" in name)
-    assert status(response) in (expected if isinstance(expected, tuple) else (expected,)), response[:500]
+    assert status(response) == expected, response[:500]
     assert policies(response) == [SEALED]
 
 
