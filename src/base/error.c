@@ -34,12 +34,13 @@ pf_code pf_fail_param(pf_error *err, pf_code code, const char *param, const char
 
 pf_code pf_fail_as(pf_error *err, const pf_error *why, pf_code code, const char *fmt, ...)
 {
+    const char *param = why->param;
     va_list ap;
     va_start(ap, fmt);
     pf_vfail(err, code, fmt, ap);
     va_end(ap);
     if (err)
-        err->param = why->param;
+        err->param = param;
     return code;
 }
 

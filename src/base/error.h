@@ -57,6 +57,8 @@ pf_code pf_fail_param(pf_error *err, pf_code code, const char *param, const char
 /* Passes `why` on under another code, or with words before or behind it, and keeps its parameter:
  *
  *     return pf_fail_as(err, &why, PF_MALFORMED, "malformed profile (%s)", why.msg);
+ *
+ * `why` is another error than `err`: its message is read while that of `err` is written.
  */
 pf_code pf_fail_as(pf_error *err, const pf_error *why, pf_code code, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));

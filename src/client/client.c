@@ -47,10 +47,9 @@ static pf_code set_options(pf_client *c, const pf_client_config *conf, pf_error 
     curl_easy_setopt(c->curl, CURLOPT_HTTP_VERSION, versions[conf->http]);
     curl_easy_setopt(c->curl, CURLOPT_SSL_VERIFYPEER, conf->insecure ? 0L : 1L);
     curl_easy_setopt(c->curl, CURLOPT_SSL_VERIFYHOST, conf->insecure ? 0L : 2L);
-    if (conf->token) {
-        curl_easy_setopt(c->curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER);
-        curl_easy_setopt(c->curl, CURLOPT_XOAUTH2_BEARER, conf->token);
-    }
+    if (conf->token && (curl_easy_setopt(c->curl, CURLOPT_HTTPAUTH, CURLAUTH_BEARER) != CURLE_OK ||
+                        curl_easy_setopt(c->curl, CURLOPT_XOAUTH2_BEARER, conf->token) != CURLE_OK))
+        return pf_fail(err, PF_INTERNAL, "libcurl can't send a bearer token");
     /* Room for a request as large as a profile in one piece, and few calls of keep(). */
     curl_easy_setopt(c->curl, CURLOPT_BUFFERSIZE, 256L * 1024);
     curl_easy_setopt(c->curl, CURLOPT_UPLOAD_BUFFERSIZE, 64L * 1024);

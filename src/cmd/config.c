@@ -306,11 +306,10 @@ static pf_code check_auth_file(const pf_config *c, const pf_flags *f, pf_error *
     if (c->access.auth_file)
         return PF_OK;
     if (pf_flags_is_set(f, "auth.file"))
-        return pf_fail(err, PF_INVALID,
-                       "flag -auth.file: \"\" names no file; without the flag all is open");
+        return wrong(err, f, "auth.file", "", "names no file; without the flag all is open");
     if (getenv("PROFEFE_AUTH_FILE"))
-        return pf_fail(
-            err, PF_INVALID,
+        return pf_fail_param(
+            err, PF_INVALID, "auth.file",
             "environment variable PROFEFE_AUTH_FILE: \"\" names no file; unset it to open all");
     return PF_OK;
 }

@@ -15,9 +15,10 @@
 #include <unistd.h>
 
 enum {
-    BURST = 16,      /* connections accepted at once */
-    OVER_MAX = 64,   /* beyond the limit, while those that were closed for them are still counted */
-    NO_ROOM_MS = 20, /* between two tries when descriptors or memory are used up */
+    BURST = 16,    /* connections accepted at once */
+    OVER_MAX = 64, /* beyond the limit, while those that were closed for them are still counted */
+    REFUSING_MAX = 64, /* refused ones that are being closed politely */
+    NO_ROOM_MS = 20,   /* between two tries when descriptors or memory are used up */
     WARN_SECONDS = 10, /* between two warnings about that */
 };
 
@@ -90,7 +91,8 @@ static void write_refusal(pf_acceptor *a, int fd, const char *msg)
     pf_buf_free(&out);
 }
 
-/* Some are closed politely, so that they read why; of a flood the rest is just closed. */
+/* Some are closed politely, so that they read why; of a flood the rest is just closed, and what would have to be told
+ * through TLS. */
 static void refuse(pf_acceptor *a, pf_accepted *accepted, const char *msg)
 {
     pf_service *service = a->shared->service;
@@ -100,7 +102,7 @@ static void refuse(pf_acceptor *a, pf_accepted *accepted, const char *msg)
     accepted->refused = true;
     if (!a->tls)
         write_refusal(a, accepted->fd, msg);
-    if (atomic_load(&service->refusing) >= OVER_MAX ||
+    if (a->tls || atomic_load(&service->refusing) >= REFUSING_MAX ||
         !pf_connections_add(with_fewest(a->shared), accepted))
         close(accepted->fd);
 }

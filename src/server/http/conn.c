@@ -17,6 +17,8 @@ enum {
     LINGER_MS = 2000,     /* how long a closing socket is read */
     LINGER_IDLE_MS = 500, /* how long it may be silent */
     LINGER_BYTES = 64 << 20,
+    REFUSED_BYTES =
+        256 << 10,       /* of a connection that is over a limit: many such may come at once */
     DRAIN_READS = 64,    /* of a connection that may be closed, at the end */
     HANDSHAKE_MS = 1000, /* that a stop waits for the end of a handshake */
     NAME_MAX_BYTES = 512,
@@ -104,7 +106,8 @@ static void read_dry(pf_connection *c)
             recv(c->pump.io.fd, pf_loop_scratch(c->set->loop), PF_LOOP_SCRATCH, MSG_DONTWAIT);
         if (n > 0)
             c->lingered += (size_t)n;
-        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) || c->lingered > LINGER_BYTES) {
+        if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR) ||
+            c->lingered > (c->refused ? REFUSED_BYTES : LINGER_BYTES)) {
             close_now(c);
             return;
         }
@@ -367,7 +370,7 @@ bool pf_connections_add(pf_connections *s, const pf_accepted *a)
     c->owner.ready = on_ready;
     c->mail.fn = on_arrival;
     c->again = true;
-    c->tls = a->refused ? NULL : a->tls;
+    c->tls = a->tls;
     c->holder = a->holder;
     c->serial = a->serial;
     c->refused = a->refused;

@@ -30,7 +30,7 @@ typedef struct pf_connections {
     pf_idle_list idle; /* those that may be closed to make room */
     bool draining;
 
-    atomic_uint n;              /* connections that are or will be served here */
+    atomic_uint n;              /* connections that are or will be here, refused ones too */
     atomic_uint arriving;       /* those of them that its thread has not seen yet */
     atomic_uint unwanted;       /* idle ones that are to be closed */
     atomic_ullong evict_before; /* of those accepted before this one */
