@@ -13,7 +13,7 @@
 #include "view/rootpath.h"
 #include "view/stack.h"
 
-enum { SAMPLES_A_LOOK = 256 };
+enum { CHECK_EVERY = 256 };
 
 typedef struct builder {
     const pf_view *v;
@@ -140,7 +140,7 @@ pf_code pf_flame_make(pf_flame *f, const pf_view *v, const pf_flame_options *o, 
     pf_code code = start(&b, o, err);
     for (uint32_t i = 0; !code && i < v->profile->nsample; i++) {
         code = add_sample(&b, i, err);
-        if (!code && i % SAMPLES_A_LOOK == 0)
+        if (!code && i % CHECK_EVERY == 0)
             code = pf_stop_check(&v->stop, err);
     }
     if (!code && b.function.n && !b.function.found)

@@ -2,7 +2,7 @@
 
 #include "view/json.h"
 
-enum { NODES_A_LOOK = 256 };
+enum { CHECK_EVERY = 256 };
 
 /* Whatever some reader may take for the end of a line goes. */
 static void put_name(pf_buf *out, pf_str name)
@@ -45,7 +45,7 @@ pf_code pf_folded_write(const pf_flame *f, const pf_view *v, pf_buf *out, pf_err
     if (!way)
         return pf_view_nomem(v->arena, err);
     for (uint32_t i = 0; i < f->n && !out->failed; i++) {
-        pf_code code = i % NODES_A_LOOK ? PF_OK : pf_stop_check(&v->stop, err);
+        pf_code code = i % CHECK_EVERY ? PF_OK : pf_stop_check(&v->stop, err);
         if (code)
             return code;
         if (!f->node[i].self)

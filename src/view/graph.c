@@ -3,7 +3,7 @@
 #include "view/pairs.h"
 #include "view/stack.h"
 
-enum { SAMPLES_A_LOOK = 256 };
+enum { CHECK_EVERY = 256 };
 
 typedef struct builder {
     const pf_view *v;
@@ -63,7 +63,7 @@ pf_code pf_graph_make(pf_graph *g, const pf_view *v, const bool *keep, pf_error 
                  .keep = keep,
                  .edges = {.arena = v->arena, .what = "edges", .size = sizeof(pf_edge)}};
     for (uint32_t i = 0; i < v->profile->nsample; i++) {
-        pf_code code = i % SAMPLES_A_LOOK ? PF_OK : pf_stop_check(&v->stop, err);
+        pf_code code = i % CHECK_EVERY ? PF_OK : pf_stop_check(&v->stop, err);
         if (!code)
             code = add_sample(&b, i, err);
         if (code)

@@ -1,6 +1,6 @@
 #include "view/match.h"
 
-enum { UNKNOWN = 0, NO = 1, YES = 2, TEXTS_A_LOOK = 64 };
+enum { UNKNOWN = 0, NO = 1, YES = 2, CHECK_EVERY = 64 };
 
 pf_code pf_text_match_init(pf_text_match *m, pf_regex *re, const char *name, const pf_profile *p,
                            const pf_stop *stop, pf_arena *a, pf_error *err)
@@ -17,7 +17,7 @@ pf_code pf_text_match_string(pf_text_match *m, uint32_t string, bool *yes, pf_er
     if (m->known[string])
         return PF_OK;
     pf_error why;
-    pf_code code = ++m->looked % TEXTS_A_LOOK ? PF_OK : pf_stop_check(m->stop, err);
+    pf_code code = ++m->looked % CHECK_EVERY ? PF_OK : pf_stop_check(m->stop, err);
     if (code)
         return code;
     code = pf_regex_match(m->re, m->p->string[string], yes, &why);

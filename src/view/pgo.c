@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SAMPLES_A_LOOK = 256 };
+enum { CHECK_EVERY = 256 };
 
 typedef struct making {
     const pf_profile *in;
@@ -137,7 +137,7 @@ static pf_code keep_apart(making *m, pf_error *err)
             seen[class] = i + 1;
             as[class] = location;
         }
-        pf_code code = i % SAMPLES_A_LOOK ? PF_OK : pf_stop_check(m->stop, err);
+        pf_code code = i % CHECK_EVERY ? PF_OK : pf_stop_check(m->stop, err);
         if (code)
             return code;
     }
@@ -152,7 +152,7 @@ static pf_code take_stacks(making *m, pf_error *err)
         const pf_sample *s = &m->in->sample[i];
         uint32_t *stack = out->sample_location + out->nsample_location, number;
         bool is_new;
-        pf_code code = i % SAMPLES_A_LOOK ? PF_OK : pf_stop_check(m->stop, err);
+        pf_code code = i % CHECK_EVERY ? PF_OK : pf_stop_check(m->stop, err);
         if (!code && !counts(m, i))
             continue;
         for (uint32_t k = 0; k < s->loc_n; k++)

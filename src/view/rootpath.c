@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { FRAMES_A_LOOK = 1024 };
+enum { CHECK_EVERY = 1024 };
 
 static int hex(char c)
 {
@@ -61,7 +61,7 @@ static pf_code mark(pf_root_path *r, uint32_t element, pf_str wanted, const pf_v
     pf_buf scratch = PF_BUF_INIT;
     pf_code code = PF_OK;
     for (uint32_t i = 0; i < v->frames.n && !code; i++) {
-        if (i % FRAMES_A_LOOK == 0)
+        if (i % CHECK_EVERY == 0)
             code = pf_stop_check(&v->stop, err);
         if (!code && is_meant(wanted, &v->frames.frame[i], &scratch))
             r->has[element * r->row + i / 8] |= (uint8_t)(1 << i % 8);

@@ -3,7 +3,7 @@
 #include "base/hash.h"
 #include "view/units.h"
 
-enum { WIDTH = 1200, ROW = 17, TOP = 40, MARGIN = 10, NODES_A_LOOK = 256 };
+enum { WIDTH = 1200, ROW = 17, TOP = 40, MARGIN = 10, CHECK_EVERY = 256 };
 #define NARROWEST (1.0 / 3)
 #define CHAR_WIDTH 6.7
 
@@ -130,7 +130,7 @@ pf_code pf_svg_write(const pf_flame *f, const pf_view *v, pf_buf *out, pf_error 
         pf_buf_printf(out, "<text x=\"%d\" y=\"%d\">No samples with a value</text>\n", MARGIN,
                       TOP + 12);
     for (uint32_t i = 0; i < f->n && !out->failed; i++) {
-        pf_code code = i % NODES_A_LOOK ? PF_OK : pf_stop_check(&v->stop, err);
+        pf_code code = i % CHECK_EVERY ? PF_OK : pf_stop_check(&v->stop, err);
         if (code)
             return code;
         if ((!i && !is_empty(f)) || width_of(&d, i) * (WIDTH - 2 * MARGIN) >= NARROWEST)

@@ -2,7 +2,7 @@
 
 #include <stdlib.h>
 
-enum { SAMPLES_A_LOOK = 256 };
+enum { CHECK_EVERY = 256 };
 
 static void add_sample(pf_top_row *row, uint32_t *seen, const pf_view *v, uint32_t i)
 {
@@ -81,7 +81,7 @@ pf_code pf_top_make(pf_top *t, const pf_view *v, uint32_t limit, pf_error *err)
     for (uint32_t i = 0; i < v->frames.n; i++)
         row[i].frame = i;
     for (uint32_t i = 0; i < v->profile->nsample; i++) {
-        pf_code code = i % SAMPLES_A_LOOK ? PF_OK : pf_stop_check(&v->stop, err);
+        pf_code code = i % CHECK_EVERY ? PF_OK : pf_stop_check(&v->stop, err);
         if (code)
             return code;
         add_sample(row, seen, v, i);

@@ -55,10 +55,10 @@ static void check_tables(const pf_tables *t, pf_str bytes)
 {
     pf_hash_key key;
     pf_hash_key_from(&key, "test", 4);
-    pf_numbers *known = pf_numbers_new(1);
+    pf_symbol_cache *known = pf_symbol_cache_new(1);
     pf_numbering numbering;
     check(!pf_intern_recall(known, &numbering, &key, t, NULL));
-    pf_numbers_free(known);
+    pf_symbol_cache_free(known);
 
     pf_buf again = PF_BUF_INIT;
     pf_tables copy;
@@ -71,11 +71,11 @@ static void check_tables(const pf_tables *t, pf_str bytes)
 
     pf_resolver r;
     pf_arena a;
-    pf_symrow row;
+    pf_row row;
     pf_profile p;
     pf_resolver_init(&r, RESULT_MAX);
     pf_arena_init(&a, NULL, RESULT_MAX);
-    if (!pf_symrow_decode(&row, 0, bytes, &a, NULL) &&
+    if (!pf_row_decode(&row, 0, bytes, &a, NULL) &&
         !pf_resolve(&r, t, &row, &row.maps, row.maps ? 1 : 0, &p, NULL))
         pf_test_check_references(&p);
     pf_arena_free(&a);

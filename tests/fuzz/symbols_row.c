@@ -2,7 +2,7 @@
  * and read again, and resolved against tables: into a profile that holds together, or an error.
  *
  *     | 0 | a row ...        | seed of a profile, not 0 | edits ... */
-#include "storage/local/symbols/sum.h"
+#include "storage/local/symbols/stack_sum.h"
 
 #include "damage.h"
 #include "support/profile_eq.h"
@@ -38,15 +38,15 @@ static void check(bool ok)
 }
 
 /* Reading what was written gives what was written. */
-static void check_again(pf_symrow *row, pf_arena *a)
+static void check_again(pf_row *row, pf_arena *a)
 {
-    pf_symrow again;
+    pf_row again;
     pf_buf bytes = PF_BUF_INIT;
     for (uint32_t i = 0; i < row->nsample; i++)
         if (row->stack[i] > UINT32_MAX || (row->labels && row->labels[i] > UINT32_MAX))
             return; /* refers to nothing, and can't be sorted */
-    if (pf_symrow_sort(row, a, NULL) || pf_symrow_encode(row, 7, a, &bytes, NULL) ||
-        pf_symrow_decode(&again, 7, pf_buf_str(&bytes), a, NULL)) {
+    if (pf_row_sort(row, a, NULL) || pf_row_encode(row, 7, a, &bytes, NULL) ||
+        pf_row_decode(&again, 7, pf_buf_str(&bytes), a, NULL)) {
         check(a->over_limit);
     } else {
         size_t n = row->nsample;
@@ -61,26 +61,26 @@ static void check_again(pf_symrow *row, pf_arena *a)
 }
 
 /* What a merge does with the row. */
-static void add_up(const pf_symrow *row)
+static void add_up(const pf_row *row)
 {
     enum { MAX = 1 << 20 };
-    pf_sum sum;
+    pf_stack_sum sum;
     pf_profile p;
     pf_tree tree;
-    if (pf_sum_init(&sum, row->nsample_type, store.all.next[PF_TABLE_STACK], MAX, NULL))
+    if (pf_stack_sum_init(&sum, row->nsample_type, store.all.next[PF_TABLE_STACK], MAX, NULL))
         return;
     pf_merge *m = pf_merge_new(NULL, MAX);
-    if (!pf_sum_add(&sum, row, NULL) &&
+    if (!pf_stack_sum_add(&sum, row, NULL) &&
         !pf_resolve_sum(&store.resolver, &store.all, &sum, row->header, &row->maps,
                         row->maps ? 1 : 0, &p, &tree, NULL) &&
         !pf_merge_add_header(m, &p, NULL) && !pf_merge_add_tree(m, &p, &tree, NULL) &&
         !pf_merge_finish(m, &p, NULL))
         pf_test_check_references(&p);
     pf_merge_free(m);
-    pf_sum_free(&sum);
+    pf_stack_sum_free(&sum);
 }
 
-static void check_row(pf_symrow *row, pf_arena *a)
+static void check_row(pf_row *row, pf_arena *a)
 {
     add_up(row);
     pf_profile p;
@@ -103,9 +103,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         pf_buf_put(&bytes, data + 1, size - 1);
     }
     pf_arena a;
-    pf_symrow row;
+    pf_row row;
     pf_arena_init(&a, NULL, ARENA_MAX);
-    if (!pf_symrow_decode(&row, 7, pf_buf_str(&bytes), &a, NULL))
+    if (!pf_row_decode(&row, 7, pf_buf_str(&bytes), &a, NULL))
         check_row(&row, &a);
     pf_arena_free(&a);
     pf_buf_free(&bytes);

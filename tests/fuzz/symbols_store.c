@@ -3,7 +3,7 @@
  * eight bytes each, kept one after another; long ones are a profile's bytes. */
 #include "pprof/gzip.h"
 #include "pprof/merge.h"
-#include "storage/local/symbols/sum.h"
+#include "storage/local/symbols/stack_sum.h"
 #include "support/profile_eq.h"
 #include "support/symbols_path.h"
 
@@ -54,13 +54,13 @@ static pf_code finish_as_answer(pf_merge *m, pf_arena *a, pf_profile *out)
 static pf_code merge_by_number(pf_test_symbols *s, pf_str bytes, pf_arena *a, pf_profile *out)
 {
     pf_merge *m = pf_merge_new(NULL, 0);
-    pf_symrow row;
-    pf_sum sum;
+    pf_row row;
+    pf_stack_sum sum;
     pf_tree tree;
-    check(!pf_symrow_decode(&row, 0, bytes, a, NULL));
-    check(!pf_sum_init(&sum, row.nsample_type, s->all.next[PF_TABLE_STACK], 0, NULL));
+    check(!pf_row_decode(&row, 0, bytes, a, NULL));
+    check(!pf_stack_sum_init(&sum, row.nsample_type, s->all.next[PF_TABLE_STACK], 0, NULL));
     for (int i = 0; i < TIMES; i++)
-        check(!pf_sum_add(&sum, &row, NULL));
+        check(!pf_stack_sum_add(&sum, &row, NULL));
     check(!pf_resolve_sum(&s->resolver, &s->all, &sum, row.header, &row.maps, row.maps ? 1 : 0, out,
                           &tree, NULL));
     pf_code code = pf_merge_add_header(m, out, NULL);
@@ -68,7 +68,7 @@ static pf_code merge_by_number(pf_test_symbols *s, pf_str bytes, pf_arena *a, pf
         code = pf_merge_add_tree(m, out, &tree, NULL);
     if (!code)
         code = finish_as_answer(m, a, out);
-    pf_sum_free(&sum);
+    pf_stack_sum_free(&sum);
     pf_merge_free(m);
     return code;
 }
@@ -80,10 +80,10 @@ static void merges_alike(pf_test_symbols *s, pf_str bytes)
 {
     pf_merge *plain = pf_merge_new(NULL, 0);
     pf_profile p, want, got;
-    pf_symrow row;
+    pf_row row;
     pf_arena a;
     pf_arena_init(&a, NULL, 0);
-    check(!pf_symrow_decode(&row, 0, bytes, &a, NULL));
+    check(!pf_row_decode(&row, 0, bytes, &a, NULL));
     check(!pf_resolve(&s->resolver, &s->all, &row, &row.maps, row.maps ? 1 : 0, &p, NULL));
     p.time_nanos = p.duration_nanos = 0; /* the store's caller sees to these */
     pf_code code = PF_OK;

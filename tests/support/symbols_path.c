@@ -2,7 +2,7 @@
 
 #include "pprof/gzip.h"
 #include "storage/local/symbols/chunk.h"
-#include "storage/local/symbols/content.h"
+#include "storage/local/symbols/content_hash.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -20,7 +20,7 @@ void pf_test_symbols_init(pf_test_symbols *s, size_t cache_bytes)
 {
     memset(s, 0, sizeof *s);
     pf_hash_key_from(&s->key, "test", 4);
-    s->known = must(pf_numbers_new(cache_bytes));
+    s->known = must(pf_symbol_cache_new(cache_bytes));
     pf_numbering_init(&s->numbering, NULL);
     pf_tables_init(&s->fresh, NULL);
     pf_tables_init(&s->all, NULL);
@@ -30,7 +30,7 @@ void pf_test_symbols_init(pf_test_symbols *s, size_t cache_bytes)
 
 void pf_test_symbols_free(pf_test_symbols *s)
 {
-    pf_numbers_free(s->known);
+    pf_symbol_cache_free(s->known);
     pf_tables_free(&s->fresh);
     pf_tables_free(&s->all);
     pf_buf_free(&s->chunk);
@@ -48,12 +48,12 @@ pf_code pf_test_symbols_put(pf_test_symbols *s, const pf_profile *p, pf_buf *row
         return code;
     if (c.misfit)
         return pf_fail(err, PF_UNSUPPORTED, "%s", c.misfit);
-    pf_symrow r;
+    pf_row r;
     code = pf_intern(s->known, &s->numbering, &s->key, p, &c, &s->arena, &s->fresh, &r, err);
     if (!code)
-        code = pf_symrow_sort(&r, &s->arena, err);
+        code = pf_row_sort(&r, &s->arena, err);
     if (!code)
-        code = pf_symrow_encode(&r, p->time_nanos, &s->arena, row, err);
+        code = pf_row_encode(&r, p->time_nanos, &s->arena, row, err);
     if (code || pf_tables_is_empty(&s->fresh))
         return code;
     code = pf_chunk_encode(&s->fresh, 0, &s->chunk, err);
@@ -64,8 +64,8 @@ pf_code pf_test_symbols_get(pf_test_symbols *s, int64_t created_at, pf_str row, 
                             pf_error *err)
 {
     pf_arena_reset(&s->arena, 1 << 20);
-    pf_symrow r;
-    pf_code code = pf_symrow_decode(&r, created_at, row, &s->arena, err);
+    pf_row r;
+    pf_code code = pf_row_decode(&r, created_at, row, &s->arena, err);
     if (code)
         return code;
     return pf_resolve(&s->resolver, &s->all, &r, &r.maps, r.maps ? 1 : 0, out, err);
@@ -73,8 +73,8 @@ pf_code pf_test_symbols_get(pf_test_symbols *s, int64_t created_at, pf_str row, 
 
 void pf_test_symbols_restart(pf_test_symbols *s, size_t cache_bytes)
 {
-    pf_numbers_free(s->known);
-    s->known = must(pf_numbers_new(cache_bytes));
+    pf_symbol_cache_free(s->known);
+    s->known = must(pf_symbol_cache_new(cache_bytes));
     pf_numbering_init(&s->numbering, NULL);
     if (pf_intern_recall(s->known, &s->numbering, &s->key, &s->all, NULL))
         abort();

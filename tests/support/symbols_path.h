@@ -14,7 +14,7 @@
 
 typedef struct pf_test_symbols {
     pf_hash_key key;
-    pf_numbers *known;
+    pf_symbol_cache *known;
     pf_numbering numbering;
     pf_tables fresh; /* what the last profile brought */
     pf_tables all;   /* everything, as read back from chunks */
@@ -23,7 +23,7 @@ typedef struct pf_test_symbols {
     pf_arena arena; /* for one put, and for what the last get gave */
 } pf_test_symbols;
 
-/* `cache_bytes` for pf_numbers; the hash key is the same in every run. */
+/* `cache_bytes` for pf_symbol_cache; the hash key is the same in every run. */
 void pf_test_symbols_init(pf_test_symbols *s, size_t cache_bytes);
 void pf_test_symbols_free(pf_test_symbols *s);
 

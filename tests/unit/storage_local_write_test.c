@@ -1,6 +1,6 @@
 /* The way of a write: the queue and its limits, ids, series, batches, the log's length, closing. */
 #include "base/log.h"
-#include "storage/local/row.h"
+#include "storage/local/checksums.h"
 #include "storage/local/store.h"
 #include "support/store_fixture.h"
 
@@ -321,7 +321,7 @@ static void test_totals(void **state)
                     .value = values,
                     .duration_nanos = 60};
     pf_buf b = PF_BUF_INIT;
-    pf_row_put_sums(&p, &b);
+    pf_totals_put_sums(&p, &b);
     /* 5 - 8 + 1; the second leaves int64; the third does so on the way and comes back to -1. */
     assert_int_equal(b.len, 4);
     assert_int_equal(b.data[0], pf_zigzag(60));
@@ -329,7 +329,7 @@ static void test_totals(void **state)
     assert_int_equal(b.data[2], pf_zigzag(-2));
     assert_int_equal(b.data[3], pf_zigzag(-1));
     pf_buf_clear(&b);
-    pf_row_put_types(&p, &b);
+    pf_totals_put_types(&p, &b);
     assert_int_equal(b.len, 16 + 14 + 10);
     assert_memory_equal(b.data,
                         "\x03"

@@ -1,5 +1,5 @@
 /* What is worked out of a profile when memory runs out, at each allocation in turn: all of it or an error. */
-#include "storage/local/symbols/content.h"
+#include "storage/local/symbols/content_hash.h"
 #include "support/alloc_fault.h"
 #include "support/symbols_path.h"
 

@@ -150,8 +150,8 @@ static void a_new_leaf_costs_one_node(void **state)
 static void what_was_forgotten_gets_a_second_number(void **state)
 {
     (void)state;
-    pf_numbers_free(store.known);
-    store.known = pf_numbers_new(TINY);
+    pf_symbol_cache_free(store.known);
+    store.known = pf_symbol_cache_new(TINY);
     pf_profile p = mapped_profile();
     pf_buf a = put(&p);
     for (uint64_t seed = 1000; seed < 1300; seed++) {
@@ -159,7 +159,7 @@ static void what_was_forgotten_gets_a_second_number(void **state)
         pf_buf row = put(&other);
         pf_buf_free(&row);
     }
-    assert_true(pf_numbers_turns(store.known) >= 2);
+    assert_true(pf_symbol_cache_turns(store.known) >= 2);
     pf_buf b = put(&p);
     assert_true(brought(PF_TABLE_LOCATION) > 0);
     assert_true(brought(PF_TABLE_STRING) > 0);
@@ -215,7 +215,7 @@ static void numbers_go_on_from_where_they_are(void **state)
     pf_numbering_init(&store.numbering, next);
     pf_profile p = pf_test_profile(5, &arena);
     pf_content c;
-    pf_symrow row;
+    pf_row row;
     assert_int_equal(pf_content_of(&p, &store.key, &arena, &c, NULL), PF_OK);
     assert_int_equal(pf_intern(store.known, &store.numbering, &store.key, &p, &c, &arena,
                                &store.fresh, &row, NULL),
@@ -235,7 +235,7 @@ static void a_full_table_is_an_error(void **state)
     pf_numbering_init(&store.numbering, next);
     pf_profile p = mapped_profile();
     pf_content c;
-    pf_symrow row;
+    pf_row row;
     assert_int_equal(pf_content_of(&p, &store.key, &arena, &c, NULL), PF_OK);
     assert_int_equal(pf_intern(store.known, &store.numbering, &store.key, &p, &c, &arena,
                                &store.fresh, &row, NULL),
@@ -276,7 +276,7 @@ static void a_heap_profile_shows_its_sizes(void **state)
         p.sample[i].label_n = i < 3 ? 1 : i == 3 ? 2 : 0;
     }
     pf_content c;
-    pf_symrow row;
+    pf_row row;
     assert_int_equal(pf_content_of(&p, &store.key, &arena, &c, NULL), PF_OK);
     assert_null(c.misfit);
     assert_int_equal(pf_intern(store.known, &store.numbering, &store.key, &p, &c, &arena,

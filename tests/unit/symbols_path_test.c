@@ -1,7 +1,7 @@
 /* The whole way of a profile through the symbol tables and back: real profiles and made-up ones. */
 #include "pprof/merge.h"
 #include "storage/local/symbols/chunk.h"
-#include "storage/local/symbols/sum.h"
+#include "storage/local/symbols/stack_sum.h"
 #include "support/profile_eq.h"
 #include "support/symbols_path.h"
 
@@ -69,7 +69,7 @@ static size_t folder_goes_through(const char *folder, size_t cache_bytes, uint64
             profiles++;
         }
         if (i % 40 == 39) {
-            *turns += pf_numbers_turns(s.known);
+            *turns += pf_symbol_cache_turns(s.known);
             pf_test_symbols_restart(&s, cache_bytes);
         }
     }
@@ -124,22 +124,22 @@ static void made_up_profiles_come_back(void **state)
 static pf_code merge_rows(pf_test_symbols *s, const pf_buf *rows, size_t n, pf_merge *m,
                           pf_profile *out, pf_error *err)
 {
-    pf_symrow row;
-    pf_sum sum = {0};
+    pf_row row;
+    pf_stack_sum sum = {0};
     pf_tree tree;
     uint32_t maps[64], header = 0;
     pf_arena a;
     pf_arena_init(&a, NULL, 0);
     pf_code code = PF_OK;
     for (size_t i = 0; i < n && !code; i++) {
-        code = pf_symrow_decode(&row, 0, pf_buf_str(&rows[i]), &a, err);
+        code = pf_row_decode(&row, 0, pf_buf_str(&rows[i]), &a, err);
         if (!code && !i) {
             header = row.header;
-            code = pf_sum_init(&sum, row.nsample_type, s->all.next[PF_TABLE_STACK], 0, err);
+            code = pf_stack_sum_init(&sum, row.nsample_type, s->all.next[PF_TABLE_STACK], 0, err);
         }
         maps[i] = row.maps;
         if (!code)
-            code = pf_sum_add(&sum, &row, err);
+            code = pf_stack_sum_add(&sum, &row, err);
     }
     if (!code)
         code = pf_resolve_sum(&s->resolver, &s->all, &sum, header, maps, n, out, &tree, err);
@@ -147,7 +147,7 @@ static pf_code merge_rows(pf_test_symbols *s, const pf_buf *rows, size_t n, pf_m
         code = pf_merge_add_header(m, out, err);
     if (!code)
         code = pf_merge_add_tree(m, out, &tree, err);
-    pf_sum_free(&sum);
+    pf_stack_sum_free(&sum);
     pf_arena_free(&a);
     return code ? code : pf_merge_finish(m, out, err);
 }

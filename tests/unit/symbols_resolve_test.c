@@ -72,23 +72,23 @@ static int teardown(void **state)
 static uint64_t stacks[8], labels[8];
 static int64_t values[8];
 
-static pf_symrow make_row(uint32_t n)
+static pf_row make_row(uint32_t n)
 {
     for (uint32_t i = 0; i < 8; i++) {
         stacks[i] = i + 1;
         labels[i] = 0;
         values[i] = 10 * (i + 1);
     }
-    return (pf_symrow){.header = 1,
-                       .maps = 1,
-                       .nsample = n,
-                       .nsample_type = 1,
-                       .stack = stacks,
-                       .labels = labels,
-                       .value = values};
+    return (pf_row){.header = 1,
+                    .maps = 1,
+                    .nsample = n,
+                    .nsample_type = 1,
+                    .stack = stacks,
+                    .labels = labels,
+                    .value = values};
 }
 
-static pf_code resolve(const pf_symrow *row, pf_profile *p, pf_error *err)
+static pf_code resolve(const pf_row *row, pf_profile *p, pf_error *err)
 {
     return pf_resolve(&resolver, &tables, row, &row->maps, row->maps ? 1 : 0, p, err);
 }
@@ -101,7 +101,7 @@ static bool has_text(const pf_profile *p, uint32_t i, const char *text)
 static void equal_content_is_one_entry(void **state)
 {
     (void)state;
-    pf_symrow row = make_row(2);
+    pf_row row = make_row(2);
     pf_profile p;
     labels[0] = 1;
     labels[1] = 2;
@@ -133,7 +133,7 @@ static void equal_content_is_one_entry(void **state)
 static void mappings_stand_in_order_with_their_first_start(void **state)
 {
     (void)state;
-    pf_symrow row = make_row(2);
+    pf_row row = make_row(2);
     pf_profile p;
     const uint32_t there[] = {2, 1}, back[] = {1, 2};
     must(pf_resolve(&resolver, &tables, &row, there, 2, &p, NULL));
@@ -152,7 +152,7 @@ static void mappings_stand_in_order_with_their_first_start(void **state)
 static void equal_mappings_of_one_process_stay_two(void **state)
 {
     (void)state;
-    pf_symrow row = make_row(1);
+    pf_row row = make_row(1);
     pf_profile p;
     must(pf_tables_add_mapping(
         &tables, &(pf_sym_mapping){.size = 0x1000, .file = 4, .flags = 5, .ordinal = 1}, NULL));
@@ -166,7 +166,7 @@ static void equal_mappings_of_one_process_stay_two(void **state)
 static void a_row_without_samples_has_its_lone_entries(void **state)
 {
     (void)state;
-    pf_symrow row = make_row(0);
+    pf_row row = make_row(0);
     pf_profile p;
     uint32_t location[] = {2}, function[] = {1};
     row.lone_location = location;
@@ -179,7 +179,7 @@ static void a_row_without_samples_has_its_lone_entries(void **state)
     pf_test_check_references(&p);
 }
 
-static void assert_damaged(const pf_symrow *row, const char *what)
+static void assert_damaged(const pf_row *row, const char *what)
 {
     pf_profile p;
     pf_error err = {0};
@@ -192,7 +192,7 @@ static void numbers_of_nothing_are_damage(void **state)
 {
     (void)state;
     uint32_t lone[] = {3};
-    pf_symrow row = make_row(1);
+    pf_row row = make_row(1);
     stacks[0] = 3;
     assert_damaged(&row, "stack 3 refers to nothing");
     stacks[0] = UINT64_C(0x100000001); /* not stack 1 */
@@ -231,7 +231,7 @@ static void numbers_of_nothing_are_damage(void **state)
 static void entries_of_nothing_are_damage(void **state)
 {
     (void)state;
-    pf_symrow row = make_row(1);
+    pf_row row = make_row(1);
     must(pf_tables_add_node(&tables, (pf_sym_node){0, 0}, NULL)); /* no location */
     must(pf_tables_add_stack(&tables, 3, NULL));
     must(pf_tables_add_location(&tables, &(pf_sym_location){.line_n = 1},
@@ -268,7 +268,7 @@ static void entries_of_nothing_are_damage(void **state)
 static void a_resolver_recovers(void **state)
 {
     (void)state;
-    pf_symrow bad = make_row(1), good = make_row(1);
+    pf_row bad = make_row(1), good = make_row(1);
     pf_profile p;
     bad.header = 9;
     for (int i = 0; i < 3; i++) {
@@ -280,12 +280,12 @@ static void a_resolver_recovers(void **state)
 }
 
 /* The merge of some samples of one type, added up by number. */
-static pf_code merge_sum(const pf_symrow *row, pf_merge *m, pf_profile *p, pf_error *err)
+static pf_code merge_sum(const pf_row *row, pf_merge *m, pf_profile *p, pf_error *err)
 {
-    pf_sum sum;
+    pf_stack_sum sum;
     pf_tree tree;
-    must(pf_sum_init(&sum, 1, 100, 0, NULL));
-    must(pf_sum_add(&sum, row, NULL));
+    must(pf_stack_sum_init(&sum, 1, 100, 0, NULL));
+    must(pf_stack_sum_add(&sum, row, NULL));
     pf_code code =
         pf_resolve_sum(&resolver, &tables, &sum, row->header, &row->maps, 1, p, &tree, err);
     if (!code)
@@ -294,14 +294,14 @@ static pf_code merge_sum(const pf_symrow *row, pf_merge *m, pf_profile *p, pf_er
         code = pf_merge_add_tree(m, p, &tree, err);
     if (!code)
         code = pf_merge_finish(m, p, err);
-    pf_sum_free(&sum);
+    pf_stack_sum_free(&sum);
     return code;
 }
 
 static void a_sum_merges_what_has_two_numbers(void **state)
 {
     (void)state;
-    pf_symrow row = make_row(3);
+    pf_row row = make_row(3);
     pf_profile p;
     pf_merge *m = pf_merge_new(NULL, 0);
     must(pf_tables_add_node(&tables, (pf_sym_node){2, 1}, NULL)); /* called from node 2 */
@@ -323,7 +323,7 @@ static void a_sum_merges_what_has_two_numbers(void **state)
 static void zero_sums_leave_nothing_behind(void **state)
 {
     (void)state;
-    pf_symrow row = make_row(3);
+    pf_row row = make_row(3);
     pf_profile p;
     pf_merge *m = pf_merge_new(NULL, 0);
     must(pf_tables_add_location(&tables, &(pf_sym_location){.address = 9}, NULL, NULL));
@@ -342,7 +342,7 @@ static void zero_sums_leave_nothing_behind(void **state)
 static void a_sum_of_nothing_is_damage(void **state)
 {
     (void)state;
-    pf_symrow row = make_row(1);
+    pf_row row = make_row(1);
     pf_profile p;
     pf_error err;
     pf_merge *m = pf_merge_new(NULL, 0);
@@ -380,7 +380,7 @@ static void memory_has_a_ceiling(void **state)
     int64_t *value = calloc(N, sizeof *value);
     for (uint32_t i = 0; i < N; i++)
         stack[i] = i;
-    pf_symrow row = {
+    pf_row row = {
         .header = 1, .maps = 1, .nsample = N, .nsample_type = 1, .stack = stack, .value = value};
     pf_profile p;
     pf_error err;

@@ -9,9 +9,9 @@
 #include "pprof/gzip.h"
 #include "profile/labels.h"
 #include "profile/type.h"
+#include "storage/local/checksums.h"
 #include "storage/local/dir.h"
 #include "storage/local/partition.h"
-#include "storage/local/row.h"
 #include "storage/local/schema.h"
 #include "storage/local/symbols/chunk.h"
 #include "storage/local/symbols/resolve.h"
@@ -131,14 +131,14 @@ static void read_symbols(checking *c, int64_t service)
 }
 
 /* The totals of a row say which sample types there are and what the samples come to. */
-static void check_totals(checking *c, const char *id, const pf_row *row, pf_str known_types,
+static void check_totals(checking *c, const char *id, const pf_record *row, pf_str known_types,
                          const pf_profile *p)
 {
     pf_buf types = PF_BUF_INIT, sums = PF_BUF_INIT;
     uint64_t number;
     const uint8_t *at = (const uint8_t *)row->totals.p, *end = at + row->totals.n;
-    pf_row_put_types(p, &types);
-    pf_row_put_sums(p, &sums);
+    pf_totals_put_types(p, &types);
+    pf_totals_put_sums(p, &sums);
     if (!pf_varint_get(&at, end, &number))
         problem(c, "profile %s: its totals can't be read", id);
     else if (!pf_str_eq(pf_buf_str(&types), known_types))
@@ -149,21 +149,21 @@ static void check_totals(checking *c, const char *id, const pf_row *row, pf_str 
     pf_buf_free(&sums);
 }
 
-static pf_code read_raw(checking *c, const pf_row *row, pf_profile *p, pf_error *err)
+static pf_code read_raw(checking *c, const pf_record *row, pf_profile *p, pf_error *err)
 {
     pf_str bytes;
     pf_code code = pf_gunzip(row->bytes, INFLATED_MAX, &c->arena, &bytes, err);
     return code ? code : pf_profile_decode(p, &c->arena, bytes, err);
 }
 
-static pf_code read_columns(checking *c, const pf_row *row, pf_profile *p, pf_error *err)
+static pf_code read_columns(checking *c, const pf_record *row, pf_profile *p, pf_error *err)
 {
-    pf_symrow numbers;
-    pf_code code = pf_symrow_decode(&numbers, row->created_at, row->bytes, &c->arena, err);
+    pf_row numbers;
+    pf_code code = pf_row_decode(&numbers, row->created_at, row->bytes, &c->arena, err);
     return code ? code : pf_resolve(&c->resolver, &c->tables, &numbers, &numbers.maps, 1, p, err);
 }
 
-static void note_row(checking *c, const pf_row *row)
+static void note_row(checking *c, const pf_record *row)
 {
     bool first = c->rows[PF_KIND_RAW] + c->rows[PF_KIND_COLUMNS] == 0;
     if (first || row->created_at < c->first_created)
@@ -177,19 +177,19 @@ static void note_row(checking *c, const pf_row *row)
 static void profile_row(checking *c, sqlite3_stmt *st)
 {
     pf_str xid = pf_db_blob(st, 1);
-    pf_row row = {.number = sqlite3_column_int64(st, 0),
-                  .service = sqlite3_column_int64(st, 2),
-                  .type = sqlite3_column_int64(st, 3),
-                  .created_at = sqlite3_column_int64(st, 4),
-                  .series = sqlite3_column_int64(st, 5),
-                  .totals = pf_db_blob(st, 6),
-                  .kind = sqlite3_column_int64(st, 7),
-                  .bytes = pf_db_blob(st, 9)};
+    pf_record row = {.number = sqlite3_column_int64(st, 0),
+                     .service = sqlite3_column_int64(st, 2),
+                     .type = sqlite3_column_int64(st, 3),
+                     .created_at = sqlite3_column_int64(st, 4),
+                     .series = sqlite3_column_int64(st, 5),
+                     .totals = pf_db_blob(st, 6),
+                     .kind = sqlite3_column_int64(st, 7),
+                     .bytes = pf_db_blob(st, 9)};
     char id[PF_XID_CHARS + 1] = "";
     if (xid.n == sizeof row.xid.b)
         memcpy(row.xid.b, xid.p, sizeof row.xid.b);
     pf_xid_format(row.xid, id);
-    if (pf_row_checksum(&row) != sqlite3_column_int64(st, 8) || row.kind < 0 ||
+    if (pf_record_checksum(&row) != sqlite3_column_int64(st, 8) || row.kind < 0 ||
         row.kind >= PF_KINDS) {
         problem(c, "profile %s: the checksum does not hold", id);
         return;

@@ -22,8 +22,8 @@ typedef struct pf_committer {
     pf_local_metrics *metrics;
     const pf_clock *clock;
     size_t queue_max, cache;
-    int64_t max_series; /* a day */
-    pf_numbers *known;  /* the thread's own once started; the owner frees it after the stop */
+    int64_t max_series;     /* a day */
+    pf_symbol_cache *known; /* the thread's own once started; the owner frees it after the stop */
     const pf_hash_key *key;
     void (*tick)(void *ctx);
     void *tick_ctx;

@@ -7,7 +7,7 @@
  */
 #include "storage/local/finder.h"
 #include "storage/local/store.h"
-#include "storage/local/sums.h"
+#include "storage/local/totals_column.h"
 
 #include <string.h>
 
@@ -23,7 +23,7 @@ static pf_find_from position(const pf_find_pos *pos)
 /* Gives the entries in order, and leaves *pos behind the last one given. */
 static void give_page(const pf_finder *f, pf_find_pos *pos, bool last, pf_entry_fn fn, void *ctx)
 {
-    const pf_entries *e = &f->entries;
+    const pf_page_heap *e = &f->entries;
     bool limited = f->q->limit > 0;
     size_t given = 0;
     for (bool more = true; more && given < e->n; given++) {
@@ -48,7 +48,7 @@ static pf_code seek_newest(pf_finder *f, pf_find_pos *pos, pf_error *err)
         pf_code code = pf_finder_page(f, from, max, true, false, err);
         if (code)
             return code;
-        const pf_entries *e = &f->entries;
+        const pf_page_heap *e = &f->entries;
         left -= (int64_t)e->n;
         if (e->n < max)
             return PF_OK;
@@ -147,7 +147,7 @@ typedef struct total_listing {
     pf_meta_total_fn fn;
     void *ctx;
     pf_total *total; /* by entry */
-    pf_sums sums;
+    pf_totals_column sums;
 } total_listing;
 
 static pf_code read_total(total_listing *l, pf_finder *f, size_t i, pf_error *err)
@@ -167,7 +167,7 @@ static pf_code read_total(total_listing *l, pf_finder *f, size_t i, pf_error *er
     sqlite3_bind_int64(st, 3, e->created_at);
     sqlite3_bind_blob(st, 4, e->xid.b, sizeof e->xid.b, SQLITE_STATIC);
     int rc = sqlite3_step(st);
-    pf_code code = rc == SQLITE_ROW ? pf_sums_read(&l->sums, f, pf_db_blob(st, 0), t, err)
+    pf_code code = rc == SQLITE_ROW ? pf_totals_column_read(&l->sums, f, pf_db_blob(st, 0), t, err)
                    : rc == SQLITE_DONE
                        ? pf_fail(err, PF_INTERNAL, "partition %s is damaged: no totals",
                                  f->conn->partition->name)
@@ -188,7 +188,7 @@ static pf_code read_total(total_listing *l, pf_finder *f, size_t i, pf_error *er
 
 static pf_code read_totals(total_listing *l, pf_finder *f, pf_error *err)
 {
-    const pf_entries *e = &f->entries;
+    const pf_page_heap *e = &f->entries;
     pf_code code = PF_OK;
     l->total = pf_arena_array(&f->arena, e->n, sizeof *l->total);
     if (!l->total)
@@ -235,6 +235,6 @@ pf_code pf_local_find_totals(pf_store *s, const pf_query *q, pf_find_pos *pos, s
     if (!code)
         give_page(&f, pos, last, give_total, &to);
     pf_finder_free(&f);
-    pf_sums_free(&to.sums);
+    pf_totals_column_free(&to.sums);
     return code;
 }

@@ -9,12 +9,12 @@
  */
 #include "storage/local/finder.h"
 
-#include "storage/local/row.h"
+#include "storage/local/checksums.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { ROWS_A_LOOK = 256 }; /* rows between looks at the op */
+enum { CHECK_EVERY = 256 }; /* rows between looks at the op */
 /* The first turn: steps in the lists; what following the time index may cost for each of them, where a row costs
  * 1 and a series that was not known SERIES_COST; how much longer the next turn is. */
 enum { FIRST_STEPS = 128, COST_A_STEP = 16, SERIES_COST = 8, NEXT_TURN = 4 };
@@ -56,7 +56,7 @@ pf_code pf_finder_init(pf_finder *f, pf_partitions *set, pf_conns *conns, const 
 void pf_finder_free(pf_finder *f)
 {
     pf_partitions_release(f->list, f->npartitions);
-    pf_entries_free(&f->entries);
+    pf_page_heap_free(&f->entries);
     pf_arena_free(&f->arena);
     pf_map_free(&f->numbers);
     free(f->known);
@@ -182,10 +182,10 @@ static pf_code follow(pf_finder *f, sqlite3_stmt *st, bool match, int64_t *cost,
         if (!code && match)
             code = know_series(f, e.series, &series, err);
         if (!code && (!match || series->match))
-            code = pf_entries_add(&f->entries, &e, &more, err);
+            code = pf_page_heap_add(&f->entries, &e, &more, err);
         if (cost)
             *cost -= f->nknown > known ? SERIES_COST + 1 : 1;
-        if (!code && ++f->steps % ROWS_A_LOOK == 0)
+        if (!code && ++f->steps % CHECK_EVERY == 0)
             code = pf_op_check(f->op, err);
     }
     sqlite3_reset(st);
@@ -256,7 +256,7 @@ static pf_code walk_postings(pf_finder *f, series_list *lists, size_t most, size
         for (size_t i = 0; i < want->n; i++) {
             bool more = true;
             pf_code code = next_posting(f, want->pairs[i], &lists[i], &more, err);
-            if (!code && ++f->steps % ROWS_A_LOOK == 0)
+            if (!code && ++f->steps % CHECK_EVERY == 0)
                 code = pf_op_check(f->op, err);
             if (code)
                 return code;
@@ -399,15 +399,16 @@ static bool can_add(const pf_finder *f, pf_partition *p)
     pf_extent e = pf_partition_extent(p);
     if (f->entries.down)
         return e.first_created <= f->from.created_at &&
-               !pf_entries_beyond(&f->entries, e.last_created);
-    return e.last_created >= f->from.created_at && !pf_entries_beyond(&f->entries, e.first_created);
+               !pf_page_heap_beyond(&f->entries, e.last_created);
+    return e.last_created >= f->from.created_at &&
+           !pf_page_heap_beyond(&f->entries, e.first_created);
 }
 
 pf_code pf_finder_page(pf_finder *f, pf_find_from from, size_t max, bool down, bool labels,
                        pf_error *err)
 {
-    pf_entries_free(&f->entries);
-    pf_entries_init(&f->entries, max, down);
+    pf_page_heap_free(&f->entries);
+    pf_page_heap_init(&f->entries, max, down);
     f->from = from;
     pf_code code = pf_op_check(f->op, err);
     for (size_t i = 0; !code && i < f->npartitions; i++) {
@@ -417,6 +418,6 @@ pf_code pf_finder_page(pf_finder *f, pf_find_from from, size_t max, bool down, b
             code = search(f, labels, err);
     }
     if (!code)
-        pf_entries_sort(&f->entries);
+        pf_page_heap_sort(&f->entries);
     return code;
 }

@@ -14,7 +14,7 @@
 #define PF_STORAGE_LOCAL_FINDER_H
 
 #include "base/map.h"
-#include "storage/local/entries.h"
+#include "storage/local/page_heap.h"
 #include "storage/local/partitions.h"
 
 typedef struct pf_known_series {
@@ -36,7 +36,7 @@ typedef struct pf_finder {
     const pf_op *op;
     pf_partition **list; /* references held */
     size_t npartitions;
-    pf_entries entries;
+    pf_page_heap entries;
     pf_find_from from;
     pf_arena arena;  /* labels */
     pf_map numbers;  /* (partition, series) -> index in known */

@@ -2,8 +2,8 @@
 
 #include "base/log.h"
 #include "pprof/gzip.h"
+#include "storage/local/checksums.h"
 #include "storage/local/partition.h"
-#include "storage/local/row.h"
 
 #include <stdlib.h>
 
@@ -81,10 +81,10 @@ static pf_code encode(pf_job *job, const pf_hash_key *key, pf_error *err)
     pf_labels_encode(w->meta.labels, b);
     size_t types = b->len;
     if (w->profile)
-        pf_row_put_types(w->profile, b);
+        pf_totals_put_types(w->profile, b);
     size_t sums = b->len;
     if (w->profile)
-        pf_row_put_sums(w->profile, b);
+        pf_totals_put_sums(w->profile, b);
     if (b->failed)
         return pf_fail_nomem(err, "write");
     job->labels = (pf_str){b->data + labels, types - labels};

@@ -10,7 +10,7 @@
 
 #include "base/hash.h"
 #include "base/xid.h"
-#include "storage/local/symbols/content.h"
+#include "storage/local/symbols/content_hash.h"
 #include "storage/storage.h"
 
 typedef struct pf_job {

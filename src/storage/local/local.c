@@ -36,7 +36,7 @@ static void write_profile(pf_store *s, pf_write *w)
     pf_local *l = (pf_local *)s;
     pf_error err;
     pf_job *job = NULL;
-    pf_code code = pf_space_check(&l->space, &err);
+    pf_code code = pf_free_space_check(&l->space, &err);
     if (code)
         pf_metric_add(l->metrics.refused[PF_REFUSED_SPACE], 1);
     if (!code)
@@ -55,14 +55,14 @@ static void write_profile(pf_store *s, pf_write *w)
 static pf_code ready(pf_store *s, pf_error *err)
 {
     pf_local *l = (pf_local *)s;
-    pf_code code = pf_space_check(&l->space, err);
+    pf_code code = pf_free_space_check(&l->space, err);
     return code ? code : pf_committer_ready(&l->committer, err);
 }
 
 static void free_caches(pf_local *l)
 {
     pf_symviews_free(&l->views);
-    pf_numbers_free(l->known);
+    pf_symbol_cache_free(l->known);
 }
 
 static void close_store(pf_store *s)
@@ -103,7 +103,7 @@ static size_t open_files(void)
 static pf_code start(pf_local *l, pf_error *err)
 {
     size_t quarter = l->cfg.cache_size / 4;
-    l->known = pf_numbers_new(l->cfg.symbols_memory);
+    l->known = pf_symbol_cache_new(l->cfg.symbols_memory);
     if (!l->known)
         return pf_fail_nomem(err, "store");
     pf_local_metrics_init(&l->metrics);
@@ -114,7 +114,7 @@ static pf_code start(pf_local *l, pf_error *err)
         pf_conns_free(&l->conns);
         return code;
     }
-    pf_space_init(&l->space, l->dir.path, l->cfg.min_free);
+    pf_free_space_init(&l->space, l->dir.path, l->cfg.min_free);
     l->committer = (pf_committer){.set = &l->set,
                                   .metrics = &l->metrics,
                                   .clock = l->cfg.clock,

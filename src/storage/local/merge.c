@@ -16,14 +16,14 @@
 #include "base/clock.h"
 #include "pprof/gzip.h"
 #include "storage/local/finder.h"
-#include "storage/local/rows.h"
+#include "storage/local/profile_bytes.h"
 #include "storage/local/symbols/resolve.h"
-#include "storage/local/symbols/sum.h"
+#include "storage/local/symbols/stack_sum.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-enum { PAGE = 1024, GZIP_LEVEL = 1, KEPT_SCRATCH = 1 << 20, ROWS_A_LOOK = 32 };
+enum { PAGE = 1024, GZIP_LEVEL = 1, KEPT_SCRATCH = 1 << 20, CHECK_EVERY = 32 };
 enum { INFLATED_MAX = 1 << 30 };
 
 /* What shares symbol tables. */
@@ -34,7 +34,7 @@ typedef struct group {
     pf_remap headers; /* header << 32 | maps: those that the merge has seen */
     pf_buf maps;      /* uint32_t: all maps numbers, in order of appearance */
     uint32_t header;  /* the first header's number */
-    pf_sum sum;
+    pf_stack_sum sum;
     bool begun; /* sum is initialised */
 } group;
 
@@ -74,7 +74,7 @@ static void free_group(pf_local *l, group *g)
     pf_remap_free(&g->headers);
     pf_buf_free(&g->maps);
     if (g->begun)
-        pf_sum_free(&g->sum);
+        pf_stack_sum_free(&g->sum);
     pf_partition_unref(g->partition);
     free(g);
 }
@@ -113,12 +113,12 @@ static pf_code find_group(merging *m, int64_t service, group **out, pf_error *er
 }
 
 /* A header that the merge has not seen: resolved without samples. */
-static pf_code add_header(merging *m, group *g, const pf_symrow *row, pf_error *err)
+static pf_code add_header(merging *m, group *g, const pf_row *row, pf_error *err)
 {
-    pf_symrow bare = {.header = row->header,
-                      .maps = row->maps,
-                      .time_nanos = row->time_nanos,
-                      .duration_nanos = row->duration_nanos};
+    pf_row bare = {.header = row->header,
+                   .maps = row->maps,
+                   .time_nanos = row->time_nanos,
+                   .duration_nanos = row->duration_nanos};
     pf_profile p;
     if (!g->header)
         g->header = row->header;
@@ -133,7 +133,7 @@ static pf_code add_header(merging *m, group *g, const pf_symrow *row, pf_error *
     return code;
 }
 
-static pf_code note_header(merging *m, group *g, const pf_symrow *row, pf_error *err)
+static pf_code note_header(merging *m, group *g, const pf_row *row, pf_error *err)
 {
     uint32_t *seen = pf_remap_at(&g->headers, (uint64_t)row->header << 32 | row->maps);
     if (!seen)
@@ -151,7 +151,7 @@ static pf_code count_memory(merging *m, pf_error *err)
 {
     size_t held = 0;
     for (size_t i = 0; i < m->ngroups; i++)
-        held += m->groups[i]->begun ? pf_sum_bytes(&m->groups[i]->sum) : 0;
+        held += m->groups[i]->begun ? pf_stack_sum_bytes(&m->groups[i]->sum) : 0;
     if (max_memory(m) && held > max_memory(m))
         return over_limit(m, err);
     if (!m->op || !m->op->budget || held <= m->taken)
@@ -170,32 +170,32 @@ static bool is_reached(const uint32_t *needs, const uint32_t *reached)
     return true;
 }
 
-static pf_code add_columns(merging *m, const pf_row *row, pf_error *err)
+static pf_code add_columns(merging *m, const pf_record *row, pf_error *err)
 {
     group *g = NULL;
-    pf_symrow numbers;
+    pf_row numbers;
     uint32_t needs[PF_TABLES];
     pf_code code = find_group(m, row->service, &g, err);
     if (!code)
-        code = pf_symrow_decode(&numbers, row->created_at, row->bytes, &m->scratch, err);
+        code = pf_row_decode(&numbers, row->created_at, row->bytes, &m->scratch, err);
     if (code)
         return code;
-    pf_rows_needs(&numbers, needs);
+    pf_row_needs(&numbers, needs);
     if (!is_reached(needs, g->reached))
         code = pf_symview_reach(g->view, m->conn, m->op, needs, g->reached, err);
     if (!code)
         code = note_header(m, g, &numbers, err);
     uint32_t stacks = g->reached[PF_TABLE_STACK] ? g->reached[PF_TABLE_STACK] : 1;
     if (!code && !g->begun) {
-        code = pf_sum_init(&g->sum, numbers.nsample_type, stacks, max_memory(m), err);
+        code = pf_stack_sum_init(&g->sum, numbers.nsample_type, stacks, max_memory(m), err);
         g->begun = code == PF_OK;
     }
     if (!code)
-        code = pf_sum_reach(&g->sum, stacks, err);
-    return code ? code : pf_sum_add(&g->sum, &numbers, err);
+        code = pf_stack_sum_reach(&g->sum, stacks, err);
+    return code ? code : pf_stack_sum_add(&g->sum, &numbers, err);
 }
 
-static pf_code add_raw(merging *m, const pf_row *row, pf_error *err)
+static pf_code add_raw(merging *m, const pf_record *row, pf_error *err)
 {
     pf_str bytes;
     pf_profile p;
@@ -210,7 +210,7 @@ static pf_code add_raw(merging *m, const pf_row *row, pf_error *err)
     return code == PF_INVALID ? pf_fail(err, PF_INTERNAL, "a profile is damaged on disk") : code;
 }
 
-static pf_code add_row(merging *m, const pf_row *row, pf_error *err)
+static pf_code add_row(merging *m, const pf_record *row, pf_error *err)
 {
     if (row->type == PF_TYPE_TRACE)
         return pf_fail(err, PF_NOT_ALLOWED, "can't merge profiles of trace type");
@@ -222,7 +222,7 @@ static pf_code add_row(merging *m, const pf_row *row, pf_error *err)
     }
     m->first = row->created_at < m->first ? row->created_at : m->first;
     m->last = row->created_at > m->last ? row->created_at : m->last;
-    if (!code && ++m->rows % ROWS_A_LOOK == 0) {
+    if (!code && ++m->rows % CHECK_EVERY == 0) {
         code = pf_op_check(m->op, err);
         if (!code)
             code = count_memory(m, err);
@@ -230,7 +230,7 @@ static pf_code add_row(merging *m, const pf_row *row, pf_error *err)
     return code;
 }
 
-static pf_code add_located(void *ctx, pf_conn *conn, const pf_row *row, pf_error *err)
+static pf_code add_located(void *ctx, pf_conn *conn, const pf_record *row, pf_error *err)
 {
     merging *m = ctx;
     m->conn = conn;
@@ -253,13 +253,13 @@ static pf_code add_ids(merging *m, const pf_str *ids, size_t n, pf_error *err)
 
 static pf_code add_number(merging *m, int64_t number, pf_error *err)
 {
-    pf_row row;
+    pf_record row;
     sqlite3_stmt *st = pf_conn_stmt(m->conn, PF_STMT_ROW, err);
     if (!st)
         return pf_db_fail(m->conn->db, err);
     sqlite3_bind_int64(st, 1, number);
     int rc = sqlite3_step(st);
-    pf_code code = rc == SQLITE_ROW    ? pf_rows_take(m->l, st, &row, err)
+    pf_code code = rc == SQLITE_ROW    ? pf_record_take(m->l, st, &row, err)
                    : rc == SQLITE_DONE ? pf_fail(err, PF_INTERNAL, "a listed profile is missing")
                                        : pf_db_fail(m->conn->db, err);
     if (!code)

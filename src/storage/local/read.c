@@ -4,7 +4,7 @@
  * The others follow: after a clock that jumped, or with partitions of another length, it may be in
  * any.
  */
-#include "storage/local/rows.h"
+#include "storage/local/profile_bytes.h"
 #include "storage/local/store.h"
 
 #include <stdlib.h>
@@ -45,7 +45,7 @@ static pf_code look_in(const locating *w, pf_partition *p, pf_error *err)
     pf_code code = pf_conns_take(&w->l->conns, p, w->op, &conn, err);
     if (code)
         return code;
-    pf_row row;
+    pf_record row;
     sqlite3_stmt *st = pf_conn_stmt(conn, PF_STMT_PROFILE, err);
     int rc = SQLITE_ERROR;
     if (st) {
@@ -57,7 +57,7 @@ static pf_code look_in(const locating *w, pf_partition *p, pf_error *err)
     else
         code = rc == SQLITE_ROW ? check_sees(w, conn, st, err) : pf_db_fail(conn->db, err);
     if (!code)
-        code = pf_rows_take(w->l, st, &row, err);
+        code = pf_record_take(w->l, st, &row, err);
     if (!code)
         code = w->fn(w->ctx, conn, &row, err);
     pf_conns_give(&w->l->conns, conn);
@@ -102,10 +102,10 @@ typedef struct reading {
     pf_blob *out;
 } reading;
 
-static pf_code read_row(void *ctx, pf_conn *conn, const pf_row *row, pf_error *err)
+static pf_code read_row(void *ctx, pf_conn *conn, const pf_record *row, pf_error *err)
 {
     reading *r = ctx;
-    return pf_rows_profile(r->l, conn, row, r->op, r->out, err);
+    return pf_profile_bytes(r->l, conn, row, r->op, r->out, err);
 }
 
 pf_code pf_local_read(pf_store *s, pf_str id, const pf_op *op, pf_blob *out, pf_error *err)

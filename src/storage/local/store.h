@@ -4,10 +4,10 @@
 
 #include "storage/local/committer.h"
 #include "storage/local/dir.h"
+#include "storage/local/free_space.h"
 #include "storage/local/local.h"
 #include "storage/local/rate.h"
 #include "storage/local/retention.h"
-#include "storage/local/space.h"
 #include "storage/local/symviews.h"
 
 typedef struct pf_local {
@@ -18,10 +18,10 @@ typedef struct pf_local {
     pf_partitions set;
     pf_committer committer;
     pf_trust trust; /* the committer's thread only */
-    pf_space space;
+    pf_free_space space;
     pf_local_metrics metrics;
     pf_symviews views;
-    pf_numbers *known; /* the committer's */
+    pf_symbol_cache *known; /* the committer's */
     pf_rate rate;
     pf_hash_key key; /* of the content hashes; random, never stored */
 } pf_local;

@@ -1,6 +1,6 @@
 #include "storage/local/symviews.h"
 
-#include "storage/local/row.h"
+#include "storage/local/checksums.h"
 #include "storage/local/symbols/chunk.h"
 
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 #include "storage/local/symwriter.h"
 
-#include "storage/local/row.h"
+#include "storage/local/checksums.h"
 #include "storage/local/symbols/chunk.h"
 
 #include <stdlib.h>
@@ -10,8 +10,8 @@
  * service bring, is compressed at once. */
 enum { TAIL_BYTES = 32 << 10, LARGE_BYTES = 4 << 10, LEVEL = 3 };
 
-pf_code pf_symwriter_open(pf_symwriter *s, sqlite3 *db, pf_numbers *known, const pf_hash_key *key,
-                          pf_error *err)
+pf_code pf_symwriter_open(pf_symwriter *s, sqlite3 *db, pf_symbol_cache *known,
+                          const pf_hash_key *key, pf_error *err)
 {
     *s = (pf_symwriter){.db = db, .known = known, .key = key};
     pf_tables_init(&s->fresh, NULL);
@@ -167,16 +167,16 @@ pf_code pf_symwriter_add(pf_symwriter *s, int64_t service, int64_t created_at, c
                          const pf_content *content, pf_arena *a, pf_str *row, pf_error *err)
 {
     pf_symservice *to = NULL;
-    pf_symrow numbers;
+    pf_row numbers;
     pf_code code = find_service(s, service, &to, err);
     if (code)
         return code;
     pf_buf_clear(&s->row);
     code = pf_intern(s->known, &to->numbering, s->key, p, content, a, &s->fresh, &numbers, err);
     if (!code)
-        code = pf_symrow_sort(&numbers, a, err);
+        code = pf_row_sort(&numbers, a, err);
     if (!code)
-        code = pf_symrow_encode(&numbers, created_at, a, &s->row, err);
+        code = pf_row_encode(&numbers, created_at, a, &s->row, err);
     if (!code)
         code = add_fresh(s, service, to, err);
     if (code)

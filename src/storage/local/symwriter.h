@@ -30,15 +30,15 @@ typedef struct pf_symwriter {
     sqlite3_stmt *read, *add, *remove;
     pf_symservice *service; /* by number */
     size_t nservice;
-    pf_numbers *known;      /* shared with other partitions; not owned */
+    pf_symbol_cache *known; /* shared with other partitions; not owned */
     const pf_hash_key *key; /* not owned */
     pf_tables fresh;        /* scratch */
     pf_buf row, chunk;      /* scratch */
 } pf_symwriter;
 
 /* Prepares for one connection. pf_symwriter_close is right after an error, too. */
-pf_code pf_symwriter_open(pf_symwriter *s, sqlite3 *db, pf_numbers *known, const pf_hash_key *key,
-                          pf_error *err);
+pf_code pf_symwriter_open(pf_symwriter *s, sqlite3 *db, pf_symbol_cache *known,
+                          const pf_hash_key *key, pf_error *err);
 void pf_symwriter_close(pf_symwriter *s);
 
 /* Inside a transaction: numbers for `p`, its new symbols written, its row's bytes in *row (valid until the

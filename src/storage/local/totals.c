@@ -10,13 +10,13 @@
  */
 #include "storage/local/finder.h"
 #include "storage/local/store.h"
-#include "storage/local/sums.h"
+#include "storage/local/totals_column.h"
 
-enum { ROWS_A_LOOK = 1024 };
+enum { CHECK_EVERY = 1024 };
 
 typedef struct walk {
     pf_finder f;
-    pf_sums sums;
+    pf_totals_column sums;
     pf_total_fn fn;
     void *ctx;
     unsigned steps;
@@ -24,14 +24,14 @@ typedef struct walk {
 
 static pf_code give_row(walk *w, sqlite3_stmt *st, pf_total *t, pf_error *err)
 {
-    pf_code code = ++w->steps % ROWS_A_LOOK == 0 ? pf_op_check(w->f.op, err) : PF_OK;
+    pf_code code = ++w->steps % CHECK_EVERY == 0 ? pf_op_check(w->f.op, err) : PF_OK;
     if (!code)
         code = pf_finder_know(&w->f, sqlite3_column_int64(st, 1), &t->series, err);
     if (code || !w->f.known[t->series].match)
         return code;
     t->created_at = sqlite3_column_int64(st, 0);
     t->labels = w->f.known[t->series].labels;
-    code = pf_sums_read(&w->sums, &w->f, pf_db_blob(st, 2), t, err);
+    code = pf_totals_column_read(&w->sums, &w->f, pf_db_blob(st, 2), t, err);
     return code ? code : w->fn(w->ctx, t, err);
 }
 
@@ -81,6 +81,6 @@ pf_code pf_local_totals(pf_store *s, const pf_query *q, const pf_op *op, pf_tota
             code = walk_partition(&w, i, err);
     }
     pf_finder_free(&w.f);
-    pf_sums_free(&w.sums);
+    pf_totals_column_free(&w.sums);
     return code;
 }

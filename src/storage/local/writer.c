@@ -19,7 +19,7 @@
 #include "storage/local/writer.h"
 
 #include "base/log.h"
-#include "storage/local/row.h"
+#include "storage/local/checksums.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -126,7 +126,7 @@ static void disconnect(pf_writer *w)
 }
 
 pf_code pf_writer_open(pf_writer *w, pf_partition *p, int64_t max_series, size_t cache,
-                       pf_numbers *known, const pf_hash_key *key, pf_error *err)
+                       pf_symbol_cache *known, const pf_hash_key *key, pf_error *err)
 {
     *w = (pf_writer){
         .partition = p, .cache = cache, .max_series = max_series, .known = known, .key = key};
@@ -306,7 +306,7 @@ static pf_code types_number(pf_writer *w, const pf_job *job, int64_t *number, pf
     return code;
 }
 
-static void bind_row(sqlite3_stmt *st, const pf_row *row)
+static void bind_row(sqlite3_stmt *st, const pf_record *row)
 {
     sqlite3_bind_int64(st, 1, row->number);
     sqlite3_bind_blob(st, 2, row->xid.b, sizeof row->xid.b, SQLITE_STATIC);
@@ -316,13 +316,13 @@ static void bind_row(sqlite3_stmt *st, const pf_row *row)
     sqlite3_bind_int64(st, 6, row->series);
     pf_db_bind(st, 7, row->totals);
     sqlite3_bind_int64(st, 8, row->kind);
-    sqlite3_bind_int64(st, 9, pf_row_checksum(row));
+    sqlite3_bind_int64(st, 9, pf_record_checksum(row));
     pf_db_bind(st, 10, row->bytes);
 }
 
 /* An id that is taken (a restart within a second can give the same counter again) gives way to the
  * next. */
-static pf_code add_row(pf_writer *w, pf_row *row, pf_error *err)
+static pf_code add_row(pf_writer *w, pf_record *row, pf_error *err)
 {
     sqlite3_stmt *st = w->stmt[ADD_PROFILE];
     for (int tries = 0;; tries++) {
@@ -336,7 +336,7 @@ static pf_code add_row(pf_writer *w, pf_row *row, pf_error *err)
     }
 }
 
-static void widen(pf_extent *e, const pf_row *row, int64_t seconds)
+static void widen(pf_extent *e, const pf_record *row, int64_t seconds)
 {
     bool first = pf_extent_rows(e) == 0;
     if (first || row->created_at < e->first_created)
@@ -352,11 +352,11 @@ static void widen(pf_extent *e, const pf_row *row, int64_t seconds)
 
 pf_code pf_writer_add(pf_writer *w, pf_job *job, int64_t seconds, bool *clean, pf_error *err)
 {
-    pf_row row = {.type = job->write->meta.type,
-                  .created_at = job->write->meta.created_at,
-                  .kind = job->kind,
-                  .xid = pf_xid_new(seconds),
-                  .bytes = job->row};
+    pf_record row = {.type = job->write->meta.type,
+                     .created_at = job->write->meta.created_at,
+                     .kind = job->kind,
+                     .xid = pf_xid_new(seconds),
+                     .bytes = job->row};
     pf_code code = check_series_limit(w, job, err);
     *clean = code != PF_OK;
     pf_buf totals = PF_BUF_INIT;

@@ -24,7 +24,7 @@ typedef struct pf_writer {
     int wal_pages;     /* in the log after the last commit */
     int checkpoint_at; /* of them, where the next checkpoint is worth a try */
     pf_symwriter symbols;
-    pf_numbers *known;      /* the committer's, for all partitions in turn */
+    pf_symbol_cache *known; /* the committer's, for all partitions in turn */
     const pf_hash_key *key; /* the store's */
     size_t cache;
     bool suspect; /* the disk failed: see pf_writer_recover */
@@ -32,7 +32,7 @@ typedef struct pf_writer {
 
 /* `max_series` that the partition may hold, `cache` bytes of page cache; `known` and `key` must outlive the writer. */
 pf_code pf_writer_open(pf_writer *w, pf_partition *p, int64_t max_series, size_t cache,
-                       pf_numbers *known, const pf_hash_key *key, pf_error *err);
+                       pf_symbol_cache *known, const pf_hash_key *key, pf_error *err);
 
 /* Moves the log into the file and closes. A writer that is zeroed may be closed. */
 void pf_writer_close(pf_writer *w);

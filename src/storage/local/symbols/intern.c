@@ -22,7 +22,7 @@ static pf_hash key_of(const pf_numbering *s, pf_table table, pf_hash content)
 }
 
 typedef struct interning {
-    pf_numbers *known;
+    pf_symbol_cache *known;
     pf_numbering *s;
     const pf_hash_key *key;
     const pf_profile *p;
@@ -41,7 +41,7 @@ typedef struct interning {
 
 static bool find(interning *w, pf_table table, pf_hash content, uint32_t *number)
 {
-    return pf_numbers_get(w->known, key_of(w->s, table, content), number);
+    return pf_symbol_cache_get(w->known, key_of(w->s, table, content), number);
 }
 
 /* The number that the entry just added got, made known. */
@@ -52,7 +52,7 @@ static uint32_t made(interning *w, pf_table table, pf_hash content, pf_code code
         return 0;
     }
     uint32_t number = w->fresh->next[table] - 1;
-    pf_numbers_put(w->known, key_of(w->s, table, content), number);
+    pf_symbol_cache_put(w->known, key_of(w->s, table, content), number);
     return number;
 }
 
@@ -142,10 +142,10 @@ static void begin_stack(interning *w, uint32_t sample, pf_hash *chain)
     for (uint32_t i = s->loc_n; i-- > 0;)
         caller = chain[i] = pf_content_chain(w->key, caller, w->c->location[frame[i]]);
     for (uint32_t i = 0; i < s->loc_n && i < NEAR_LEAF; i++) {
-        pf_numbers_prefetch(w->known, key_of(w->s, PF_TABLE_NODE, chain[i]));
+        pf_symbol_cache_prefetch(w->known, key_of(w->s, PF_TABLE_NODE, chain[i]));
         if (!w->location[frame[i]])
-            pf_numbers_prefetch(w->known,
-                                key_of(w->s, PF_TABLE_LOCATION, w->c->location[frame[i]]));
+            pf_symbol_cache_prefetch(w->known,
+                                     key_of(w->s, PF_TABLE_LOCATION, w->c->location[frame[i]]));
     }
 }
 
@@ -178,7 +178,8 @@ static void number_stacks(interning *w, uint64_t *number)
     uint32_t n = 0;
     for (uint32_t i = 0; i < p->nsample; i++) {
         if (i + AHEAD < p->nsample)
-            pf_numbers_prefetch(w->known, key_of(w->s, PF_TABLE_STACK, w->c->stack[i + AHEAD]));
+            pf_symbol_cache_prefetch(w->known,
+                                     key_of(w->s, PF_TABLE_STACK, w->c->stack[i + AHEAD]));
         uint32_t known = 0;
         if (p->sample[i].loc_n && !find(w, PF_TABLE_STACK, w->c->stack[i], &known))
             w->unknown[n++] = i;
@@ -261,7 +262,7 @@ static uint32_t maps_number(interning *w)
     return add_blob(w, PF_TABLE_MAPS, w->c->maps);
 }
 
-static bool allocate(interning *w, pf_symrow *row)
+static bool allocate(interning *w, pf_row *row)
 {
     const pf_profile *p = w->p;
     pf_arena *a = w->a;
@@ -294,7 +295,7 @@ static uint64_t allocation_size(const pf_profile *p, const pf_sample *s)
     return s->label_n == 1 && !l->str && l->num > 0 ? (uint64_t)l->num : 0;
 }
 
-static void fill_row(interning *w, pf_symrow *row)
+static void fill_row(interning *w, pf_row *row)
 {
     const pf_profile *p = w->p;
     row->header = header_number(w);
@@ -318,12 +319,13 @@ static void fill_row(interning *w, pf_symrow *row)
     row->nlone_function = w->c->nlone_function;
 }
 
-pf_code pf_intern(pf_numbers *known, pf_numbering *s, const pf_hash_key *key, const pf_profile *p,
-                  const pf_content *c, pf_arena *a, pf_tables *fresh, pf_symrow *row, pf_error *err)
+pf_code pf_intern(pf_symbol_cache *known, pf_numbering *s, const pf_hash_key *key,
+                  const pf_profile *p, const pf_content *c, pf_arena *a, pf_tables *fresh,
+                  pf_row *row, pf_error *err)
 {
     interning w = {known, s, key, p, c, a, fresh, err, .code = PF_OK};
     pf_tables_clear(fresh, s->next);
-    *row = (pf_symrow){
+    *row = (pf_row){
         .time_nanos = p->time_nanos,
         .duration_nanos = p->duration_nanos,
         .nsample = p->nsample,
@@ -343,13 +345,13 @@ typedef struct recalled {
     pf_hash *string, *mapping, *function, *location, *node;
 } recalled;
 
-static void recall_one(pf_numbers *known, const pf_numbering *s, pf_table table, pf_hash content,
-                       uint32_t number)
+static void recall_one(pf_symbol_cache *known, const pf_numbering *s, pf_table table,
+                       pf_hash content, uint32_t number)
 {
     pf_hash k = key_of(s, table, content);
     uint32_t was;
-    if (!pf_numbers_get(known, k, &was))
-        pf_numbers_put(known, k, number);
+    if (!pf_symbol_cache_get(known, k, &was))
+        pf_symbol_cache_put(known, k, number);
 }
 
 static void hash_flat_tables(const pf_tables *t, const pf_hash_key *key, recalled *r)
@@ -394,7 +396,7 @@ static bool hash_locations(const pf_tables *t, const pf_hash_key *key, recalled 
     return ok;
 }
 
-static bool recall_stacks(pf_numbers *known, const pf_numbering *s, const pf_hash_key *key,
+static bool recall_stacks(pf_symbol_cache *known, const pf_numbering *s, const pf_hash_key *key,
                           const pf_tables *t, recalled *r)
 {
     r->node[0] = (pf_hash){0, 0};
@@ -419,7 +421,7 @@ static bool recall_stacks(pf_numbers *known, const pf_numbering *s, const pf_has
     return ok;
 }
 
-pf_code pf_intern_recall(pf_numbers *known, pf_numbering *s, const pf_hash_key *key,
+pf_code pf_intern_recall(pf_symbol_cache *known, pf_numbering *s, const pf_hash_key *key,
                          const pf_tables *all, pf_error *err)
 {
     static const pf_table flat[] = {PF_TABLE_STRING, PF_TABLE_MAPPING, PF_TABLE_FUNCTION,

@@ -11,15 +11,15 @@
 #ifndef PF_STORAGE_LOCAL_SYMBOLS_INTERN_H
 #define PF_STORAGE_LOCAL_SYMBOLS_INTERN_H
 
-#include "storage/local/symbols/content.h"
-#include "storage/local/symbols/numbers.h"
-#include "storage/local/symbols/symrow.h"
+#include "storage/local/symbols/content_hash.h"
+#include "storage/local/symbols/row.h"
+#include "storage/local/symbols/symbol_cache.h"
 #include "storage/local/symbols/tables.h"
 
 /* The tables of one service in one partition, as the committer knows them. */
 typedef struct pf_numbering {
     uint32_t next[PF_TABLES]; /* the numbers that are given out next */
-    pf_hash salt;             /* sets its keys in the shared pf_numbers apart */
+    pf_hash salt;             /* sets its keys in the shared pf_symbol_cache apart */
 } pf_numbering;
 
 /* A new random salt: nothing is known in this space any more. `next`: NULL for empty tables. */
@@ -28,14 +28,14 @@ void pf_numbering_init(pf_numbering *s, const uint32_t *next);
 /* Numbers for all of `p`. New entries go to `fresh`, which is cleared first and begins at s->next;
  * s->next moves on. The row is not sorted yet; it lives in `a`. After an error the space must be
  * initialised anew. PF_TOO_LARGE: a table is full. */
-pf_code pf_intern(pf_numbers *known, pf_numbering *s, const pf_hash_key *key, const pf_profile *p,
-                  const pf_content *c, pf_arena *a, pf_tables *fresh, pf_symrow *row,
-                  pf_error *err);
+pf_code pf_intern(pf_symbol_cache *known, pf_numbering *s, const pf_hash_key *key,
+                  const pf_profile *p, const pf_content *c, pf_arena *a, pf_tables *fresh,
+                  pf_row *row, pf_error *err);
 
 /* Makes known what stands in tables read back from disk, from number 1 on: the numbers of strings,
  * mappings, functions, locations, nodes and stacks. Label sets, headers and maps are few and get
  * second numbers. Sets s->next. PF_INTERNAL out of memory. */
-pf_code pf_intern_recall(pf_numbers *known, pf_numbering *s, const pf_hash_key *key,
+pf_code pf_intern_recall(pf_symbol_cache *known, pf_numbering *s, const pf_hash_key *key,
                          const pf_tables *all, pf_error *err);
 
 #endif

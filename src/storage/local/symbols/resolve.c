@@ -39,7 +39,7 @@ static void put_stack(pf_resolving *w, uint64_t number)
 }
 
 /* All samples and their values, still to be filled; false when there is no room. */
-static bool reserve_samples(pf_resolving *w, const pf_symrow *row)
+static bool reserve_samples(pf_resolving *w, const pf_row *row)
 {
     size_t samples = row->nsample * sizeof(pf_sample), values;
     if (__builtin_mul_overflow((size_t)row->nsample * sizeof(int64_t), row->nsample_type, &values))
@@ -53,7 +53,7 @@ static bool reserve_samples(pf_resolving *w, const pf_symrow *row)
     return pf_resolving_fits(w);
 }
 
-static void put_samples(pf_resolving *w, const pf_symrow *row)
+static void put_samples(pf_resolving *w, const pf_row *row)
 {
     if (w->code || !reserve_samples(w, row))
         return;
@@ -84,8 +84,8 @@ static uint32_t put_nodes(pf_resolving *w, uint32_t number)
     for (uint32_t at = pf_tables_stack(w->t, number); at && !w->code;) {
         if (!pf_resolving_has(w, PF_TABLE_NODE, at, "stack node"))
             return 0;
-        known = pf_places_get(&w->r->by_node, at);
-        if (known != PF_PLACE_NONE)
+        known = pf_number_index_get(&w->r->by_node, at);
+        if (known != PF_NUMBER_INDEX_NONE)
             break;
         pf_sym_node node = pf_tables_node(w->t, at);
         const step s = {at, pf_resolving_location(w, node.location)};
@@ -100,15 +100,15 @@ static uint32_t put_nodes(pf_resolving *w, uint32_t number)
         if (nodes->cap - nodes->len < sizeof node)
             pf_resolving_fits(w);
         pf_resolving_put(w, nodes, &node, sizeof node);
-        pf_places_set(&w->r->by_node, steps[i].number, known);
+        pf_number_index_set(&w->r->by_node, steps[i].number, known);
     }
     return known;
 }
 
-static void put_tree(pf_resolving *w, const pf_sum *sum, pf_tree *tree)
+static void put_tree(pf_resolving *w, const pf_stack_sum *sum, pf_tree *tree)
 {
     const uint32_t *stack = (uint32_t *)sum->stack.data, *labels = (uint32_t *)sum->labels.data;
-    uint32_t n = pf_sum_count(sum);
+    uint32_t n = pf_stack_sum_count(sum);
     const pf_tree_node root = {0, 0};
     pf_resolving_put(w, &w->r->node, &root, sizeof root);
     tree->value = (int64_t *)sum->value.data;
@@ -181,7 +181,7 @@ static void begin(pf_resolving *w, uint32_t header, const uint32_t *maps, size_t
         pf_resolving_maps(w, maps[i]);
 }
 
-pf_code pf_resolve(pf_resolver *r, const pf_tables *t, const pf_symrow *row, const uint32_t *maps,
+pf_code pf_resolve(pf_resolver *r, const pf_tables *t, const pf_row *row, const uint32_t *maps,
                    size_t nmaps, pf_profile *out, pf_error *err)
 {
     pf_resolving w = {.r = r, .t = t, .err = err, .join = true};
@@ -196,7 +196,7 @@ pf_code pf_resolve(pf_resolver *r, const pf_tables *t, const pf_symrow *row, con
     return finish(&w, row->nsample, row->nsample_type, out);
 }
 
-pf_code pf_resolve_sum(pf_resolver *r, const pf_tables *t, const pf_sum *sum, uint32_t header,
+pf_code pf_resolve_sum(pf_resolver *r, const pf_tables *t, const pf_stack_sum *sum, uint32_t header,
                        const uint32_t *maps, size_t nmaps, pf_profile *out, pf_tree *tree,
                        pf_error *err)
 {

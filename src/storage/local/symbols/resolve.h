@@ -16,8 +16,8 @@
 
 #include "base/map.h"
 #include "pprof/merge.h"
-#include "storage/local/symbols/places.h"
-#include "storage/local/symbols/sum.h"
+#include "storage/local/symbols/number_index.h"
+#include "storage/local/symbols/stack_sum.h"
 #include "storage/local/symbols/tables.h"
 
 typedef struct pf_resolver {
@@ -27,7 +27,7 @@ typedef struct pf_resolver {
         function, comment;
     pf_buf label_run;        /* by label set: offset and count in label */
     pf_buf node, leaf, path; /* of a tree: nodes, samples; scratch */
-    pf_places by_string, by_labels, by_mapping, by_function, by_location,
+    pf_number_index by_string, by_labels, by_mapping, by_function, by_location,
         by_node;                                    /* number to index */
     pf_map strings, mappings, functions, locations; /* content to index */
 } pf_resolver;
@@ -38,13 +38,13 @@ void pf_resolver_free(pf_resolver *r);
 /* The profile of `row`. Its mappings are those of the maps numbers given, in order, each content
  * once with the start it has first; its header is row->header's. PF_INTERNAL "damaged …: number …
  * refers to nothing"; PF_QUERY_LIMIT above max_bytes. */
-pf_code pf_resolve(pf_resolver *r, const pf_tables *t, const pf_symrow *row, const uint32_t *maps,
+pf_code pf_resolve(pf_resolver *r, const pf_tables *t, const pf_row *row, const uint32_t *maps,
                    size_t nmaps, pf_profile *out, pf_error *err);
 
 /* What has been added up, for a merge: a profile without samples, and they as a tree of nodes. Entries are not
  * joined by content, since the merge does that. Samples that are all zero are there without stack and labels.
  * The tree's values are the sum's. */
-pf_code pf_resolve_sum(pf_resolver *r, const pf_tables *t, const pf_sum *sum, uint32_t header,
+pf_code pf_resolve_sum(pf_resolver *r, const pf_tables *t, const pf_stack_sum *sum, uint32_t header,
                        const uint32_t *maps, size_t nmaps, pf_profile *out, pf_tree *tree,
                        pf_error *err);
 

@@ -59,8 +59,8 @@ static inline uint32_t pf_resolving_location(pf_resolving *w, uint32_t number)
         pf_resolving_missing(w, number, "location");
     if (!pf_resolving_has(w, PF_TABLE_LOCATION, number, "location"))
         return 0;
-    uint32_t i = pf_places_get(&w->r->by_location, number);
-    return i == PF_PLACE_NONE ? pf_resolving_new_location(w, number) : i;
+    uint32_t i = pf_number_index_get(&w->r->by_location, number);
+    return i == PF_NUMBER_INDEX_NONE ? pf_resolving_new_location(w, number) : i;
 }
 
 /* The labels of a set, put into label[] once. */

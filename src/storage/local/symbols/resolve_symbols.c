@@ -55,7 +55,7 @@ static uint32_t new_string(pf_resolving *w, uint32_t number)
         i = index_of(w, &w->r->strings, hash(w, s.p, s.n), i, &fresh);
     if (fresh)
         pf_resolving_put(w, &w->r->string, &s, sizeof s);
-    pf_places_set(&w->r->by_string, number, i);
+    pf_number_index_set(&w->r->by_string, number, i);
     return i;
 }
 
@@ -63,8 +63,8 @@ uint32_t pf_resolving_string(pf_resolving *w, uint64_t number)
 {
     if (!number || !pf_resolving_has(w, PF_TABLE_STRING, number, "string"))
         return 0;
-    uint32_t i = pf_places_get(&w->r->by_string, (uint32_t)number);
-    return i == PF_PLACE_NONE ? new_string(w, (uint32_t)number) : i;
+    uint32_t i = pf_number_index_get(&w->r->by_string, (uint32_t)number);
+    return i == PF_NUMBER_INDEX_NONE ? new_string(w, (uint32_t)number) : i;
 }
 
 static uint32_t new_function(pf_resolving *w, uint32_t number)
@@ -87,7 +87,7 @@ static uint32_t new_function(pf_resolving *w, uint32_t number)
         i = index_of(w, &w->r->functions, hash(w, &content, sizeof content), i, &fresh);
     if (fresh)
         pf_resolving_put(w, &w->r->function, &to, sizeof to);
-    pf_places_set(&w->r->by_function, number, i);
+    pf_number_index_set(&w->r->by_function, number, i);
     return i;
 }
 
@@ -97,8 +97,8 @@ uint32_t pf_resolving_function(pf_resolving *w, uint32_t number)
         pf_resolving_missing(w, number, "function");
     if (!pf_resolving_has(w, PF_TABLE_FUNCTION, number, "function"))
         return 0;
-    uint32_t i = pf_places_get(&w->r->by_function, number);
-    return i == PF_PLACE_NONE ? new_function(w, number) : i;
+    uint32_t i = pf_number_index_get(&w->r->by_function, number);
+    return i == PF_NUMBER_INDEX_NONE ? new_function(w, number) : i;
 }
 
 static pf_hash text_hash(pf_resolving *w, uint32_t string)
@@ -143,7 +143,7 @@ static void add_mapping(pf_resolving *w, uint64_t number, uint64_t start)
         };
         pf_resolving_put(w, &w->r->mapping, &to, sizeof to);
     }
-    pf_places_set(&w->r->by_mapping, (uint32_t)number, i);
+    pf_number_index_set(&w->r->by_mapping, (uint32_t)number, i);
 }
 
 /* The place of a mapping among the profile's: of its number, or of its content. */
@@ -151,12 +151,12 @@ static uint32_t mapping_index(pf_resolving *w, uint32_t number)
 {
     if (!number || !pf_resolving_has(w, PF_TABLE_MAPPING, number, "mapping"))
         return PF_NO_INDEX;
-    uint32_t i = pf_places_get(&w->r->by_mapping, number);
-    if (i != PF_PLACE_NONE)
+    uint32_t i = pf_number_index_get(&w->r->by_mapping, number);
+    if (i != PF_NUMBER_INDEX_NONE)
         return i;
     i = pf_map_get(&w->r->mappings, mapping_content(w, pf_tables_mapping(w->t, number)));
     if (i != PF_MAP_EMPTY)
-        pf_places_set(&w->r->by_mapping, number, i);
+        pf_number_index_set(&w->r->by_mapping, number, i);
     else if (!w->code)
         w->code = pf_fail(w->err, PF_INTERNAL, "damaged data: mapping %u is none of its profile's",
                           number);
@@ -224,7 +224,7 @@ uint32_t pf_resolving_new_location(pf_resolving *w, uint32_t number)
         return 0;
     uint32_t next = pf_resolving_count(&w->r->location, sizeof(pf_location));
     uint32_t there = w->join ? find_location(w, l, mapping, lines, next) : PF_MAP_EMPTY;
-    pf_places_set(&w->r->by_location, number, there == PF_MAP_EMPTY ? next : there);
+    pf_number_index_set(&w->r->by_location, number, there == PF_MAP_EMPTY ? next : there);
     if (there != PF_MAP_EMPTY) {
         w->r->line.len = lines_at;
         return there;
@@ -334,10 +334,10 @@ pf_run pf_resolving_labels(pf_resolving *w, uint64_t number)
 {
     if (!number || !pf_resolving_has(w, PF_TABLE_LABELS, number, "label set"))
         return (pf_run){0, 0};
-    uint32_t i = pf_places_get(&w->r->by_labels, (uint32_t)number);
-    if (i != PF_PLACE_NONE)
+    uint32_t i = pf_number_index_get(&w->r->by_labels, (uint32_t)number);
+    if (i != PF_NUMBER_INDEX_NONE)
         return ((pf_run *)w->r->label_run.data)[i];
-    pf_places_set(&w->r->by_labels, (uint32_t)number,
-                  pf_resolving_count(&w->r->label_run, sizeof(pf_run)));
+    pf_number_index_set(&w->r->by_labels, (uint32_t)number,
+                        pf_resolving_count(&w->r->label_run, sizeof(pf_run)));
     return new_label_run(w, (uint32_t)number);
 }

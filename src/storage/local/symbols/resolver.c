@@ -21,10 +21,10 @@ static void all_bufs(pf_resolver *r, pf_buf *out[BUFS])
     memcpy(out, bufs, sizeof bufs);
 }
 
-static void all_places(pf_resolver *r, pf_places *out[PLACES])
+static void all_places(pf_resolver *r, pf_number_index *out[PLACES])
 {
-    pf_places *places[PLACES] = {&r->by_string,   &r->by_labels,   &r->by_mapping,
-                                 &r->by_function, &r->by_location, &r->by_node};
+    pf_number_index *places[PLACES] = {&r->by_string,   &r->by_labels,   &r->by_mapping,
+                                       &r->by_function, &r->by_location, &r->by_node};
     memcpy(out, places, sizeof places);
 }
 
@@ -47,7 +47,7 @@ static void clear_map(pf_map *m)
 void pf_resolver_free(pf_resolver *r)
 {
     pf_buf *bufs[BUFS];
-    pf_places *places[PLACES];
+    pf_number_index *places[PLACES];
     pf_map *maps[MAPS];
     all_bufs(r, bufs);
     all_places(r, places);
@@ -55,7 +55,7 @@ void pf_resolver_free(pf_resolver *r)
     for (int i = 0; i < BUFS; i++)
         pf_buf_free(bufs[i]);
     for (int i = 0; i < PLACES; i++)
-        pf_places_free(places[i]);
+        pf_number_index_free(places[i]);
     for (int i = 0; i < MAPS; i++)
         pf_map_free(maps[i]);
 }
@@ -73,7 +73,7 @@ bool pf_resolver_failed(pf_resolver *r)
 size_t pf_resolver_bytes(pf_resolver *r)
 {
     pf_buf *bufs[BUFS];
-    pf_places *places[PLACES];
+    pf_number_index *places[PLACES];
     pf_map *maps[MAPS];
     size_t n = 0;
     all_bufs(r, bufs);
@@ -82,7 +82,7 @@ size_t pf_resolver_bytes(pf_resolver *r)
     for (int i = 0; i < BUFS; i++)
         n += bufs[i]->cap;
     for (int i = 0; i < PLACES; i++)
-        n += pf_places_bytes(places[i]);
+        n += pf_number_index_bytes(places[i]);
     for (int i = 0; i < MAPS; i++)
         n += pf_map_bytes(maps[i]);
     return n;
@@ -93,7 +93,7 @@ bool pf_resolver_begin(pf_resolver *r, const pf_tables *t, bool tree)
     static const pf_table tables[PLACES] = {PF_TABLE_STRING,   PF_TABLE_LABELS,   PF_TABLE_MAPPING,
                                             PF_TABLE_FUNCTION, PF_TABLE_LOCATION, PF_TABLE_NODE};
     pf_buf *bufs[BUFS];
-    pf_places *places[PLACES];
+    pf_number_index *places[PLACES];
     pf_map *maps[MAPS];
     all_bufs(r, bufs);
     all_places(r, places);
@@ -107,6 +107,6 @@ bool pf_resolver_begin(pf_resolver *r, const pf_tables *t, bool tree)
         clear_map(maps[i]);
     bool ok = true;
     for (int i = 0; i < (tree ? PLACES : PLACES - 1); i++) /* nodes are the last */
-        ok &= pf_places_begin(places[i], t->base[tables[i]], t->next[tables[i]]);
+        ok &= pf_number_index_begin(places[i], t->base[tables[i]], t->next[tables[i]]);
     return ok;
 }

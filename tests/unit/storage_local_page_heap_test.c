@@ -1,5 +1,5 @@
 /* The heap that fills a page: it keeps the best, whatever the order in which they come. */
-#include "storage/local/entries.h"
+#include "storage/local/page_heap.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -38,26 +38,26 @@ static int by_order(const void *a, const void *b)
 static void check_page(size_t max, bool down)
 {
     pf_entry sorted[N];
-    pf_entries e;
+    pf_page_heap e;
     pf_error err;
-    pf_entries_init(&e, max, down);
+    pf_page_heap_init(&e, max, down);
     size_t kept_last = 0;
     for (size_t i = 0; i < N; i++) {
         bool kept = false;
-        assert_int_equal(pf_entries_add(&e, &all[i], &kept, &err), PF_OK);
+        assert_int_equal(pf_page_heap_add(&e, &all[i], &kept, &err), PF_OK);
         kept_last += kept;
         if (!kept) /* what is no better than the worst says that its run may end */
             assert_true(e.n == max);
     }
     assert_true(kept_last >= (max < N ? max : N));
-    pf_entries_sort(&e);
+    pf_page_heap_sort(&e);
     memcpy(sorted, all, sizeof all);
     qsort(sorted, N, sizeof *sorted, by_order);
     assert_int_equal(e.n, max < N ? max : N);
     for (size_t i = 0; i < e.n; i++)
         assert_memory_equal(&e.heap[i].xid, &sorted[down ? N - 1 - i : i].xid,
                             sizeof e.heap[i].xid);
-    pf_entries_free(&e);
+    pf_page_heap_free(&e);
 }
 
 static void test_keeps_the_best(void **state)
@@ -76,29 +76,29 @@ static void test_keeps_the_best(void **state)
 static void test_beyond(void **state)
 {
     (void)state;
-    pf_entries e;
+    pf_page_heap e;
     pf_error err;
     bool kept;
     for (int down = 0; down < 2; down++) {
-        pf_entries_init(&e, 2, down);
-        assert_false(pf_entries_beyond(&e, 0));
+        pf_page_heap_init(&e, 2, down);
+        assert_false(pf_page_heap_beyond(&e, 0));
         for (int64_t t = 4; t <= 5; t++)
-            pf_entries_add(&e, &(pf_entry){.created_at = t}, &kept, &err);
-        assert_int_equal(pf_entries_beyond(&e, 3), down);
-        assert_false(pf_entries_beyond(&e, down ? 4 : 5)); /* the id may still decide */
-        assert_int_equal(pf_entries_beyond(&e, 6), !down);
-        pf_entries_free(&e);
+            pf_page_heap_add(&e, &(pf_entry){.created_at = t}, &kept, &err);
+        assert_int_equal(pf_page_heap_beyond(&e, 3), down);
+        assert_false(pf_page_heap_beyond(&e, down ? 4 : 5)); /* the id may still decide */
+        assert_int_equal(pf_page_heap_beyond(&e, 6), !down);
+        pf_page_heap_free(&e);
     }
 }
 
 static void test_nothing_at_all(void **state)
 {
     (void)state;
-    pf_entries e;
-    pf_entries_init(&e, 10, false);
-    pf_entries_sort(&e);
+    pf_page_heap e;
+    pf_page_heap_init(&e, 10, false);
+    pf_page_heap_sort(&e);
     assert_int_equal(e.n, 0);
-    pf_entries_free(&e);
+    pf_page_heap_free(&e);
 }
 
 int main(void)

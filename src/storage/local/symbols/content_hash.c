@@ -1,4 +1,4 @@
-#include "storage/local/symbols/content.h"
+#include "storage/local/symbols/content_hash.h"
 
 #include "base/hash_inline.h"
 

@@ -1,4 +1,4 @@
-/* symrow.h: a profile as numbers: the row of kind 1.
+/* row.h: a profile as numbers: the row of kind 1.
  *
  *     | format | header | maps | time | duration | sample types, samples |    varints
  *     | stacks      a column: each number less the one before; the samples are sorted by it
@@ -19,13 +19,13 @@
  * Factors, counts and single numbers are varints, columns are column.h's. Differences and what is
  * lacking are taken modulo 2^64, so every value has its bytes.
  */
-#ifndef PF_STORAGE_LOCAL_SYMBOLS_SYMROW_H
-#define PF_STORAGE_LOCAL_SYMBOLS_SYMROW_H
+#ifndef PF_STORAGE_LOCAL_SYMBOLS_ROW_H
+#define PF_STORAGE_LOCAL_SYMBOLS_ROW_H
 
 #include "base/arena.h"
 #include "base/buf.h"
 
-typedef struct pf_symrow {
+typedef struct pf_row {
     int64_t time_nanos, duration_nanos;
     uint32_t header, maps; /* numbers in their tables */
     uint32_t nsample, nsample_type;
@@ -38,20 +38,18 @@ typedef struct pf_symrow {
      * the same for samples of one label set, and how many bytes apart they are sampled. 0 or NULL
      * when there are none. */
     uint64_t rate, *size;
-} pf_symrow;
+} pf_row;
 
 /* Sorts the samples by stack, then labels, those of equal ones staying in their order. Scratch
  * memory comes from `a`; the arrays are replaced. */
-pf_code pf_symrow_sort(pf_symrow *r, pf_arena *a, pf_error *err);
+pf_code pf_row_sort(pf_row *r, pf_arena *a, pf_error *err);
 
 /* Appends the bytes of a sorted row. `created_at` is what the time is written relative to.
  * PF_INTERNAL out of memory. */
-pf_code pf_symrow_encode(const pf_symrow *r, int64_t created_at, pf_arena *a, pf_buf *out,
-                         pf_error *err);
+pf_code pf_row_encode(const pf_row *r, int64_t created_at, pf_arena *a, pf_buf *out, pf_error *err);
 
 /* Reads a row into `a`. PF_INTERNAL "damaged row: …"; what the arena says when it is too large for
  * it. */
-pf_code pf_symrow_decode(pf_symrow *r, int64_t created_at, pf_str bytes, pf_arena *a,
-                         pf_error *err);
+pf_code pf_row_decode(pf_row *r, int64_t created_at, pf_str bytes, pf_arena *a, pf_error *err);
 
 #endif

@@ -1,4 +1,4 @@
-#include "storage/local/symbols/numbers.h"
+#include "storage/local/symbols/symbol_cache.h"
 #include "support/symbols_path.h"
 
 #include <setjmp.h>
@@ -18,10 +18,10 @@ static pf_hash key(uint64_t n)
     return h;
 }
 
-static bool knows(pf_numbers *n, uint64_t i)
+static bool knows(pf_symbol_cache *n, uint64_t i)
 {
     uint32_t number = 0;
-    bool known = pf_numbers_get(n, key(i), &number);
+    bool known = pf_symbol_cache_get(n, key(i), &number);
     if (known)
         assert_int_equal(number, i + 1);
     return known;
@@ -30,26 +30,26 @@ static bool knows(pf_numbers *n, uint64_t i)
 static void what_fits_is_known(void **state)
 {
     (void)state;
-    pf_numbers *n = pf_numbers_new(4 << 20);
+    pf_symbol_cache *n = pf_symbol_cache_new(4 << 20);
     for (uint32_t i = 0; i < 60000; i++) {
         assert_false(knows(n, i));
-        pf_numbers_put(n, key(i), i + 1);
+        pf_symbol_cache_put(n, key(i), i + 1);
     }
     for (uint32_t i = 0; i < 60000; i++)
         assert_true(knows(n, i));
     assert_false(knows(n, 60000));
-    assert_int_equal(pf_numbers_turns(n), 0);
-    pf_numbers_free(n);
+    assert_int_equal(pf_symbol_cache_turns(n), 0);
+    pf_symbol_cache_free(n);
 }
 
 static void little_takes_little(void **state)
 {
     (void)state;
-    pf_numbers *n = pf_numbers_new((size_t)1 << 30);
-    assert_true(pf_numbers_bytes(n) < 256);
-    pf_numbers_put(n, key(1), 1);
-    assert_true(pf_numbers_bytes(n) <= LEAST);
-    pf_numbers_free(n);
+    pf_symbol_cache *n = pf_symbol_cache_new((size_t)1 << 30);
+    assert_true(pf_symbol_cache_bytes(n) < 256);
+    pf_symbol_cache_put(n, key(1), 1);
+    assert_true(pf_symbol_cache_bytes(n) <= LEAST);
+    pf_symbol_cache_free(n);
 }
 
 static void the_ceiling_holds(void **state)
@@ -57,34 +57,34 @@ static void the_ceiling_holds(void **state)
     (void)state;
     static const size_t ceilings[] = {0, 1, LEAST, LEAST + 1, 300 << 10, 1 << 20, 3 << 20};
     for (size_t c = 0; c < sizeof ceilings / sizeof *ceilings; c++) {
-        pf_numbers *n = pf_numbers_new(ceilings[c]);
+        pf_symbol_cache *n = pf_symbol_cache_new(ceilings[c]);
         size_t max = (ceilings[c] > LEAST ? ceilings[c] : LEAST) + 256;
         for (uint32_t i = 0; i < 200000; i++) {
-            pf_numbers_put(n, key(i), i + 1);
-            assert_true(pf_numbers_bytes(n) <= max);
+            pf_symbol_cache_put(n, key(i), i + 1);
+            assert_true(pf_symbol_cache_bytes(n) <= max);
         }
-        assert_true(pf_numbers_turns(n) > 0);
+        assert_true(pf_symbol_cache_turns(n) > 0);
         assert_false(knows(n, 0));
         for (uint32_t i = 199000; i < 200000; i++) /* the latest, at least */
             assert_true(knows(n, i));
-        pf_numbers_free(n);
+        pf_symbol_cache_free(n);
     }
 }
 
 static void what_is_in_use_stays(void **state)
 {
     (void)state;
-    pf_numbers *n = pf_numbers_new(LEAST);
-    pf_numbers_put(n, key(0), 1);
-    pf_numbers_put(n, key(1), 2);
+    pf_symbol_cache *n = pf_symbol_cache_new(LEAST);
+    pf_symbol_cache_put(n, key(0), 1);
+    pf_symbol_cache_put(n, key(1), 2);
     for (uint32_t i = 2; i < 100000; i++) {
-        pf_numbers_put(n, key(i), i + 1);
+        pf_symbol_cache_put(n, key(i), i + 1);
         if (i % 1000 == 0)
             assert_true(knows(n, 0));
     }
-    assert_true(pf_numbers_turns(n) > 10);
+    assert_true(pf_symbol_cache_turns(n) > 10);
     assert_false(knows(n, 1));
-    pf_numbers_free(n);
+    pf_symbol_cache_free(n);
 }
 
 static void looking_up_turns_generations_safely(void **state)
@@ -92,30 +92,30 @@ static void looking_up_turns_generations_safely(void **state)
     (void)state;
     /* Young full of what was just promoted: the look-up that moves one more must survive the old
      * generation being dropped under it. */
-    pf_numbers *n = pf_numbers_new(LEAST);
+    pf_symbol_cache *n = pf_symbol_cache_new(LEAST);
     for (uint32_t i = 0; i < 20000; i++)
-        pf_numbers_put(n, key(i), i + 1);
-    uint64_t turns = pf_numbers_turns(n);
+        pf_symbol_cache_put(n, key(i), i + 1);
+    uint64_t turns = pf_symbol_cache_turns(n);
     for (uint32_t i = 10000; i < 20000; i++)
         knows(n, i);
     for (uint32_t i = 20000; i-- > 10000;)
         knows(n, i);
-    assert_true(pf_numbers_turns(n) >= turns);
+    assert_true(pf_symbol_cache_turns(n) >= turns);
     assert_true(knows(n, 19999));
-    pf_numbers_free(n);
+    pf_symbol_cache_free(n);
 }
 
 static void a_hint_changes_nothing(void **state)
 {
     (void)state;
-    pf_numbers *n = pf_numbers_new(LEAST);
-    pf_numbers_prefetch(n, key(5));
+    pf_symbol_cache *n = pf_symbol_cache_new(LEAST);
+    pf_symbol_cache_prefetch(n, key(5));
     assert_false(knows(n, 5));
-    pf_numbers_put(n, key(5), 6);
-    pf_numbers_prefetch(n, key(5));
+    pf_symbol_cache_put(n, key(5), 6);
+    pf_symbol_cache_prefetch(n, key(5));
     assert_true(knows(n, 5));
-    pf_numbers_free(n);
-    pf_numbers_free(NULL);
+    pf_symbol_cache_free(n);
+    pf_symbol_cache_free(NULL);
 }
 
 int main(void)

@@ -1,17 +1,17 @@
-#include "storage/local/entries.h"
+#include "storage/local/page_heap.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-void pf_entries_init(pf_entries *e, size_t max, bool down)
+void pf_page_heap_init(pf_page_heap *e, size_t max, bool down)
 {
-    *e = (pf_entries){.max = max, .down = down};
+    *e = (pf_page_heap){.max = max, .down = down};
 }
 
-void pf_entries_free(pf_entries *e)
+void pf_page_heap_free(pf_page_heap *e)
 {
     free(e->heap);
-    *e = (pf_entries){0};
+    *e = (pf_page_heap){0};
 }
 
 int pf_entry_cmp(const pf_entry *a, const pf_entry *b)
@@ -21,20 +21,20 @@ int pf_entry_cmp(const pf_entry *a, const pf_entry *b)
     return memcmp(a->xid.b, b->xid.b, sizeof a->xid.b);
 }
 
-static bool worse(const pf_entries *e, const pf_entry *a, const pf_entry *b)
+static bool worse(const pf_page_heap *e, const pf_entry *a, const pf_entry *b)
 {
     int c = pf_entry_cmp(a, b);
     return e->down ? c < 0 : c > 0;
 }
 
-bool pf_entries_beyond(const pf_entries *e, int64_t created_at)
+bool pf_page_heap_beyond(const pf_page_heap *e, int64_t created_at)
 {
     if (e->n < e->max)
         return false;
     return e->down ? created_at < e->heap[0].created_at : created_at > e->heap[0].created_at;
 }
 
-static void sift_up(pf_entries *e, size_t at)
+static void sift_up(pf_page_heap *e, size_t at)
 {
     pf_entry moved = e->heap[at];
     while (at > 0 && worse(e, &moved, &e->heap[(at - 1) / 2])) {
@@ -44,7 +44,7 @@ static void sift_up(pf_entries *e, size_t at)
     e->heap[at] = moved;
 }
 
-static void sift_down(pf_entries *e)
+static void sift_down(pf_page_heap *e)
 {
     pf_entry moved = e->heap[0];
     size_t at = 0;
@@ -58,7 +58,7 @@ static void sift_down(pf_entries *e)
     e->heap[at] = moved;
 }
 
-static pf_code grow(pf_entries *e, pf_error *err)
+static pf_code grow(pf_page_heap *e, pf_error *err)
 {
     size_t cap = e->cap ? e->cap * 2 : 64;
     pf_entry *bigger = realloc(e->heap, cap * sizeof *bigger);
@@ -69,7 +69,7 @@ static pf_code grow(pf_entries *e, pf_error *err)
     return PF_OK;
 }
 
-pf_code pf_entries_add(pf_entries *e, const pf_entry *entry, bool *kept, pf_error *err)
+pf_code pf_page_heap_add(pf_page_heap *e, const pf_entry *entry, bool *kept, pf_error *err)
 {
     *kept = true;
     if (e->n == e->max) {
@@ -97,7 +97,7 @@ static int downwards(const void *a, const void *b)
     return pf_entry_cmp(b, a);
 }
 
-void pf_entries_sort(pf_entries *e)
+void pf_page_heap_sort(pf_page_heap *e)
 {
     if (e->n)
         qsort(e->heap, e->n, sizeof *e->heap, e->down ? downwards : upwards);

@@ -1,4 +1,4 @@
-/* content.h: what a profile is made of, as hashes: the part of storing it that needs no shared
+/* content_hash.h: what a profile is made of, as hashes: the part of storing it that needs no shared
  * state, and that workers do side by side.
  *
  *     strings -> functions, mappings -> locations -> stacks
@@ -7,8 +7,8 @@
  * address a binary happens to be loaded at leave no trace. Equal content, equal hash, under the
  * store's random key (base/hash.h).
  */
-#ifndef PF_STORAGE_LOCAL_SYMBOLS_CONTENT_H
-#define PF_STORAGE_LOCAL_SYMBOLS_CONTENT_H
+#ifndef PF_STORAGE_LOCAL_SYMBOLS_CONTENT_HASH_H
+#define PF_STORAGE_LOCAL_SYMBOLS_CONTENT_HASH_H
 
 #include "base/hash.h"
 #include "pprof/profile.h"

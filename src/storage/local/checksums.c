@@ -1,4 +1,4 @@
-#include "storage/local/row.h"
+#include "storage/local/checksums.h"
 
 #include <string.h>
 #define XXH_INLINE_ALL
@@ -19,7 +19,7 @@ static void add_bytes(XXH3_state_t *h, pf_str s)
     XXH3_64bits_update(h, s.n ? s.p : "", s.n);
 }
 
-int64_t pf_row_checksum(const pf_row *row)
+int64_t pf_record_checksum(const pf_record *row)
 {
     XXH3_state_t h;
     XXH3_INITSTATE(&h);
@@ -76,7 +76,7 @@ static void put_text(const pf_profile *p, uint32_t string, pf_buf *out)
     pf_buf_put_str(out, s);
 }
 
-void pf_row_put_types(const pf_profile *p, pf_buf *out)
+void pf_totals_put_types(const pf_profile *p, pf_buf *out)
 {
     for (uint32_t i = 0; i < p->nsample_type; i++) {
         put_text(p, p->sample_type[i].type, out);
@@ -94,7 +94,7 @@ static bool sum_of(const pf_profile *p, uint32_t type, int64_t *sum)
     return wide >= INT64_MIN && wide <= INT64_MAX;
 }
 
-void pf_row_put_sums(const pf_profile *p, pf_buf *out)
+void pf_totals_put_sums(const pf_profile *p, pf_buf *out)
 {
     pf_buf_put_varint(out, pf_zigzag(p->duration_nanos));
     size_t map = out->len, nmap = ((size_t)p->nsample_type + 7) / 8;

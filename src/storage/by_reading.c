@@ -1,9 +1,9 @@
-/* totals.c: find() page by page --> read() --> gunzip --> decode --> the sums of its values.
+/* by_reading.c: find() page by page --> read() --> gunzip --> decode --> the sums of its values.
  *
  * One profile is in memory at a time. Every profile counts as a series of its own, and every list of sample
  * types as another one: whoever walks joins them by content.
  */
-#include "storage/totals.h"
+#include "storage/by_reading.h"
 
 #include "pprof/gzip.h"
 

@@ -1,5 +1,5 @@
+#include "storage/local/symbols/row.h"
 #include "storage/local/symbols/sampled.h"
-#include "storage/local/symbols/symrow.h"
 #include "support/group_arena.h"
 #include "support/symbols_path.h"
 
@@ -13,14 +13,14 @@
 enum { CREATED = 1000000 };
 
 /* Samples on stacks 1, 1, 2, 2, ... all values 0. */
-static pf_symrow make_row(uint32_t samples, uint32_t types, bool labels)
+static pf_row make_row(uint32_t samples, uint32_t types, bool labels)
 {
-    pf_symrow r = {.time_nanos = CREATED - 5,
-                   .duration_nanos = 77,
-                   .header = 3,
-                   .maps = 2,
-                   .nsample = samples,
-                   .nsample_type = types};
+    pf_row r = {.time_nanos = CREATED - 5,
+                .duration_nanos = 77,
+                .header = 3,
+                .maps = 2,
+                .nsample = samples,
+                .nsample_type = types};
     r.stack = pf_arena_array(&ga_arena, samples, sizeof *r.stack);
     r.labels = labels ? pf_arena_array(&ga_arena, samples, sizeof *r.labels) : NULL;
     r.value = pf_arena_zalloc(&ga_arena, (size_t)samples * types * sizeof *r.value);
@@ -32,14 +32,14 @@ static pf_symrow make_row(uint32_t samples, uint32_t types, bool labels)
     return r;
 }
 
-static pf_buf encode(const pf_symrow *r)
+static pf_buf encode(const pf_row *r)
 {
     pf_buf b = PF_BUF_INIT;
-    assert_int_equal(pf_symrow_encode(r, CREATED, &ga_arena, &b, NULL), PF_OK);
+    assert_int_equal(pf_row_encode(r, CREATED, &ga_arena, &b, NULL), PF_OK);
     return b;
 }
 
-static void assert_same(const pf_symrow *a, const pf_symrow *b)
+static void assert_same(const pf_row *a, const pf_row *b)
 {
     size_t n = a->nsample;
     assert_int_equal(a->time_nanos, b->time_nanos);
@@ -64,12 +64,12 @@ static void assert_same(const pf_symrow *a, const pf_symrow *b)
 }
 
 /* How many bytes it took. */
-static size_t comes_back(const pf_symrow *r)
+static size_t comes_back(const pf_row *r)
 {
     pf_error err = {0};
     pf_buf b = encode(r);
-    pf_symrow back;
-    if (pf_symrow_decode(&back, CREATED, pf_buf_str(&b), &ga_arena, &err))
+    pf_row back;
+    if (pf_row_decode(&back, CREATED, pf_buf_str(&b), &ga_arena, &err))
         fail_msg("%s", err.msg);
     assert_same(r, &back);
     size_t n = b.len;
@@ -82,7 +82,7 @@ static void rows_of_any_size_come_back(void **state)
     (void)state;
     for (uint32_t samples = 0; samples < 40; samples += 1 + samples / 4)
         for (uint32_t types = samples ? 1 : 0; types < 5; types++) {
-            pf_symrow r = make_row(samples, types, samples % 2);
+            pf_row r = make_row(samples, types, samples % 2);
             uint64_t random = samples * 8 + types;
             for (uint32_t i = 0; i < samples * types; i++)
                 r.value[i] = (int64_t)(pf_test_random(&random) >> pf_test_random(&random) % 64);
@@ -100,7 +100,7 @@ static void values_at_the_ends_come_back(void **state)
     for (int a = 0; a < N; a++)
         for (int b = 0; b < N; b++)
             for (int c = 0; c < N; c++) {
-                pf_symrow r = make_row(2, 2, false);
+                pf_row r = make_row(2, 2, false);
                 r.value[0] =
                     all[a]; /* alone, beside others, the same and multiples of each other */
                 r.value[1] = all[b];
@@ -115,7 +115,7 @@ static void times_at_the_ends_come_back(void **state)
     (void)state;
     static const int64_t all[] = {INT64_MIN, INT64_MAX, 0, -1};
     for (int i = 0; i < 16; i++) {
-        pf_symrow r = make_row(1, 1, false);
+        pf_row r = make_row(1, 1, false);
         r.time_nanos = all[i % 4];
         r.duration_nanos = all[i / 4];
         r.header = r.maps = UINT32_MAX;
@@ -126,14 +126,14 @@ static void times_at_the_ends_come_back(void **state)
 static void columns_of_zeros_take_a_byte(void **state)
 {
     (void)state;
-    pf_symrow few = make_row(100, 1, false), many = make_row(100, 9, false);
+    pf_row few = make_row(100, 1, false), many = make_row(100, 9, false);
     assert_int_equal(comes_back(&many), comes_back(&few) + 8);
 }
 
 static void proportional_columns_take_few_bytes(void **state)
 {
     (void)state;
-    pf_symrow one = make_row(200, 1, false), two = make_row(200, 2, false);
+    pf_row one = make_row(200, 1, false), two = make_row(200, 2, false);
     for (uint32_t i = 0; i < 200; i++) {
         one.value[i] = two.value[i] = 1 + i % 7;
         two.value[200 + i] = (1 + i % 7) * INT64_C(10000000);
@@ -149,7 +149,7 @@ static void proportional_columns_take_few_bytes(void **state)
 static void labels_come_back(void **state)
 {
     (void)state;
-    pf_symrow r = make_row(100, 1, true);
+    pf_row r = make_row(100, 1, true);
     comes_back(&r);
     for (uint32_t i = 0; i < 100; i++)
         r.labels[i] = i % 2 ? UINT32_MAX : 0; /* with and without */
@@ -164,7 +164,7 @@ static void lone_entries_come_back(void **state)
 {
     (void)state;
     uint32_t location[] = {7, UINT32_MAX, 1}, function[] = {9};
-    pf_symrow r = make_row(4, 1, false);
+    pf_row r = make_row(4, 1, false);
     r.lone_location = location;
     r.nlone_location = 3;
     r.lone_function = function;
@@ -173,9 +173,9 @@ static void lone_entries_come_back(void **state)
 }
 
 /* A heap profile as Go writes it: objects and bytes allocated, objects and bytes in use. */
-static pf_symrow make_heap(uint32_t samples)
+static pf_row make_heap(uint32_t samples)
 {
-    pf_symrow r = make_row(samples, 4, true);
+    pf_row r = make_row(samples, 4, true);
     uint64_t random = 5;
     r.rate = 524288;
     r.size = pf_arena_array(&ga_arena, samples, sizeof *r.size);
@@ -193,7 +193,7 @@ static pf_symrow make_heap(uint32_t samples)
 static void heap_profiles_cost_their_counts(void **state)
 {
     (void)state;
-    pf_symrow r = make_heap(400), plain = r;
+    pf_row r = make_heap(400), plain = r;
     plain.rate = 0;
     size_t bytes = comes_back(&r);
     assert_true(bytes < 400 * 12 / 8 + 60); /* stack, label set, two counts: 12 bits a sample */
@@ -203,7 +203,7 @@ static void heap_profiles_cost_their_counts(void **state)
 static void what_only_resembles_estimates_comes_back(void **state)
 {
     (void)state;
-    pf_symrow r = make_heap(100);
+    pf_row r = make_heap(100);
     for (uint32_t i = 0; i < 400; i += 3)
         r.value[i] += i % 2 ? 1 : -1;
     comes_back(&r);
@@ -226,7 +226,7 @@ static void what_only_resembles_estimates_comes_back(void **state)
 static void sizes_of_nothing_help_nothing(void **state)
 {
     (void)state;
-    pf_symrow r = make_heap(10);
+    pf_row r = make_heap(10);
     memset(r.size, 0, 10 * sizeof *r.size);
     comes_back(&r);
     r.size[3] = UINT64_MAX;
@@ -239,7 +239,7 @@ static void sorting_keeps_samples_together(void **state)
 {
     (void)state;
     enum { N = 500 };
-    pf_symrow r = make_row(N, 2, true);
+    pf_row r = make_row(N, 2, true);
     uint64_t random = 9;
     r.size = pf_arena_array(&ga_arena, N, sizeof *r.size);
     for (uint32_t i = 0; i < N; i++) {
@@ -249,7 +249,7 @@ static void sorting_keeps_samples_together(void **state)
         r.value[i] = i; /* its place before */
         r.value[N + i] = (int64_t)(r.stack[i] * 100 + r.labels[i]);
     }
-    assert_int_equal(pf_symrow_sort(&r, &ga_arena, NULL), PF_OK);
+    assert_int_equal(pf_row_sort(&r, &ga_arena, NULL), PF_OK);
     for (uint32_t i = 0; i < N; i++) {
         assert_int_equal(r.value[N + i], r.stack[i] * 100 + r.labels[i]);
         assert_int_equal(r.size[i], r.labels[i] * 10);
@@ -266,11 +266,11 @@ static void sorting_keeps_samples_together(void **state)
 }
 
 /* From a copy of exactly these bytes. */
-static pf_code decode(pf_arena *a, const char *data, size_t n, pf_symrow *r, pf_error *err)
+static pf_code decode(pf_arena *a, const char *data, size_t n, pf_row *r, pf_error *err)
 {
     char *copy = malloc(n ? n : 1);
     memcpy(copy, data, n);
-    pf_code code = pf_symrow_decode(r, CREATED, (pf_str){copy, n}, a, err);
+    pf_code code = pf_row_decode(r, CREATED, (pf_str){copy, n}, a, err);
     free(copy);
     return code;
 }
@@ -278,7 +278,7 @@ static pf_code decode(pf_arena *a, const char *data, size_t n, pf_symrow *r, pf_
 static void cut_rows_are_damaged(void **state)
 {
     (void)state;
-    pf_symrow r = make_heap(30), back;
+    pf_row r = make_heap(30), back;
     pf_buf b = encode(&r);
     pf_error err;
     for (size_t n = 0; n < b.len; n++) {
@@ -296,7 +296,7 @@ static void damaged_rows_are_survived(void **state)
     pf_arena few;
     pf_arena_init(&few, NULL, 4 << 20);
     for (int kind = 0; kind < 3; kind++) {
-        pf_symrow r = kind ? make_row(12, 3, kind == 1) : make_heap(12), back;
+        pf_row r = kind ? make_row(12, 3, kind == 1) : make_heap(12), back;
         for (uint32_t i = 0; kind && i < 36; i++)
             r.value[i] = kind == 1 ? (i % 12 + 1) * (int64_t)(i / 12 + 1) : INT64_MIN + i % 2;
         pf_buf b = encode(&r);
@@ -319,7 +319,7 @@ static void a_factor_is_a_positive_int64(void **state)
 {
     (void)state;
     /* Two columns, INT64_MIN and the same multiples: dividing by a factor of -1 would not end well. */
-    pf_symrow r = make_row(1, 2, false), back;
+    pf_row r = make_row(1, 2, false), back;
     r.value[0] = 3;
     r.value[1] = 5;
     pf_buf b = encode(&r);
@@ -342,7 +342,7 @@ static void a_factor_is_a_positive_int64(void **state)
 static void a_row_too_large_for_the_arena_is_no_damage(void **state)
 {
     (void)state;
-    pf_symrow r = make_row(100000, 1, false), back;
+    pf_row r = make_row(100000, 1, false), back;
     for (uint32_t i = 0; i < r.nsample; i++)
         r.stack[i] = 0;
     pf_buf b = encode(&r);

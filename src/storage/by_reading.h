@@ -1,8 +1,8 @@
-/* totals.h: totals for stores that have no sums at hand: reads every profile and adds up.
+/* by_reading.h: totals for stores that have no sums at hand: reads every profile and adds up.
  * Internal to this room.
  */
-#ifndef PF_STORAGE_TOTALS_H
-#define PF_STORAGE_TOTALS_H
+#ifndef PF_STORAGE_BY_READING_H
+#define PF_STORAGE_BY_READING_H
 
 #include "storage/storage.h"
 

@@ -1,4 +1,4 @@
-#include "storage/local/space.h"
+#include "storage/local/free_space.h"
 
 #include "base/log.h"
 
@@ -6,15 +6,15 @@
 
 enum { MIB = 1024 * 1024 };
 
-void pf_space_init(pf_space *s, const char *dir, int64_t min_free)
+void pf_free_space_init(pf_free_space *s, const char *dir, int64_t min_free)
 {
     s->dir = dir;
     s->min_free = min_free;
     atomic_init(&s->free, INT64_MAX);
-    pf_space_look(s);
+    pf_free_space_look(s);
 }
 
-void pf_space_look(pf_space *s)
+void pf_free_space_look(pf_free_space *s)
 {
     struct statvfs fs;
     long long free = INT64_MAX;
@@ -31,7 +31,7 @@ void pf_space_look(pf_space *s)
         PF_LOG_INFO("enough space is free: writes are taken again", PF_I("free_bytes", free));
 }
 
-pf_code pf_space_check(const pf_space *s, pf_error *err)
+pf_code pf_free_space_check(const pf_free_space *s, pf_error *err)
 {
     long long free = atomic_load_explicit(&s->free, memory_order_relaxed);
     if (free >= s->min_free)

@@ -1,4 +1,4 @@
-#include "storage/local/symbols/numbers.h"
+#include "storage/local/symbols/symbol_cache.h"
 
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -16,15 +16,15 @@ typedef struct generation {
     size_t cap, len; /* cap: a power of two */
 } generation;
 
-struct pf_numbers {
+struct pf_symbol_cache {
     generation young, old;
     size_t cap_max; /* slots of one generation */
     uint64_t turns;
 };
 
-pf_numbers *pf_numbers_new(size_t bytes)
+pf_symbol_cache *pf_symbol_cache_new(size_t bytes)
 {
-    pf_numbers *n = calloc(1, sizeof *n);
+    pf_symbol_cache *n = calloc(1, sizeof *n);
     if (!n)
         return NULL;
     n->cap_max = SLOTS_MIN;
@@ -80,7 +80,7 @@ static bool rehash(generation *g, size_t cap)
 }
 
 /* Room for one more in young, by growing it or by turning the generations. */
-static bool make_room(pf_numbers *n)
+static bool make_room(pf_symbol_cache *n)
 {
     generation *y = &n->young;
     if (y->len * 4 < y->cap * 3)
@@ -97,7 +97,7 @@ static bool make_room(pf_numbers *n)
     return rehash(y, n->cap_max);
 }
 
-static void add(pf_numbers *n, pf_hash key, uint32_t number)
+static void add(pf_symbol_cache *n, pf_hash key, uint32_t number)
 {
     if (!make_room(n))
         return;
@@ -107,7 +107,7 @@ static void add(pf_numbers *n, pf_hash key, uint32_t number)
     *s = (slot){key.lo, (uint32_t)key.hi, number};
 }
 
-bool pf_numbers_get(pf_numbers *n, pf_hash key, uint32_t *number)
+bool pf_symbol_cache_get(pf_symbol_cache *n, pf_hash key, uint32_t *number)
 {
     slot *s = n->young.cap ? probe(&n->young, key) : NULL;
     if (s && s->number) {
@@ -122,7 +122,7 @@ bool pf_numbers_get(pf_numbers *n, pf_hash key, uint32_t *number)
     return true;
 }
 
-void pf_numbers_prefetch(const pf_numbers *n, pf_hash key)
+void pf_symbol_cache_prefetch(const pf_symbol_cache *n, pf_hash key)
 {
     if (n->young.cap)
         __builtin_prefetch(&n->young.slots[key.lo & (n->young.cap - 1)]);
@@ -130,22 +130,22 @@ void pf_numbers_prefetch(const pf_numbers *n, pf_hash key)
         __builtin_prefetch(&n->old.slots[key.lo & (n->old.cap - 1)]);
 }
 
-void pf_numbers_put(pf_numbers *n, pf_hash key, uint32_t number)
+void pf_symbol_cache_put(pf_symbol_cache *n, pf_hash key, uint32_t number)
 {
     add(n, key, number);
 }
 
-size_t pf_numbers_bytes(const pf_numbers *n)
+size_t pf_symbol_cache_bytes(const pf_symbol_cache *n)
 {
     return sizeof *n + (n->young.cap + n->old.cap) * sizeof(slot);
 }
 
-uint64_t pf_numbers_turns(const pf_numbers *n)
+uint64_t pf_symbol_cache_turns(const pf_symbol_cache *n)
 {
     return n->turns;
 }
 
-void pf_numbers_free(pf_numbers *n)
+void pf_symbol_cache_free(pf_symbol_cache *n)
 {
     if (!n)
         return;

@@ -1,4 +1,4 @@
-/* numbers.h: which number a content has: a cache from seeded hashes to symbol numbers with a
+/* symbol_cache.h: which number a content has: a cache from seeded hashes to symbol numbers with a
  * ceiling.
  *
  *     young:  | hash, 96 bits | number |     what was added or looked up of late
@@ -10,29 +10,29 @@
  *
  * Not thread-safe: it belongs to the committer.
  */
-#ifndef PF_STORAGE_LOCAL_SYMBOLS_NUMBERS_H
-#define PF_STORAGE_LOCAL_SYMBOLS_NUMBERS_H
+#ifndef PF_STORAGE_LOCAL_SYMBOLS_SYMBOL_CACHE_H
+#define PF_STORAGE_LOCAL_SYMBOLS_SYMBOL_CACHE_H
 
 #include "base/hash.h"
 
-typedef struct pf_numbers pf_numbers;
+typedef struct pf_symbol_cache pf_symbol_cache;
 
 /* At most `bytes` for both generations, at least 128 KiB; memory is taken as it is used. NULL when
  * out of memory. */
-pf_numbers *pf_numbers_new(size_t bytes);
+pf_symbol_cache *pf_symbol_cache_new(size_t bytes);
 
 /* False: not known (any more). */
-bool pf_numbers_get(pf_numbers *n, pf_hash key, uint32_t *number);
+bool pf_symbol_cache_get(pf_symbol_cache *n, pf_hash key, uint32_t *number);
 
-/* Begins to bring from memory what a pf_numbers_get of this key will look at. */
-void pf_numbers_prefetch(const pf_numbers *n, pf_hash key);
+/* Begins to bring from memory what a pf_symbol_cache_get of this key will look at. */
+void pf_symbol_cache_prefetch(const pf_symbol_cache *n, pf_hash key);
 
 /* `key` must not be there. Forgets others when there is no room, and itself when there is no
  * memory. */
-void pf_numbers_put(pf_numbers *n, pf_hash key, uint32_t number);
+void pf_symbol_cache_put(pf_symbol_cache *n, pf_hash key, uint32_t number);
 
-size_t pf_numbers_bytes(const pf_numbers *n);
-uint64_t pf_numbers_turns(const pf_numbers *n); /* how often a generation was forgotten */
-void pf_numbers_free(pf_numbers *n);
+size_t pf_symbol_cache_bytes(const pf_symbol_cache *n);
+uint64_t pf_symbol_cache_turns(const pf_symbol_cache *n); /* how often a generation was forgotten */
+void pf_symbol_cache_free(pf_symbol_cache *n);
 
 #endif

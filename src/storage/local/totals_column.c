@@ -1,6 +1,6 @@
-#include "storage/local/sums.h"
+#include "storage/local/totals_column.h"
 
-#include "storage/local/row.h"
+#include "storage/local/checksums.h"
 
 #include <stdlib.h>
 
@@ -16,7 +16,7 @@ static bool take_text(const uint8_t **p, const uint8_t *end, pf_str *out)
     return true;
 }
 
-static pf_code decode_types(pf_sums *s, pf_str bytes, pf_sample_types *out, pf_error *err)
+static pf_code decode_types(pf_totals_column *s, pf_str bytes, pf_sample_types *out, pf_error *err)
 {
     pf_str copy = pf_arena_str(&s->f->arena, bytes);
     pf_sample_type *list = pf_arena_array(&s->f->arena, copy.n / 2 + 1, sizeof *list);
@@ -43,7 +43,7 @@ static bool equal_types(const pf_sample_types *a, const pf_sample_types *b)
 }
 
 /* The list as another partition has it, else a copy in the arena. */
-static const pf_sample_types *share_types(pf_sums *s, const pf_sample_types *types)
+static const pf_sample_types *share_types(pf_totals_column *s, const pf_sample_types *types)
 {
     for (size_t i = 0; i < s->nknown; i++)
         if (equal_types(s->known[i].types, types))
@@ -54,7 +54,8 @@ static const pf_sample_types *share_types(pf_sums *s, const pf_sample_types *typ
     return copy;
 }
 
-static pf_code read_types(pf_sums *s, uint64_t number, const pf_sample_types **out, pf_error *err)
+static pf_code read_types(pf_totals_column *s, uint64_t number, const pf_sample_types **out,
+                          pf_error *err)
 {
     pf_sample_types types = {0};
     sqlite3_stmt *st = pf_conn_stmt(s->f->conn, PF_STMT_TYPES, err);
@@ -74,11 +75,11 @@ static pf_code read_types(pf_sums *s, uint64_t number, const pf_sample_types **o
     return *out ? PF_OK : pf_arena_fail(&s->f->arena, err, "sample types");
 }
 
-static pf_code grow(pf_sums *s, size_t ntypes, pf_error *err)
+static pf_code grow(pf_totals_column *s, size_t ntypes, pf_error *err)
 {
     if (s->nknown == s->known_cap) {
         size_t cap = s->known_cap ? s->known_cap * 2 : 16;
-        pf_sums_types *bigger = realloc(s->known, cap * sizeof *bigger);
+        pf_totals_types *bigger = realloc(s->known, cap * sizeof *bigger);
         if (!bigger)
             return pf_fail_nomem(err, "sample types");
         s->known = bigger;
@@ -93,7 +94,8 @@ static pf_code grow(pf_sums *s, size_t ntypes, pf_error *err)
     return sum && has_sum ? PF_OK : pf_fail_nomem(err, "sample types");
 }
 
-static pf_code know_types(pf_sums *s, uint64_t number, const pf_sample_types **out, pf_error *err)
+static pf_code know_types(pf_totals_column *s, uint64_t number, const pf_sample_types **out,
+                          pf_error *err)
 {
     for (size_t i = 0; i < s->nknown; i++) {
         size_t at = (s->last + i) % s->nknown;
@@ -110,17 +112,18 @@ static pf_code know_types(pf_sums *s, uint64_t number, const pf_sample_types **o
     if (!code)
         code = grow(s, (*out)->n > most ? (*out)->n : most, err);
     if (!code)
-        s->known[s->nknown++] = (pf_sums_types){s->f->partition, number, *out};
+        s->known[s->nknown++] = (pf_totals_types){s->f->partition, number, *out};
     return code;
 }
 
-static pf_code damaged(const pf_sums *s, pf_error *err)
+static pf_code damaged(const pf_totals_column *s, pf_error *err)
 {
     return pf_fail(err, PF_INTERNAL, "partition %s is damaged: bad totals",
                    s->f->conn->partition->name);
 }
 
-pf_code pf_sums_read(pf_sums *s, pf_finder *f, pf_str bytes, pf_total *out, pf_error *err)
+pf_code pf_totals_column_read(pf_totals_column *s, pf_finder *f, pf_str bytes, pf_total *out,
+                              pf_error *err)
 {
     const uint8_t *p = (const uint8_t *)bytes.p, *end = p + bytes.n;
     uint64_t number, v;
@@ -154,10 +157,10 @@ pf_code pf_sums_read(pf_sums *s, pf_finder *f, pf_str bytes, pf_total *out, pf_e
     return PF_OK;
 }
 
-void pf_sums_free(pf_sums *s)
+void pf_totals_column_free(pf_totals_column *s)
 {
     free(s->known);
     free(s->sum);
     free(s->has_sum);
-    *s = (pf_sums){0};
+    *s = (pf_totals_column){0};
 }

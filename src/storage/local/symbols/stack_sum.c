@@ -1,19 +1,20 @@
-#include "storage/local/symbols/sum.h"
+#include "storage/local/symbols/stack_sum.h"
 
 #include "base/hash.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-pf_code pf_sum_init(pf_sum *s, uint32_t nsample_type, uint32_t nstack, size_t max, pf_error *err)
+pf_code pf_stack_sum_init(pf_stack_sum *s, uint32_t nsample_type, uint32_t nstack, size_t max,
+                          pf_error *err)
 {
-    *s = (pf_sum){.nsample_type = nsample_type, .nstack = nstack, .max = max};
+    *s = (pf_stack_sum){.nsample_type = nsample_type, .nstack = nstack, .max = max};
     pf_random(&s->labelled.seed, sizeof s->labelled.seed);
     s->plain = calloc(nstack ? nstack : 1, sizeof *s->plain);
     return s->plain ? PF_OK : pf_fail_nomem(err, "a merge");
 }
 
-pf_code pf_sum_reach(pf_sum *s, uint32_t nstack, pf_error *err)
+pf_code pf_stack_sum_reach(pf_stack_sum *s, uint32_t nstack, pf_error *err)
 {
     if (nstack <= s->nstack)
         return PF_OK;
@@ -26,24 +27,24 @@ pf_code pf_sum_reach(pf_sum *s, uint32_t nstack, pf_error *err)
     return PF_OK;
 }
 
-void pf_sum_free(pf_sum *s)
+void pf_stack_sum_free(pf_stack_sum *s)
 {
     free(s->plain);
     pf_remap_free(&s->labelled);
     pf_buf_free(&s->stack);
     pf_buf_free(&s->labels);
     pf_buf_free(&s->value);
-    *s = (pf_sum){0};
+    *s = (pf_stack_sum){0};
 }
 
-size_t pf_sum_bytes(const pf_sum *s)
+size_t pf_stack_sum_bytes(const pf_stack_sum *s)
 {
     return s->nstack * sizeof *s->plain + pf_remap_bytes(&s->labelled) + s->stack.cap +
            s->labels.cap + s->value.cap;
 }
 
 /* Adds to an entry, or not at all when one of the sums would leave int64. */
-static inline bool add(int64_t *to, const pf_symrow *row, uint32_t sample, uint32_t types)
+static inline bool add(int64_t *to, const pf_row *row, uint32_t sample, uint32_t types)
 {
     const int64_t *value = row->value + sample;
     for (uint32_t t = 0; t < types; t++, value += row->nsample) {
@@ -58,20 +59,20 @@ static inline bool add(int64_t *to, const pf_symrow *row, uint32_t sample, uint3
     return true;
 }
 
-static pf_code check_memory(const pf_sum *s, pf_error *err)
+static pf_code check_memory(const pf_stack_sum *s, pf_error *err)
 {
     if (s->stack.failed || s->labels.failed || s->value.failed)
         return pf_fail_nomem(err, "a merge");
-    if (s->max && pf_sum_bytes(s) > s->max)
+    if (s->max && pf_stack_sum_bytes(s) > s->max)
         return pf_fail(err, PF_QUERY_LIMIT, "the merge needs more than %zu bytes", s->max);
     return PF_OK;
 }
 
 /* An entry with the values of a sample; *number is which. */
-static pf_code new_entry(pf_sum *s, uint32_t stack, uint32_t labels, const pf_symrow *row,
+static pf_code new_entry(pf_stack_sum *s, uint32_t stack, uint32_t labels, const pf_row *row,
                          uint32_t sample, uint32_t *number, pf_error *err)
 {
-    uint32_t entry = pf_sum_count(s);
+    uint32_t entry = pf_stack_sum_count(s);
     pf_buf_put(&s->stack, &stack, sizeof stack);
     pf_buf_put(&s->labels, &labels, sizeof labels);
     for (uint32_t t = 0; t < s->nsample_type; t++)
@@ -88,12 +89,12 @@ static pf_code refers_to_nothing(uint64_t stack, pf_error *err)
                    (unsigned long long)stack);
 }
 
-static inline int64_t *values_of(const pf_sum *s, uint32_t entry, uint32_t types)
+static inline int64_t *values_of(const pf_stack_sum *s, uint32_t entry, uint32_t types)
 {
     return (int64_t *)s->value.data + (size_t)entry * types;
 }
 
-static pf_code add_labelled(pf_sum *s, const pf_symrow *row, uint32_t i, pf_error *err)
+static pf_code add_labelled(pf_stack_sum *s, const pf_row *row, uint32_t i, pf_error *err)
 {
     uint64_t stack = row->stack[i], labels = row->labels[i];
     if (stack >= s->nstack || labels > UINT32_MAX)
@@ -109,7 +110,7 @@ static pf_code add_labelled(pf_sum *s, const pf_symrow *row, uint32_t i, pf_erro
 
 /* `types` is s->nsample_type: as a constant where it is known, which spares a loop for each sample. */
 static inline __attribute__((always_inline)) pf_code
-add_plain(pf_sum *s, const pf_symrow *row, uint32_t i, uint32_t types, pf_error *err)
+add_plain(pf_stack_sum *s, const pf_row *row, uint32_t i, uint32_t types, pf_error *err)
 {
     uint64_t stack = row->stack[i];
     if (stack >= s->nstack)
@@ -123,7 +124,7 @@ add_plain(pf_sum *s, const pf_symrow *row, uint32_t i, uint32_t types, pf_error 
     return code;
 }
 
-pf_code pf_sum_add(pf_sum *s, const pf_symrow *row, pf_error *err)
+pf_code pf_stack_sum_add(pf_stack_sum *s, const pf_row *row, pf_error *err)
 {
     if (row->nsample_type != s->nsample_type)
         return pf_fail(err, PF_INTERNAL, "damaged data: %u values a sample where %u are expected",

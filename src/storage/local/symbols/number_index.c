@@ -1,9 +1,9 @@
-#include "storage/local/symbols/places.h"
+#include "storage/local/symbols/number_index.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-bool pf_places_begin(pf_places *p, uint32_t base, uint32_t next)
+bool pf_number_index_begin(pf_number_index *p, uint32_t base, uint32_t next)
 {
     size_t need = next - base;
     p->base = base;
@@ -15,15 +15,15 @@ bool pf_places_begin(pf_places *p, uint32_t base, uint32_t next)
         p->round = 0;
     }
     if (p->round == UINT32_MAX) {
-        memset(p->place, 0, pf_places_bytes(p));
+        memset(p->place, 0, pf_number_index_bytes(p));
         p->round = 0;
     }
     p->round++; /* never 0, which is what fresh memory holds */
     return p->cap >= need;
 }
 
-void pf_places_free(pf_places *p)
+void pf_number_index_free(pf_number_index *p)
 {
     free(p->place);
-    *p = (pf_places){0};
+    *p = (pf_number_index){0};
 }

@@ -1,4 +1,4 @@
-#include "storage/local/symbols/symrow.h"
+#include "storage/local/symbols/row.h"
 
 #include "storage/local/symbols/column.h"
 #include "storage/local/symbols/sampled.h"
@@ -40,7 +40,7 @@ static ranked *radix_sort(ranked *from, ranked *to, uint32_t n)
     return from;
 }
 
-pf_code pf_symrow_sort(pf_symrow *r, pf_arena *a, pf_error *err)
+pf_code pf_row_sort(pf_row *r, pf_arena *a, pf_error *err)
 {
     uint32_t n = r->nsample;
     ranked *order = pf_arena_array(a, (size_t)n * 2, sizeof *order);
@@ -109,7 +109,7 @@ typedef struct sets {
 } sets;
 
 typedef struct encoding {
-    const pf_symrow *r;
+    const pf_row *r;
     pf_arena *a;
     pf_buf *out;
     sets sets;
@@ -203,7 +203,7 @@ static void put_values(encoding *e)
 /* Fills e->sets; with `size`, the bytes of each set's allocations too. */
 static bool collect_sets(encoding *e, uint64_t *size)
 {
-    const pf_symrow *r = e->r;
+    const pf_row *r = e->r;
     ranked *order = pf_arena_array(e->a, (size_t)r->nsample * 2, sizeof *order);
     if (!order)
         return false;
@@ -224,7 +224,7 @@ static bool collect_sets(encoding *e, uint64_t *size)
 
 static bool put_labels(encoding *e)
 {
-    const pf_symrow *r = e->r;
+    const pf_row *r = e->r;
     sets *s = &e->sets;
     if (!r->labels || !r->nsample) {
         pf_buf_put_varint(e->out, 0); /* no sets */
@@ -262,7 +262,7 @@ static void put_lone(pf_buf *out, const uint32_t *numbers, uint32_t n)
         pf_buf_put_varint(out, numbers[i]);
 }
 
-static void put_head(const pf_symrow *r, int64_t created_at, pf_buf *out)
+static void put_head(const pf_row *r, int64_t created_at, pf_buf *out)
 {
     pf_buf_putc(out, FORMAT);
     pf_buf_put_varint(out, r->header);
@@ -273,8 +273,7 @@ static void put_head(const pf_symrow *r, int64_t created_at, pf_buf *out)
     pf_buf_put_varint(out, r->nsample);
 }
 
-pf_code pf_symrow_encode(const pf_symrow *r, int64_t created_at, pf_arena *a, pf_buf *out,
-                         pf_error *err)
+pf_code pf_row_encode(const pf_row *r, int64_t created_at, pf_arena *a, pf_buf *out, pf_error *err)
 {
     encoding e = {.r = r, .a = a, .out = out};
     e.scratch = pf_arena_array(a, r->nsample, sizeof *e.scratch);
@@ -298,7 +297,7 @@ pf_code pf_symrow_encode(const pf_symrow *r, int64_t created_at, pf_arena *a, pf
 typedef struct decoding {
     const uint8_t *p, *end;
     pf_arena *a;
-    pf_symrow *r;
+    pf_row *r;
     pf_sampled *sampled; /* by label set; NULL when there is no rate */
     uint32_t *place;     /* of each sample among the label sets */
     uint64_t *factor;    /* by sample type; 0 where the column is not one of multiples */
@@ -447,7 +446,7 @@ static bool get_rate(decoding *d, uint32_t nsets)
 
 static bool get_labels(decoding *d)
 {
-    pf_symrow *r = d->r;
+    pf_row *r = d->r;
     uint32_t nsets;
     if (!get32(d, &nsets) || nsets > r->nsample)
         return false;
@@ -485,7 +484,7 @@ static bool get_lone(decoding *d, uint32_t **numbers, uint32_t *n)
 
 static bool get_head(decoding *d, int64_t created_at)
 {
-    pf_symrow *r = d->r;
+    pf_row *r = d->r;
     uint64_t time, duration;
     uint8_t format;
     if (!get_byte(d, &format) || format != FORMAT || !get32(d, &r->header) || !get32(d, &r->maps) ||
@@ -500,7 +499,7 @@ static bool get_head(decoding *d, int64_t created_at)
 
 static bool get_stacks(decoding *d)
 {
-    pf_symrow *r = d->r;
+    pf_row *r = d->r;
     r->stack = get_room(d, r->nsample, sizeof *r->stack);
     if (!r->stack || !get_column(d, r->stack, r->nsample))
         return false;
@@ -511,7 +510,7 @@ static bool get_stacks(decoding *d)
 
 static bool get_row(decoding *d, int64_t created_at)
 {
-    pf_symrow *r = d->r;
+    pf_row *r = d->r;
     if (!get_head(d, created_at) || !get_stacks(d) || !get_labels(d))
         return false;
     size_t values;
@@ -524,7 +523,7 @@ static bool get_row(decoding *d, int64_t created_at)
            get_lone(d, &r->lone_function, &r->nlone_function) && d->p == d->end;
 }
 
-pf_code pf_symrow_decode(pf_symrow *r, int64_t created_at, pf_str bytes, pf_arena *a, pf_error *err)
+pf_code pf_row_decode(pf_row *r, int64_t created_at, pf_str bytes, pf_arena *a, pf_error *err)
 {
     decoding d = {.p = (const uint8_t *)bytes.p, .a = a, .r = r};
     d.end = d.p + bytes.n;

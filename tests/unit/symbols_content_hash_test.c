@@ -1,4 +1,4 @@
-#include "storage/local/symbols/content.h"
+#include "storage/local/symbols/content_hash.h"
 #include "support/symbols_path.h"
 
 #include <setjmp.h>

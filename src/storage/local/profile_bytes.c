@@ -1,4 +1,4 @@
-#include "storage/local/rows.h"
+#include "storage/local/profile_bytes.h"
 
 #include "pprof/gzip.h"
 #include "storage/local/symbols/resolve.h"
@@ -15,26 +15,26 @@ static pf_code damaged(pf_local *l, pf_xid xid, pf_error *err)
     return pf_fail(err, PF_INTERNAL, "profile %s is damaged on disk", id);
 }
 
-pf_code pf_rows_take(pf_local *l, sqlite3_stmt *st, pf_row *row, pf_error *err)
+pf_code pf_record_take(pf_local *l, sqlite3_stmt *st, pf_record *row, pf_error *err)
 {
     pf_str xid = pf_db_blob(st, 1);
-    *row = (pf_row){.number = sqlite3_column_int64(st, 0),
-                    .service = sqlite3_column_int64(st, 2),
-                    .type = sqlite3_column_int64(st, 3),
-                    .created_at = sqlite3_column_int64(st, 4),
-                    .series = sqlite3_column_int64(st, 5),
-                    .totals = pf_db_blob(st, 6),
-                    .kind = sqlite3_column_int64(st, 7),
-                    .bytes = pf_db_blob(st, 9)};
+    *row = (pf_record){.number = sqlite3_column_int64(st, 0),
+                       .service = sqlite3_column_int64(st, 2),
+                       .type = sqlite3_column_int64(st, 3),
+                       .created_at = sqlite3_column_int64(st, 4),
+                       .series = sqlite3_column_int64(st, 5),
+                       .totals = pf_db_blob(st, 6),
+                       .kind = sqlite3_column_int64(st, 7),
+                       .bytes = pf_db_blob(st, 9)};
     if (xid.n == sizeof row->xid.b)
         memcpy(row->xid.b, xid.p, sizeof row->xid.b);
-    if (pf_row_checksum(row) != sqlite3_column_int64(st, 8) || row->kind < 0 ||
+    if (pf_record_checksum(row) != sqlite3_column_int64(st, 8) || row->kind < 0 ||
         row->kind >= PF_KINDS)
         return damaged(l, row->xid, err);
     return PF_OK;
 }
 
-void pf_rows_needs(const pf_symrow *row, uint32_t next[PF_TABLES])
+void pf_row_needs(const pf_row *row, uint32_t next[PF_TABLES])
 {
     uint64_t stack = 0, labels = 0, location = 0, function = 0;
     if (row->nsample)
@@ -55,7 +55,7 @@ void pf_rows_needs(const pf_symrow *row, uint32_t next[PF_TABLES])
 }
 
 /* The tables are locked while the profile points into them, that is, until it is encoded. */
-static pf_code encode_columns(pf_symview *view, const pf_symrow *row, pf_buf *bare, pf_error *err)
+static pf_code encode_columns(pf_symview *view, const pf_row *row, pf_buf *bare, pf_error *err)
 {
     pf_resolver r;
     pf_profile profile;
@@ -69,18 +69,18 @@ static pf_code encode_columns(pf_symview *view, const pf_symrow *row, pf_buf *ba
     return code;
 }
 
-static pf_code make_anew(pf_local *l, pf_conn *conn, const pf_row *row, const pf_op *op,
+static pf_code make_anew(pf_local *l, pf_conn *conn, const pf_record *row, const pf_op *op,
                          pf_arena *a, pf_blob *out, pf_error *err)
 {
-    pf_symrow numbers;
+    pf_row numbers;
     pf_symview *view = NULL;
     uint32_t needs[PF_TABLES];
     pf_buf bare = PF_BUF_INIT;
-    pf_code code = pf_symrow_decode(&numbers, row->created_at, row->bytes, a, err);
+    pf_code code = pf_row_decode(&numbers, row->created_at, row->bytes, a, err);
     if (!code)
         code = pf_symviews_take(&l->views, conn->partition, row->service, &view, err);
     if (!code) {
-        pf_rows_needs(&numbers, needs);
+        pf_row_needs(&numbers, needs);
         code = pf_symview_reach(view, conn, op, needs, NULL, err);
     }
     if (!code)
@@ -92,7 +92,7 @@ static pf_code make_anew(pf_local *l, pf_conn *conn, const pf_row *row, const pf
     return code;
 }
 
-static pf_code copy_raw(const pf_row *row, const pf_op *op, pf_blob *out, pf_error *err)
+static pf_code copy_raw(const pf_record *row, const pf_op *op, pf_blob *out, pf_error *err)
 {
     if (op && op->max_memory && row->bytes.n > op->max_memory)
         return pf_fail(err, PF_QUERY_LIMIT, "a profile of %zu bytes is more than a query may hold",
@@ -101,8 +101,8 @@ static pf_code copy_raw(const pf_row *row, const pf_op *op, pf_blob *out, pf_err
     return out->bytes.failed ? pf_fail_nomem(err, "profile") : PF_OK;
 }
 
-pf_code pf_rows_profile(pf_local *l, pf_conn *conn, const pf_row *row, const pf_op *op,
-                        pf_blob *out, pf_error *err)
+pf_code pf_profile_bytes(pf_local *l, pf_conn *conn, const pf_record *row, const pf_op *op,
+                         pf_blob *out, pf_error *err)
 {
     *out = (pf_blob){.bytes = PF_BUF_INIT, .type = (pf_type)row->type};
     if (row->kind == PF_KIND_RAW)

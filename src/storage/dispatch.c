@@ -1,4 +1,4 @@
-/* storage.c: what all stores share. The dispatchers do nothing but call the store; the merge for
+/* dispatch.c: what all stores share. The dispatchers do nothing but call the store; the merge for
  * stores that have none of their own reads profile after profile:
  *
  *     ids, or find() page by page --> read() --> gunzip --> decode --> pf_merge_add
@@ -11,7 +11,7 @@
 #include "base/clock.h"
 #include "pprof/gzip.h"
 #include "pprof/merge.h"
-#include "storage/totals.h"
+#include "storage/by_reading.h"
 
 #include <pthread.h>
 #include <stdlib.h>
