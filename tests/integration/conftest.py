@@ -1,4 +1,4 @@
-"""Fixtures that the tests share: servers, the corpus of real profiles, the Go and C programs."""
+"""Fixtures that the tests share: servers, the real profiles, the Go and C programs."""
 
 import os
 import subprocess
@@ -11,9 +11,21 @@ from certificates import Authority, TlsServer
 from pprof_tool import tool_environment, tool_top
 from server import BINARY, BUILD, ROOT, Server
 
-CORPUS = Path(os.environ.get("PROFEFE_CORPUS", ROOT / "../shared/corpus")).resolve()
 FIXTURES = ROOT / "tests/fixtures"
 ALL_SKIPPED = 77  # ctest shows such a run as skipped
+
+
+
+def real_profiles():
+    """{name: folder}: the project's own, and others of the same layout where there are any; see tests/README.md."""
+    named = os.environ.get("PROFEFE_CORPUS")
+    other = Path(named or ROOT / "../shared/corpus").resolve()
+    if named and not other.is_dir():
+        raise NotADirectoryError(f"PROFEFE_CORPUS is {named!r}, which is no folder")
+    return {"fixtures": FIXTURES / "profiles", **({"corpus": other} if other.is_dir() else {})}
+
+
+REAL_PROFILES = real_profiles()
 
 
 def pytest_sessionstart(session):
@@ -73,19 +85,20 @@ def shared_server(tmp_path_factory):
 
 
 def corpus_files(*patterns):
-    """The corpus' files as parameters, named after themselves; one that skips when there is no corpus."""
-    files = sorted(path for pattern in patterns for path in CORPUS.glob(pattern))
-    if not files:
-        reason = f"THERE ARE NO REAL PROFILES IN {CORPUS} (set PROFEFE_CORPUS)"
-        return [pytest.param(None, marks=pytest.mark.skip(reason=reason), id="no-corpus")]
-    return [pytest.param(path, id=str(path.relative_to(CORPUS))) for path in files]
+    """Real profiles as parameters, named after themselves. Each pattern finds some among the project's own."""
+    found = []
+    for name, folder in REAL_PROFILES.items():
+        for pattern in patterns:
+            files = sorted(folder.glob(pattern))
+            assert files or name != "fixtures", f"{folder}/{pattern} finds nothing"
+            found += [pytest.param(path, id=f"{name}/{path.relative_to(folder)}") for path in files]
+    return found
 
 
-@pytest.fixture(scope="session")
-def corpus():
-    if not CORPUS.is_dir():
-        pytest.skip(f"THERE ARE NO REAL PROFILES IN {CORPUS} (set PROFEFE_CORPUS)")
-    return CORPUS
+@pytest.fixture(scope="session", params=REAL_PROFILES.values(), ids=REAL_PROFILES.keys())
+def corpus(request):
+    """A folder of real profiles; a test that uses it runs once with each."""
+    return request.param
 
 
 @pytest.fixture(scope="session")

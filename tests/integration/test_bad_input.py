@@ -99,7 +99,7 @@ def cuts(body, count, seed):
 
 
 SOME = ("collector-service/cpu.001*", "collector-service/heap.004*", "collector-service/goroutine.004*",
-        "go-compiler/mem.O*", "profefe/collector_cpu_1.prof", "languages/*")
+        "go-compiler/mem.[Ob]*", "profefe/collector_cpu_1.prof", "languages/*")
 TRIES = 60 if SANITIZED else 150
 
 

@@ -90,8 +90,8 @@ def test_real_profiles(tmp_path, corpus):
         tmp_path, f"-server={BINARY}", "-scenario=disk", "-rounds=1", f"-profiles={corpus}/collector-service"
     )
     row = result["rows"][0]
-    assert row["calls"] == row["profiles"] == 60
-    files = (corpus / "collector-service").glob("cpu.*")
+    files = list((corpus / "collector-service").glob("cpu.*"))
+    assert row["calls"] == row["profiles"] == len(files)
     assert row["pushed_bytes"] == sum(path.stat().st_size for path in files)
 
 

@@ -2,7 +2,9 @@
 # variants: release
 
 import gzip
+import os
 import re
+import subprocess
 import sys
 import zlib
 
@@ -112,3 +114,20 @@ def test_they_are_small_and_tell_nothing_of_the_machine_that_made_them():
         body = path.read_bytes()
         body = gzip.decompress(body) if body[:2] == b"\x1f\x8b" else body
         assert not re.search(rb"(?<![\w./-])/(home|root|tmp|work|var|opt|mnt)/", body), path
+
+
+def collects(corpus):
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--collect-only", "test_merge.py"]
+    return subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PROFEFE_CORPUS": str(corpus)})
+
+
+def test_other_profiles_run_beside_them_and_a_folder_that_is_not_there_is_said(tmp_path):
+    (tmp_path / "collector-service").mkdir()
+    (tmp_path / "collector-service/cpu.001.pb.gz").touch()
+    both = collects(tmp_path)
+    assert both.returncode == 0, both.stdout
+    assert "[fixtures/collector-service/cpu.001.pb.gz]" in both.stdout
+    assert "[corpus/collector-service/cpu.001.pb.gz]" in both.stdout
+    absent = collects(tmp_path / "none")
+    assert absent.returncode not in (0, 5)  # 5: no test, 77: all skipped
+    assert "which is no folder" in absent.stdout + absent.stderr

@@ -10,7 +10,6 @@ from dataclasses import replace
 
 import pytest
 from builders import everything, small
-from conftest import CORPUS
 from pprof_tool import difference, our_rows, tool_rows
 from pprof_wire import Function, Label, Line, Location, Mapping, Sample, ValueType, encode, parse
 from server import FROM, TO, query
@@ -27,20 +26,20 @@ FILTERS = {
     "focus": {"focus": r"runtime\.mallocgc"},
     "ignore": {"ignore": "gc|malloc"},
     "hide": {"hide": r"^runtime\."},
-    "show": {"show": "profefe|compile"},
+    "show": {"show": "profefe|compile|collector|parser"},
     "show a file": {"show": r"\.s$|proc\.go"},
-    "show from": {"show_from": r"net/http.*Serve|gc\.Main"},
+    "show from": {"show_from": r"net/http.*Serve|gc\.Main|checkFiles"},
     "all at once": {"focus": "malloc|gc", "ignore": "memclr", "hide": "internal", "show": "[a-z]", "show_from": "serve|main"},
     "nothing matches": {"focus": "no such function anywhere"},
     "case folds": {"focus": "(?i)MALLOCGC"},
-    "a binary": {"hide": "profefe-go$"},
+    "a binary": {"hide": "profefe-go$|collector-service$|parser$"},
 }
 
 
 @pytest.mark.parametrize("granularity", ["functions", "files", "lines", "addresses"])
 @pytest.mark.parametrize("name", FAMILIES)
 def test_top_is_that_of_go_tool_pprof(shared_server, corpus, tool_home, name, granularity):
-    service, files, kind, unit, index = family(shared_server, name)
+    service, files, kind, unit, index = family(shared_server, corpus, name)
     expected = tool_rows(tool_home, *files, unit=unit, index=index, flags=[f"-{granularity}"])
     body = top(shared_server, service, type=kind, sample_type=index, granularity=granularity)
     assert our_rows(body, granularity) == expected
@@ -51,7 +50,7 @@ def test_top_is_that_of_go_tool_pprof(shared_server, corpus, tool_home, name, gr
 @pytest.mark.parametrize("name", ["cpu", "heap", "compiler"])
 @pytest.mark.parametrize("filter", FILTERS)
 def test_filters_mean_what_they_mean_to_go_tool_pprof(shared_server, corpus, tool_home, name, filter):
-    service, files, kind, unit, index = family(shared_server, name)
+    service, files, kind, unit, index = family(shared_server, corpus, name)
     given = FILTERS[filter]
     flags = [f"-{key}={value}" for key, value in given.items()]
     expected = tool_rows(tool_home, *files, unit=unit, index=index, flags=flags)
@@ -59,7 +58,7 @@ def test_filters_mean_what_they_mean_to_go_tool_pprof(shared_server, corpus, too
 
 
 def test_filters_apply_to_pprof_too(shared_server, corpus, tool_home, tmp_path):
-    service, files, kind, unit, index = family(shared_server, "cpu")
+    service, files, kind, unit, index = family(shared_server, corpus, "cpu")
     answer = shared_server.merge(service=service, focus="mallocgc", hide="memclr")
     assert answer.headers["content-type"] == "application/octet-stream"
     path = tmp_path / "filtered.pb.gz"
@@ -71,7 +70,7 @@ def test_filters_apply_to_pprof_too(shared_server, corpus, tool_home, tmp_path):
 
 def test_a_flame_graph_adds_up_and_agrees_with_folded_and_top(shared_server, corpus):
     for name in ("cpu", "heap", "goroutine"):
-        service, _, kind, _, index = family(shared_server, name)
+        service, _, kind, _, index = family(shared_server, corpus, name)
         tree = Tree(flame(shared_server, service, type=kind, sample_type=index, max_nodes=200000))
         tree.check_sums()
         tree.check_order()
@@ -123,7 +122,7 @@ def test_build_ids_go_with_binaries(shared_server):
 
 @pytest.mark.parametrize("most", [1, 2, 10, 500])
 def test_a_cut_flame_graph_keeps_the_largest_and_every_sum(shared_server, corpus, most):
-    service, _, _, _, _ = family(shared_server, "cpu")
+    service, _, _, _, _ = family(shared_server, corpus, "cpu")
     whole = Tree(flame(shared_server, service, max_nodes=200000))
     cut = Tree(flame(shared_server, service, max_nodes=most))
     cut.check_sums()
@@ -140,7 +139,7 @@ def test_a_cut_flame_graph_keeps_the_largest_and_every_sum(shared_server, corpus
 
 
 def test_what_was_folded_away_opens_at_its_root(shared_server, corpus):
-    service, _, _, _, _ = family(shared_server, "cpu")
+    service, _, _, _, _ = family(shared_server, corpus, "cpu")
     whole = Tree(flame(shared_server, service, max_nodes=200000))
     for node in (1, whole.n // 10, whole.n // 2, whole.n - 1):
         path = whole.path(node)
@@ -155,7 +154,7 @@ def test_what_was_folded_away_opens_at_its_root(shared_server, corpus):
 
 
 def test_top_says_what_is_missing(shared_server, corpus):
-    service, _, _, _, _ = family(shared_server, "cpu")
+    service, _, _, _, _ = family(shared_server, corpus, "cpu")
     whole, part = top(shared_server, service), top(shared_server, service, rows=5)
     assert part["rows"] == whole["rows"][:5]
     assert part["missing"] == {
@@ -170,7 +169,7 @@ def test_top_says_what_is_missing(shared_server, corpus):
 @pytest.mark.parametrize("name, given", [("cpu", {}), ("heap", {}), ("cpu", {"focus": "malloc"})])
 def test_a_comparison_is_that_of_diff_base(shared_server, corpus, tool_home, tmp_path, name, given, normalize):
     pattern, _, kind, unit, index = FAMILIES[name]
-    files = sorted(CORPUS.glob(pattern))
+    files = sorted(corpus.glob(pattern))
     ours, base = files[:4], files[6:9]
     service = next(services)
     for host, list in (("a", ours), ("b", base)):
@@ -227,7 +226,7 @@ def test_a_comparison_by_ids_and_its_mistakes(shared_server):
 
 
 def test_one_profile_by_its_id_and_several(shared_server, corpus, tool_home):
-    path = sorted(CORPUS.glob("collector-service/cpu.*"))[0]
+    path = sorted(corpus.glob("collector-service/cpu.*"))[0]
     _, ids = push_all(shared_server, [path.read_bytes()] * 2)
     one = shared_server.get(f"/api/0/profiles/{ids[0]}?format=top&rows=0").result
     assert our_rows(one) == tool_rows(tool_home, path)
@@ -238,7 +237,7 @@ def test_one_profile_by_its_id_and_several(shared_server, corpus, tool_home):
 
 @pytest.mark.parametrize("language", ["languages"])
 def test_other_languages(shared_server, corpus, tool_home, language):
-    for path in sorted(CORPUS.glob(f"{language}/*")):
+    for path in sorted(corpus.glob(f"{language}/*")):
         one = shared_server.push(path.read_bytes(), service=next(services), type="other")
         for index, kind in enumerate(parse(path.read_bytes()).sample_types):
             body = shared_server.get(f"/api/0/profiles/{one}" + query(format="top", rows=0, sample_type=kind.type.decode())).result
@@ -373,7 +372,7 @@ def test_no_pattern_burns_the_server(shared_server, pattern):
 
 
 def test_svg_is_xml_that_says_what_the_flame_graph_says(shared_server, corpus):
-    service, _, _, _, _ = family(shared_server, "cpu")
+    service, _, _, _, _ = family(shared_server, corpus, "cpu")
     answer = view(shared_server, service, "svg")
     assert answer.headers["content-type"] == "image/svg+xml"
     root = xml.etree.ElementTree.fromstring(answer.body)
@@ -392,7 +391,7 @@ def test_svg_is_xml_that_says_what_the_flame_graph_says(shared_server, corpus):
 
 
 def test_dot_is_what_graphviz_takes(shared_server, corpus):
-    service, _, _, _, _ = family(shared_server, "cpu")
+    service, _, _, _, _ = family(shared_server, corpus, "cpu")
     hostile, _ = push_all(shared_server, [encode(chain_of([name.encode() for name in HOSTILE] + [b"\xff\x01"]))])
     for one, most in ((service, None), (service, 5), (hostile, None)):
         answer = view(shared_server, one, "dot", max_nodes=most)
@@ -438,7 +437,7 @@ def with_start_lines(body):
 @pytest.mark.parametrize("name", ["cpu", "compiler"])
 def test_pgo_has_every_call_edge_of_the_full_profile(shared_server, corpus, tool_home, tmp_path, name):
     pattern, count, _, _, _ = FAMILIES[name]
-    service, _ = push_all(shared_server, [with_start_lines(path.read_bytes()) for path in sorted(CORPUS.glob(pattern))[:count]])
+    service, _ = push_all(shared_server, [with_start_lines(path.read_bytes()) for path in sorted(corpus.glob(pattern))[:count]])
     full = shared_server.merge(service=service).body
     answer = view(shared_server, service, "pgo")
     assert answer.headers["content-disposition"] == 'attachment; filename="default.pgo"'
@@ -596,7 +595,7 @@ def series(server, service, **parameters):
 
 def test_finding_with_totals(shared_server, corpus, go_profiles):
     service = next(services)
-    bodies = [path.read_bytes() for path in sorted(CORPUS.glob("collector-service/cpu.*"))[:40]]
+    bodies = [path.read_bytes() for path in sorted(corpus.glob("collector-service/cpu.*"))[:40]]
     for at, body in enumerate(bodies):
         shared_server.push(body, service=service, labels=[("host", f"h{at % 2}")])
     huge = small(value=1, samples=[Sample([1], [1, (1 << 63) - 1]), Sample([1], [2, 1])])
@@ -672,7 +671,7 @@ def test_mistakes_in_series_are_named(shared_server, parameters, word):
 
 def test_series_of_one_function(shared_server, corpus):
     service = next(services)
-    for n, path in enumerate(sorted(CORPUS.glob("collector-service/cpu.*"))[:12]):
+    for n, path in enumerate(sorted(corpus.glob("collector-service/cpu.*"))[:12]):
         shared_server.push(path.read_bytes(), service=service, labels=f"host=h{n % 2}" if n % 3 else None)
     name = "runtime.mallocgc"
     times = [one["created_at"] for one in shared_server.find(service=service).result]

@@ -7,7 +7,6 @@ import xml.etree.ElementTree
 
 import pytest
 from builders import small
-from conftest import CORPUS
 from pprof_tool import INLINE, number, tool, tool_environment, tool_rows
 from pprof_wire import encode
 from server import FROM, TO, query
@@ -27,7 +26,7 @@ def look(shared_server, corpus):
     """look(family, **parameters): the whole tree, or what of it is asked for, sums and order checked."""
 
     def tree(name, **parameters):
-        service, _, kind, _, index = family(shared_server, name)
+        service, _, kind, _, index = family(shared_server, corpus, name)
         parameters.setdefault("max_nodes", ALL)
         made = Tree(flame(shared_server, service, type=kind, sample_type=index, **parameters))
         made.check_sums()
@@ -93,8 +92,8 @@ def test_callers_and_callees_are_those_of_the_tree(look, name):
 
 @pytest.mark.parametrize("granularity", ["functions", "files"])
 @pytest.mark.parametrize("name", NAMES)
-def test_a_function_comes_to_what_the_tool_calls_cum(shared_server, look, tool_home, name, granularity):
-    _, files, _, unit, index = family(shared_server, name)
+def test_a_function_comes_to_what_the_tool_calls_cum(shared_server, corpus, look, tool_home, name, granularity):
+    _, files, _, unit, index = family(shared_server, corpus, name)
     cum = {row[0]: row[2] for row in tool_rows(tool_home, *files, unit=unit, index=index, flags=[f"-{granularity}"])}
     checked = 0
     for function in functions_of(look(name, granularity=granularity), 8):
@@ -127,8 +126,8 @@ def peek(home, files, unit, index, function):
 
 
 @pytest.mark.parametrize("name", ["cpu", "heap", "compiler"])
-def test_direct_callers_and_callees_are_those_of_peek(shared_server, look, tool_home, name):
-    _, files, _, unit, index = family(shared_server, name)
+def test_direct_callers_and_callees_are_those_of_peek(shared_server, corpus, look, tool_home, name):
+    _, files, _, unit, index = family(shared_server, corpus, name)
     stacks = look(name).stacks()
     checked = 0
     for function in functions_of(look(name), 20):
@@ -172,8 +171,8 @@ def test_filters_come_first(look):
     assert look("cpu", function=function, **given).stacks() == nonzero(down)
 
 
-def test_lines_of_a_function_are_all_meant_or_the_one_that_is_named(shared_server, look):
-    service, files, kind, unit, index = family(shared_server, "cpu")
+def test_lines_of_a_function_are_all_meant_or_the_one_that_is_named(shared_server, corpus, look):
+    service, files, kind, unit, index = family(shared_server, corpus, "cpu")
     function = "runtime.mallocgc"
     whole = look("cpu", function=function)
     lines = look("cpu", function=function, granularity="lines", direction="up")
@@ -188,7 +187,7 @@ def test_lines_of_a_function_are_all_meant_or_the_one_that_is_named(shared_serve
 
 
 def test_comparisons_have_both_sides(shared_server, corpus):
-    files = sorted(CORPUS.glob(FAMILIES["cpu"][0]))[:8]
+    files = sorted(corpus.glob(FAMILIES["cpu"][0]))[:8]
     service = next(services)
     for at, path in enumerate(files):
         shared_server.push(path.read_bytes(), service=service, labels=f"host={'ab'[at % 2]}")
@@ -209,8 +208,8 @@ def test_comparisons_have_both_sides(shared_server, corpus):
             assert both.stacks(prefix) == side(host, **asked).stacks()
 
 
-def test_folded_and_svg_show_what_the_flame_graph_shows(shared_server, look):
-    service, _, kind, _, index = family(shared_server, "cpu")
+def test_folded_and_svg_show_what_the_flame_graph_shows(shared_server, corpus, look):
+    service, _, kind, _, index = family(shared_server, corpus, "cpu")
     function = "runtime.mallocgc"
     for asked in ({"direction": "up"}, {"function": function}, {"function": function, "direction": "up"}):
         tree = look("cpu", **asked)

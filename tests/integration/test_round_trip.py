@@ -11,7 +11,7 @@ from conftest import corpus_files
 from pprof_wire import Function, Label, Line, Location, Mapping, Sample, ValueType, content, differences, encode, parse, tag
 from server import wait_for
 
-KINDS = {"heap": "heap", "mem": "heap", "goroutine": "goroutine"}
+KINDS = {"heap": "heap", "mem": "heap", "goroutine": "goroutine", "mutex": "mutex", "block": "block", "threadcreate": "threadcreate"}
 GO_KINDS = ["cpu", "heap", "block", "mutex", "goroutine", "threadcreate"]
 
 

@@ -2,8 +2,6 @@
 
 import itertools
 
-from conftest import CORPUS
-
 services = (f"query-{n}" for n in itertools.count())
 
 
@@ -80,11 +78,13 @@ FAMILIES = {
     "compiler heap without functions": ("go-compiler/mem.*", 3, "heap", "B", "alloc_space"),
 }
 
-def family(server, name):
+
+def family(server, corpus, name):
     """Real profiles, pushed once a server: the service, the files, and what the tool calls their values."""
     pattern, count, kind, unit, index = FAMILIES[name]
-    files = sorted(CORPUS.glob(pattern))[:count]
+    files = sorted(corpus.glob(pattern))[:count]
+    assert files, f"{corpus}/{pattern} finds nothing"
     known = server.__dict__.setdefault("families", {})
-    if name not in known:
-        known[name] = push_all(server, [path.read_bytes() for path in files], type=kind)[0]
-    return known[name], files, kind, unit, index
+    if (corpus, name) not in known:
+        known[corpus, name] = push_all(server, [path.read_bytes() for path in files], type=kind)[0]
+    return known[corpus, name], files, kind, unit, index

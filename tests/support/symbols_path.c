@@ -1,11 +1,8 @@
 #include "support/symbols_path.h"
 
-#include "pprof/gzip.h"
 #include "storage/local/symbols/chunk.h"
 #include "storage/local/symbols/content_hash.h"
 
-#include <dirent.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -290,43 +287,4 @@ pf_profile pf_test_profile(uint64_t seed, pf_arena *a)
             p->comment[i] = below(&m, p->nstring);
     }
     return m.p;
-}
-
-bool pf_test_profile_read(const char *path, pf_arena *a, pf_profile *out)
-{
-    FILE *f = must(fopen(path, "rb"));
-    pf_buf bytes = PF_BUF_INIT;
-    char block[16384];
-    for (size_t n; (n = fread(block, 1, sizeof block, f)) > 0;)
-        pf_buf_put(&bytes, block, n);
-    fclose(f);
-    pf_str in = pf_arena_str(a, pf_buf_str(&bytes));
-    pf_buf_free(&bytes);
-    must((void *)in.p);
-    if (pf_is_gzip(in) && pf_gunzip(in, 1 << 28, a, &in, NULL))
-        return false;
-    return pf_profile_decode(out, a, in, NULL) == PF_OK;
-}
-
-bool pf_test_corpus_file(const char *folder, size_t index, char *path, size_t cap)
-{
-    const char *corpus = getenv("PROFEFE_CORPUS");
-    char dir[512];
-    snprintf(dir, sizeof dir, "%s/%s", corpus ? corpus : "../shared/corpus", folder);
-    struct dirent **names;
-    int n = scandir(dir, &names, NULL, alphasort);
-    if (n < 0) {
-        fprintf(stderr, "SKIPPED: no corpus of real profiles in %s (PROFEFE_CORPUS)\n", dir);
-        return false;
-    }
-    bool found = false;
-    for (int i = 0; i < n; i++) {
-        if (names[i]->d_name[0] != '.' && index-- == 0) {
-            snprintf(path, cap, "%s/%s", dir, names[i]->d_name);
-            found = true;
-        }
-        free(names[i]);
-    }
-    free(names);
-    return found;
 }

@@ -45,12 +45,4 @@ uint64_t pf_test_random(uint64_t *state);
  * entries, equal samples, labels of all kinds, values at the ends of int64. Lives in `a`. */
 pf_profile pf_test_profile(uint64_t seed, pf_arena *a);
 
-/* Decodes a file, gzipped or not, into `a`; false, with nothing said, when it is no profile. Aborts
- * when it can't be read. */
-bool pf_test_profile_read(const char *path, pf_arena *a, pf_profile *out);
-
-/* The next regular file below the corpus folder ("collector-service", ...), in the order of their
- * names: index 0, 1, ...; false behind the last, or when there is no corpus, which is printed. */
-bool pf_test_corpus_file(const char *folder, size_t index, char *path, size_t cap);
-
 #endif

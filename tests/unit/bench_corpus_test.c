@@ -3,6 +3,7 @@
 
 #include "cmd/bench/fleet.h"
 #include "pprof/gzip.h"
+#include "support/corpus.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -102,29 +103,27 @@ static void test_another_time(void **state)
     assert_int_equal(system(command), 0);
 }
 
-/* The real profiles, where they are. */
+/* The fixtures, and the other real profiles where they are. */
 static void test_real_files(void **state)
 {
     (void)state;
-    const char *corpus = getenv("PROFEFE_CORPUS");
-    char dir[512];
-    struct stat st;
-    snprintf(dir, sizeof dir, "%s/collector-service", corpus ? corpus : "../shared/corpus");
-    if (stat(dir, &st) != 0) {
-        fprintf(stderr, "SKIPPED: no %s (set PROFEFE_CORPUS)\n", dir);
-        skip();
-    }
     static const struct {
         pf_type type;
-        size_t n;
-    } want[] = {{PF_TYPE_CPU, 60}, {PF_TYPE_HEAP, 15}, {PF_TYPE_GOROUTINE, 15}};
-    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
-        bench_corpus c;
-        pf_error err = {0};
-        if (bench_corpus_load(dir, want[i].type, &c, &err))
-            fail_msg("%s", err.msg);
-        assert_int_equal(c.n, want[i].n);
-        bench_corpus_free(&c);
+        size_t n[2]; /* of the fixtures, of the others */
+    } want[] = {{PF_TYPE_CPU, {28, 60}}, {PF_TYPE_HEAP, {12, 15}}, {PF_TYPE_GOROUTINE, {12, 15}}};
+    for (int at = 0; at < 2; at++) {
+        char dir[4096];
+        if (!pf_test_corpus_root(at))
+            continue;
+        snprintf(dir, sizeof dir, "%s/collector-service", pf_test_corpus_root(at));
+        for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+            bench_corpus c;
+            pf_error err = {0};
+            if (bench_corpus_load(dir, want[i].type, &c, &err))
+                fail_msg("%s", err.msg);
+            assert_int_equal(c.n, want[i].n[at]);
+            bench_corpus_free(&c);
+        }
     }
 }
 

@@ -831,11 +831,10 @@ typedef struct loaded {
     pf_arena a;
 } loaded;
 
-static bool load(loaded *l, const char *folder, const char *part)
+static void load(loaded *l, const char *folder, const char *part)
 {
     pf_error err;
-    if (!pf_test_corpus(&l->c, folder, part))
-        return false;
+    pf_test_corpus(&l->c, folder, part);
     pf_arena_init(&l->a, NULL, 0);
     l->p = pf_arena_array(&l->a, l->c.n, sizeof *l->p);
     for (size_t i = 0; i < l->c.n; i++) {
@@ -844,7 +843,6 @@ static bool load(loaded *l, const char *folder, const char *part)
             pf_profile_decode(&l->p[i], &l->a, raw, &err))
             fail_msg("%s: %s", l->c.file[i].name, err.msg);
     }
-    return true;
 }
 
 static void unload(loaded *l)
@@ -872,8 +870,7 @@ static void add_all(pf_merge *m, const loaded *l, size_t from, size_t to)
 static void check_laws(const char *folder, const char *part)
 {
     loaded l;
-    if (!load(&l, folder, part))
-        skip();
+    load(&l, folder, part);
     pf_merge *all = pf_merge_new(NULL, 0), *left = pf_merge_new(NULL, 0),
              *right = pf_merge_new(NULL, 0), *both = pf_merge_new(NULL, 0);
     pf_profile merged_all, merged_left, merged_right, merged_both;

@@ -2,6 +2,7 @@
 #include "pprof/merge.h"
 #include "storage/local/symbols/chunk.h"
 #include "storage/local/symbols/stack_sum.h"
+#include "support/corpus.h"
 #include "support/profile_eq.h"
 #include "support/symbols_path.h"
 
@@ -60,12 +61,13 @@ static size_t folder_goes_through(const char *folder, size_t cache_bytes, uint64
     pf_test_symbols_init(&s, cache_bytes);
     pf_arena a;
     pf_arena_init(&a, NULL, 0);
-    char path[1024];
-    for (size_t i = 0; pf_test_corpus_file(folder, i, path, sizeof path); i++) {
+    pf_corpus c;
+    pf_test_corpus(&c, folder, "");
+    for (size_t i = 0; i < c.n; i++) {
         pf_profile p;
         pf_arena_reset(&a, 1 << 20);
-        if (pf_test_profile_read(path, &a, &p)) {
-            goes_through(&s, &p, path);
+        if (pf_test_profile_of(c.file[i].bytes, &a, &p)) {
+            goes_through(&s, &p, c.file[i].name);
             profiles++;
         }
         if (i % 40 == 39) {
@@ -73,6 +75,7 @@ static size_t folder_goes_through(const char *folder, size_t cache_bytes, uint64
             pf_test_symbols_restart(&s, cache_bytes);
         }
     }
+    pf_test_corpus_free(&c);
     pf_arena_free(&a);
     pf_test_symbols_free(&s);
     return profiles;
@@ -84,9 +87,7 @@ static void folders_go_through(size_t cache_bytes, bool evicts)
     uint64_t turns = 0;
     for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
         profiles += folder_goes_through(folders[i], cache_bytes, &turns);
-    if (!profiles) /* no corpus, which has been said */
-        return;
-    assert_true(profiles >= 150);
+    assert_true(profiles >= 90);
     assert_int_equal(turns > 0, evicts);
 }
 
@@ -127,7 +128,7 @@ static pf_code merge_rows(pf_test_symbols *s, const pf_buf *rows, size_t n, pf_m
     pf_row row;
     pf_stack_sum sum = {0};
     pf_tree tree;
-    uint32_t maps[64], header = 0;
+    uint32_t *maps = test_calloc(n, sizeof *maps), header = 0;
     pf_arena a;
     pf_arena_init(&a, NULL, 0);
     pf_code code = PF_OK;
@@ -149,6 +150,7 @@ static pf_code merge_rows(pf_test_symbols *s, const pf_buf *rows, size_t n, pf_m
         code = pf_merge_add_tree(m, out, &tree, err);
     pf_stack_sum_free(&sum);
     pf_arena_free(&a);
+    test_free(maps);
     return code ? code : pf_merge_finish(m, out, err);
 }
 
@@ -161,33 +163,31 @@ static void same_but_times(pf_profile *a, pf_profile *b)
     assert_true(pf_test_same_canonically(a, b));
 }
 
-static void merge_by_numbers_equals_merge(const char *folder, const char *prefix, size_t most)
+static void merge_by_numbers_equals_merge(const char *folder, const char *part)
 {
     pf_test_symbols s;
     pf_test_symbols_init(&s, NO_CACHE);
     pf_arena a;
     pf_arena_init(&a, NULL, 0);
-    pf_buf rows[64] = {0};
+    pf_corpus c;
+    pf_test_corpus(&c, folder, part);
+    pf_buf *rows = test_calloc(c.n, sizeof *rows);
     pf_merge *plain = pf_merge_new(NULL, 0), *summed = pf_merge_new(NULL, 0);
     pf_error err = {0};
-    char path[1024];
-    size_t n = 0;
-    for (size_t i = 0; n < most && pf_test_corpus_file(folder, i, path, sizeof path); i++) {
+    for (size_t i = 0; i < c.n; i++) {
         pf_profile p;
-        if (strncmp(strrchr(path, '/') + 1, prefix, strlen(prefix)) != 0)
-            continue;
-        assert_true(pf_test_profile_read(path, &a, &p));
-        assert_int_equal(pf_test_symbols_put(&s, &p, &rows[n++], &err), PF_OK);
+        assert_true(pf_test_profile_of(c.file[i].bytes, &a, &p));
+        assert_int_equal(pf_test_symbols_put(&s, &p, &rows[i], &err), PF_OK);
         assert_int_equal(pf_merge_add(plain, &p, &err), PF_OK);
     }
-    if (n) {
-        pf_profile want, got;
-        assert_int_equal(pf_merge_finish(plain, &want, &err), PF_OK);
-        assert_int_equal(merge_rows(&s, rows, n, summed, &got, &err), PF_OK);
-        same_but_times(&want, &got);
-    }
-    for (size_t i = 0; i < n; i++)
+    pf_profile want, got;
+    assert_int_equal(pf_merge_finish(plain, &want, &err), PF_OK);
+    assert_int_equal(merge_rows(&s, rows, c.n, summed, &got, &err), PF_OK);
+    same_but_times(&want, &got);
+    for (size_t i = 0; i < c.n; i++)
         pf_buf_free(&rows[i]);
+    test_free(rows);
+    pf_test_corpus_free(&c);
     pf_merge_free(plain);
     pf_merge_free(summed);
     pf_arena_free(&a);
@@ -197,9 +197,9 @@ static void merge_by_numbers_equals_merge(const char *folder, const char *prefix
 static void sums_of_real_profiles_equal_their_merge(void **state)
 {
     (void)state;
-    merge_by_numbers_equals_merge("collector-service", "cpu", 60);
-    merge_by_numbers_equals_merge("collector-service", "heap", 60);
-    merge_by_numbers_equals_merge("collector-service", "goroutine", 60);
+    merge_by_numbers_equals_merge("collector-service", "cpu.");
+    merge_by_numbers_equals_merge("collector-service", "heap.");
+    merge_by_numbers_equals_merge("collector-service", "goroutine.");
 }
 
 int main(void)
