@@ -88,6 +88,21 @@ pf_code pf_store_ready(pf_store *s, pf_error *err)
     return s->ops->ready(s, err);
 }
 
+const pf_store_traits *pf_store_traits_of(const pf_store *s)
+{
+    return s->ops->traits;
+}
+
+pf_code pf_store_remove(pf_store *s, const pf_removal *r, const pf_op *op, int64_t *removed,
+                        pf_error *err)
+{
+    *removed = 0;
+    if (!s->ops->remove)
+        return pf_fail(err, PF_NOT_ALLOWED, "the %s store can't delete profiles",
+                       s->ops->traits->name);
+    return sees_selection(op, &r->what) ? s->ops->remove(s, r, op, removed, err) : PF_OK;
+}
+
 void pf_store_close(pf_store *s)
 {
     if (s)

@@ -8,6 +8,7 @@
  *                 --pf_store_find()---> metas, in order, page by page
  *                 --pf_store_read()---> the bytes of one profile
  *                 --pf_store_merge()--> the bytes of many as one
+ *                 --pf_store_remove()-> they are gone
  */
 #ifndef PF_STORAGE_STORAGE_H
 #define PF_STORAGE_STORAGE_H
@@ -44,7 +45,7 @@ bool pf_op_sees(const pf_op *op, pf_str service);
 typedef struct pf_write pf_write;
 struct pf_write {
     pf_meta meta;              /* service, type, labels, created_at; id is ignored */
-    pf_str external_id;        /* what makes it repeatable; empty: nothing. No store keeps it yet */
+    pf_str external_id;        /* what makes it repeatable, see `repeated`; empty: nothing does */
     pf_str body;               /* as pushed: gzip or bare protobuf, or a trace */
     pf_str inflated;           /* the bare protobuf; empty for a trace */
     const pf_profile *profile; /* decoded and valid; NULL for a trace */
@@ -58,6 +59,9 @@ struct pf_write {
 
     /* The store's part. */
     char id[PF_ID_MAX + 1]; /* the new id, NUL-terminated, set before done(PF_OK) */
+    /* The service had this external_id already, with the same body: nothing was stored, `id` and `meta` are those of
+     * the first push (the labels stand in `arena`). With another body it is PF_CONFLICT. */
+    bool repeated;
     void *store_data;
     pf_write *next;
 };
@@ -124,6 +128,24 @@ typedef pf_code (*pf_total_fn)(void *ctx, const pf_total *t, pf_error *err);
 /* pf_meta_fn with what is known of each; all of it is valid during the call only. */
 typedef bool (*pf_meta_total_fn)(void *ctx, const pf_meta *meta, const pf_total *t);
 
+/* What is to go, or would. */
+typedef struct pf_removal {
+    pf_selection
+        what; /* a query's limit does not count; an absent id is PF_NOT_FOUND, naming it, and nothing goes */
+    bool dry_run; /* counts alone */
+} pf_removal;
+
+/* What a store can do, and what it keeps of what it is given. Constant. */
+typedef struct pf_store_traits {
+    const char *name;        /* "local" */
+    int64_t created_at_tick; /* ns that times are kept to: 1 is all of it */
+    size_t id_max;           /* bytes of its longest id */
+    bool exact;              /* every field of profile.proto comes back */
+    bool traces;             /* takes execution traces, byte for byte */
+    bool deletes;            /* has `remove` */
+    bool external_ids;       /* keeps external_id */
+} pf_store_traits;
+
 /* What a store holds; for people. */
 typedef struct pf_store_stats {
     int64_t profiles, bytes, partitions;
@@ -133,7 +155,7 @@ typedef struct pf_store_stats {
 } pf_store_stats;
 
 typedef struct pf_store_ops {
-    const char *name; /* "local" */
+    const pf_store_traits *traits;
 
     void (*write)(pf_store *s, pf_write *w);
 
@@ -163,6 +185,10 @@ typedef struct pf_store_ops {
     /* NULL: the generic way, which reads every profile that it gives. See pf_store_find_totals. */
     pf_code (*find_totals)(pf_store *s, const pf_query *q, pf_find_pos *pos, size_t max,
                            const pf_op *op, pf_meta_total_fn fn, void *ctx, pf_error *err);
+
+    /* NULL: nothing can be deleted (PF_NOT_ALLOWED). See pf_store_remove. */
+    pf_code (*remove)(pf_store *s, const pf_removal *r, const pf_op *op, int64_t *removed,
+                      pf_error *err);
 
     /* NULL: nothing is known (PF_NOT_FOUND). */
     pf_code (*stats)(pf_store *s, pf_store_stats *out, pf_error *err);
@@ -207,6 +233,14 @@ pf_code pf_store_totals(pf_store *s, const pf_query *q, const pf_op *op, pf_tota
 /* pf_store_find with totals: the same profiles in the same order and pages. */
 pf_code pf_store_find_totals(pf_store *s, const pf_query *q, pf_find_pos *pos, size_t max,
                              const pf_op *op, pf_meta_total_fn fn, void *ctx, pf_error *err);
+
+/* Deletes profiles, or counts them. *removed says how many went, after an error too: those are gone for good and
+ * can't be found any more when the call returns, the others are untouched. Their space comes back later.
+ * A query that finds nothing is PF_OK with 0. */
+pf_code pf_store_remove(pf_store *s, const pf_removal *r, const pf_op *op, int64_t *removed,
+                        pf_error *err);
+
+const pf_store_traits *pf_store_traits_of(const pf_store *s);
 
 pf_code pf_store_stats_get(pf_store *s, pf_store_stats *out, pf_error *err);
 

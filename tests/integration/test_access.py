@@ -25,6 +25,8 @@ ROUTES = [
     ("GET", f"/api/0/profiles/merge{SHOP}&format=top", ("query",)),
     ("GET", f"/api/0/profiles/{ID}", ("query",)),
     ("GET", f"/api/0/profiles/{ID}+{ID}", ("query",)),
+    ("DELETE", f"/api/0/profiles{SHOP}", ("delete",)),
+    ("DELETE", f"/api/0/profiles/{ID}", ("delete",)),
     ("GET", f"/api/0/profiles/diff{SHOP}&base_from=1&base_to=2", ("query",)),
     ("GET", f"/api/0/types{SHOP}", ("query",)),
     ("GET", f"/api/0/sample_types{SHOP}", ("query",)),

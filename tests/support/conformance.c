@@ -630,6 +630,163 @@ static void test_an_operation_ends_when_its_right_does(void **state)
     assert_string_equal(err.msg, "the token was revoked or has expired");
 }
 
+/* One of `body` under an external id; the code of the answer. */
+static pf_code push_again(pf_store *s, const char *service, const char *external, const char *body,
+                          const char *labels, pf_write *w)
+{
+    static pf_arena a;
+    pf_error err;
+    pf_arena_free(&a);
+    pf_arena_init(&a, NULL, 0);
+    *w = (pf_write){.meta = {.service = pf_str_c(service),
+                             .type = PF_TYPE_TRACE,
+                             .labels = fx_labels(&a, labels),
+                             .created_at = T0},
+                    .external_id = pf_str_c(external),
+                    .body = pf_str_c(body),
+                    .arena = &a};
+    return pf_store_write_wait(s, w, &err);
+}
+
+static void test_a_push_that_is_repeated_is_stored_once(void **state)
+{
+    pf_store *s = store_of(state);
+    pf_write w;
+    char first[PF_ID_MAX + 1];
+    if (!pf_store_traits_of(s)->external_ids)
+        return;
+    assert_int_equal(push_again(s, "svc", "push-1", "body", "a=1", &w), PF_OK);
+    assert_false(w.repeated);
+    strcpy(first, w.id);
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(push_again(s, "svc", "push-1", "body", "a=2", &w), PF_OK);
+        assert_true(w.repeated);
+        assert_string_equal(w.id, first);
+        assert_int_equal(w.meta.labels.n, 1);
+        assert_true(pf_str_eq(w.meta.labels.pairs[0].value, PF_STR("1"))); /* the first one's */
+        assert_int_equal(push_again(s, "svc", "push-1", "another", "a=1", &w), PF_CONFLICT);
+        assert_int_equal(count(s, "svc", PF_TYPE_UNKNOWN, "", EVER), 1);
+        reopen(state);
+        s = store_of(state);
+    }
+    assert_int_equal(push_again(s, "other", "push-1", "body", "", &w), PF_OK);
+    assert_false(w.repeated);
+    assert_string_not_equal(w.id, first);
+    assert_int_equal(push_again(s, "svc", "push-2", "body", "", &w), PF_OK);
+    assert_false(w.repeated);
+}
+
+static pf_code remove_query(pf_store *s, const char *service, pf_type type, int64_t from,
+                            int64_t to, bool dry_run, int64_t *removed)
+{
+    pf_error err;
+    pf_query q = {.service = pf_str_c(service), .type = type, .from = from, .to = to, .limit = 1};
+    pf_removal r = {.what = {.query = &q}, .dry_run = dry_run};
+    return pf_store_remove(s, &r, NULL, removed, &err);
+}
+
+static void test_what_a_query_finds_is_removed(void **state)
+{
+    pf_store *s = store_of(state);
+    char id[PF_ID_MAX + 1], kept[PF_ID_MAX + 1];
+    int64_t n;
+    pf_error err;
+    pf_blob blob;
+    if (!pf_store_traits_of(s)->deletes)
+        return;
+    for (int i = 0; i < 1200; i++)
+        put(s, "svc", PF_TYPE_CPU, "", T0 + i * SECOND, id);
+    put(s, "svc", PF_TYPE_HEAP, "", T0, kept);
+    put(s, "other", PF_TYPE_CPU, "", T0, kept);
+    assert_int_equal(remove_query(s, "svc", PF_TYPE_CPU, T0, T0 + 99 * SECOND, true, &n), PF_OK);
+    assert_int_equal(n, 100);
+    fx_found f = fx_find(s, "svc", PF_TYPE_CPU, "", EVER, 0, 1000);
+    assert_int_equal(f.n, 1200);
+    fx_found_free(&f);
+    assert_int_equal(remove_query(s, "svc", PF_TYPE_CPU, T0 + 100 * SECOND, INT64_MAX, false, &n),
+                     PF_OK);
+    assert_int_equal(n, 1100);
+    for (int round = 0; round < 2; round++) {
+        f = fx_find(s, "svc", PF_TYPE_CPU, "", EVER, 0, 1000);
+        assert_int_equal(f.n, 100);
+        fx_found_free(&f);
+        assert_int_equal(count(s, "svc", PF_TYPE_HEAP, "", EVER), 1);
+        assert_int_equal(count(s, "other", PF_TYPE_CPU, "", EVER), 1);
+        assert_int_equal(pf_store_read(s, pf_str_c(id), NULL, &blob, &err), PF_NOT_FOUND);
+        assert_true(fx_reads_back(s, kept, "profile at 1700000000000000000"));
+        reopen(state);
+        s = store_of(state);
+    }
+    assert_int_equal(remove_query(s, "nobody", PF_TYPE_UNKNOWN, EVER, false, &n), PF_OK);
+    assert_int_equal(n, 0);
+    put(s, "svc", PF_TYPE_CPU, "", T0, id); /* numbers are given again */
+    assert_true(fx_reads_back(s, id, "profile at 1700000000000000000"));
+}
+
+static pf_code remove_ids(pf_store *s, const pf_str *ids, size_t n, const pf_op *op,
+                          int64_t *removed, pf_error *err)
+{
+    pf_removal r = {.what = {.ids = ids, .nids = n}};
+    return pf_store_remove(s, &r, op, removed, err);
+}
+
+static bool give_service(void *ctx, pf_str service)
+{
+    (void)service;
+    ++*(size_t *)ctx;
+    return true;
+}
+
+static void test_ids_are_removed_all_or_none(void **state)
+{
+    pf_store *s = store_of(state);
+    char a[PF_ID_MAX + 1], b[PF_ID_MAX + 1];
+    int64_t n;
+    size_t services = 0;
+    pf_error err;
+    if (!pf_store_traits_of(s)->deletes)
+        return;
+    put(s, "svc", PF_TYPE_CPU, "", T0, a);
+    put(s, "other", PF_TYPE_CPU, "", T0, b);
+    const pf_str absent[] = {pf_str_c(a), PF_STR("00000000000000000000")};
+    assert_int_equal(remove_ids(s, absent, 2, NULL, &n, &err), PF_NOT_FOUND);
+    assert_non_null(strstr(err.msg, "00000000000000000000"));
+    assert_int_equal(n, 0);
+    assert_int_equal(count(s, "svc", PF_TYPE_CPU, "", EVER), 1);
+    const pf_str svc = PF_STR("svc");
+    const pf_scope scope = {&svc, 1};
+    const pf_op op = {.scope = &scope};
+    const pf_str both[] = {pf_str_c(a), pf_str_c(b), pf_str_c(a)};
+    assert_int_equal(remove_ids(s, both, 3, &op, &n, &err), PF_NOT_FOUND);
+    assert_int_equal(count(s, "svc", PF_TYPE_CPU, "", EVER), 1);
+    assert_int_equal(remove_ids(s, both, 3, NULL, &n, &err), PF_OK);
+    assert_int_equal(n, 2);
+    assert_int_equal(count(s, "svc", PF_TYPE_CPU, "", EVER), 0);
+    put(s, "svc", PF_TYPE_CPU, "", T0, a);
+    put(s, "svc", PF_TYPE_CPU, "", T0, b);
+    assert_int_equal(remove_ids(s, both, 1, NULL, &n, &err), PF_OK);
+    assert_int_equal(count(s, "svc", PF_TYPE_CPU, "", EVER), 1);
+    assert_int_equal(remove_ids(s, both + 1, 1, NULL, &n, &err), PF_OK);
+    assert_int_equal(pf_store_services(s, NULL, give_service, &services, &err), PF_OK);
+    assert_int_equal(services, 0);
+}
+
+static void test_a_removed_profile_can_be_pushed_again(void **state)
+{
+    pf_store *s = store_of(state);
+    pf_write w;
+    int64_t n;
+    pf_error err;
+    if (!pf_store_traits_of(s)->deletes || !pf_store_traits_of(s)->external_ids)
+        return;
+    assert_int_equal(push_again(s, "svc", "push-1", "body", "", &w), PF_OK);
+    assert_int_equal(remove_ids(s, &(pf_str){w.id, strlen(w.id)}, 1, NULL, &n, &err), PF_OK);
+    assert_int_equal(n, 1);
+    assert_int_equal(push_again(s, "svc", "push-1", "another", "", &w), PF_OK);
+    assert_false(w.repeated);
+    assert_int_equal(count(s, "svc", PF_TYPE_UNKNOWN, "", EVER), 1);
+}
+
 static void test_ready(void **state)
 {
     pf_error err;
@@ -661,6 +818,10 @@ int conformance_run(const conformance_factory *factory)
         CASE(test_merge_says_what_is_wrong),
         CASE(test_an_operation_sees_its_scope_alone),
         CASE(test_an_operation_ends_when_its_right_does),
+        CASE(test_a_push_that_is_repeated_is_stored_once),
+        CASE(test_what_a_query_finds_is_removed),
+        CASE(test_ids_are_removed_all_or_none),
+        CASE(test_a_removed_profile_can_be_pushed_again),
         CASE(test_threads_see_what_they_wrote),
         CASE(test_ready),
     };

@@ -104,6 +104,8 @@ pf_code pf_do_push(pf_call *call, pf_error *err);
 pf_code pf_do_find(pf_call *call, pf_error *err);
 pf_code pf_do_get(pf_call *call, pf_error *err);
 pf_code pf_do_merge(pf_call *call, pf_error *err);
+pf_code pf_body_remove(pf_call *call, pf_json *out, pf_error *err);
+pf_code pf_body_remove_ids(pf_call *call, pf_json *out, pf_error *err);
 pf_code pf_do_diff(pf_call *call, pf_error *err);
 pf_code pf_do_openapi(pf_call *call, pf_error *err);
 pf_code pf_do_metrics(pf_call *call, pf_error *err);

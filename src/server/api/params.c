@@ -220,6 +220,23 @@ pf_code pf_params_scope(pf_req *req, bool any_time, pf_query *out, pf_error *err
     return wrap(read_scope(req, any_time, out, &why), &why, err);
 }
 
+static pf_code read_removal(pf_req *req, pf_query *out, pf_error *err)
+{
+    pf_str word, limit;
+    pf_code code = read_scope(req, false, out, err);
+    if (code || (code = get(req, "type", &word, err)) || (code = get(req, "limit", &limit, err)))
+        return code;
+    if (word.n && out->type == PF_TYPE_UNKNOWN)
+        return unknown_type(req, err);
+    return limit.n ? pf_fail_param(err, PF_INVALID, "limit", "a deletion has no \"limit\"") : PF_OK;
+}
+
+pf_code pf_params_removal(pf_req *req, pf_query *out, pf_error *err)
+{
+    pf_error why;
+    return wrap(read_removal(req, out, &why), &why, err);
+}
+
 /* *any is set when the request has the parameter, even empty. */
 static pf_code get_base(pf_req *req, const char *name, pf_str *out, bool *any, pf_error *err)
 {

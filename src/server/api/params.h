@@ -22,6 +22,10 @@ pf_code pf_params_query(pf_req *req, pf_query *out, pf_error *err);
  * then mean all. */
 pf_code pf_params_scope(pf_req *req, bool any_time, pf_query *out, pf_error *err);
 
+/* What is to be deleted: as pf_params_scope with bounds, but what would widen it unawares is an error: a type that is
+ * not known, a limit. */
+pf_code pf_params_removal(pf_req *req, pf_query *out, pf_error *err);
+
 /* The other side of a comparison: base_service, base_from, base_to, base_labels, each of which is that of
  * `compared` where it is absent; but one must be there. */
 pf_code pf_params_base(pf_req *req, const pf_query *compared, pf_query *out, pf_error *err);

@@ -18,6 +18,13 @@ typedef struct batch {
 static void answer(pf_committer *c, pf_job *job, pf_code code, const pf_error *err)
 {
     pf_write *w = job->write;
+    w->repeated = code == PF_OK && job->repeated;
+    if (w->repeated) {
+        w->meta.type = job->first.type;
+        w->meta.created_at = job->first.created_at;
+        w->meta.labels = job->first.labels;
+        pf_metric_add(c->metrics->repeated, 1);
+    }
     if (code == PF_OK)
         pf_xid_format(job->xid, w->id);
     else if (code == PF_UNAVAILABLE && job->code)
@@ -71,7 +78,7 @@ static pf_code try_batch(pf_committer *c, batch *b, int64_t seconds, bool *row_f
     for (size_t i = 0; !code && i < b->n; i++) {
         pf_job *job = b->jobs[i];
         bool clean = false;
-        if (job->code)
+        if (job->code || job->repeated_elsewhere)
             continue;
         code = pf_writer_add(w, job, seconds, &clean, err);
         if (code && (clean || !pf_writer_disk_failed(w))) {
@@ -81,7 +88,7 @@ static pf_code try_batch(pf_committer *c, batch *b, int64_t seconds, bool *row_f
         }
         if (clean)
             code = PF_OK;
-        taken += code == PF_OK && !job->code;
+        taken += code == PF_OK && !job->code && !job->repeated;
     }
     if (!code && taken)
         code = pf_writer_commit(w, err);
@@ -94,11 +101,29 @@ static pf_code try_batch(pf_committer *c, batch *b, int64_t seconds, bool *row_f
     return code;
 }
 
+/* Whether the push was stored in a partition that is not written any more. One that can't be asked is as if it were not
+ * there: what is damaged must not keep new profiles out. */
+static void ask_elsewhere(pf_committer *c, pf_job *job)
+{
+    pf_error err;
+    if (!job->write->external_id.n || job->asked_elsewhere)
+        return;
+    pf_code code = pf_external_find_elsewhere(c->set, c->writer.partition, job, &err);
+    if (code == PF_CONFLICT) {
+        job->code = code;
+        job->err = err;
+    } else if (code) {
+        PF_LOG_WARN("can't look an external id up", PF_S("error", err.msg));
+    }
+}
+
 static pf_code write_batch(pf_committer *c, batch *b, pf_error *err)
 {
     int64_t now = pf_clock_wall(c->clock);
     pf_code code = choose_partition(c, now, err);
     bool row_failed = !code;
+    for (size_t i = 0; !code && i < b->n; i++)
+        ask_elsewhere(c, b->jobs[i]);
     while (row_failed)
         code = try_batch(c, b, now / PF_NS_PER_SEC, &row_failed, err);
     return code;
@@ -165,7 +190,8 @@ static void wait_for(pf_committer *c, size_t wanted, int64_t until)
 {
     struct timespec ts = {until / PF_NS_PER_SEC, until % PF_NS_PER_SEC};
     c->call_at = wanted;
-    while (c->queued < wanted && !c->closing && !c->tick_asked && pf_clock_mono() < until)
+    while (c->queued < wanted && !c->closing && !c->tick_asked && !c->calls &&
+           pf_clock_mono() < until)
         pthread_cond_timedwait(&c->wanted, &c->lock, &ts);
     c->call_at = SIZE_MAX;
 }
@@ -198,6 +224,28 @@ static void probe(pf_committer *c)
     note_result(c, code, &err);
 }
 
+/* The first of those who wait for a call; they wait until it is done. */
+static pf_committer_call *next_call(pf_committer *c)
+{
+    pthread_mutex_lock(&c->lock);
+    pf_committer_call *call = c->calls;
+    if (call)
+        c->calls = call->next;
+    pthread_mutex_unlock(&c->lock);
+    return call;
+}
+
+static void make_calls(pf_committer *c)
+{
+    for (pf_committer_call *call; (call = next_call(c));) {
+        call->fn(c, call->ctx);
+        pthread_mutex_lock(&c->lock);
+        call->done = true;
+        pthread_cond_broadcast(&c->ticked);
+        pthread_mutex_unlock(&c->lock);
+    }
+}
+
 static void tick(pf_committer *c)
 {
     probe(c);
@@ -217,7 +265,7 @@ static void *run(void *ctx)
     for (;;) {
         wait_for_work(c);
         take(c, b);
-        bool asked = c->tick_asked, last = c->closing && b->n == 0;
+        bool asked = c->tick_asked, last = c->closing && b->n == 0 && !c->calls;
         c->tick_asked = false;
         pthread_mutex_unlock(&c->lock);
         if (last)
@@ -226,6 +274,7 @@ static void *run(void *ctx)
             handle(c, b);
             c->last_batch = pf_clock_mono();
         }
+        make_calls(c);
         if (asked || pf_clock_mono() >= c->last_tick + TICK_NS)
             tick(c);
         pthread_mutex_lock(&c->lock);
@@ -293,6 +342,19 @@ void pf_committer_tick(pf_committer *c)
         pthread_cond_signal(&c->wanted);
         pthread_cond_wait(&c->ticked, &c->lock);
     }
+    pthread_mutex_unlock(&c->lock);
+}
+
+void pf_committer_run(pf_committer *c, void (*fn)(pf_committer *c, void *ctx), void *ctx)
+{
+    pf_committer_call call = {.fn = fn, .ctx = ctx}, **at = &c->calls;
+    pthread_mutex_lock(&c->lock);
+    while (*at)
+        at = &(*at)->next;
+    *at = &call;
+    pthread_cond_signal(&c->wanted);
+    while (!call.done)
+        pthread_cond_wait(&c->ticked, &c->lock);
     pthread_mutex_unlock(&c->lock);
 }
 

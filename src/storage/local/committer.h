@@ -16,7 +16,18 @@
 #include "storage/local/partitions.h"
 #include "storage/local/writer.h"
 
-typedef struct pf_committer {
+typedef struct pf_committer pf_committer;
+
+/* Something that the thread is to do between two batches. */
+typedef struct pf_committer_call pf_committer_call;
+struct pf_committer_call {
+    void (*fn)(pf_committer *c, void *ctx);
+    void *ctx;
+    bool done;
+    pf_committer_call *next;
+};
+
+struct pf_committer {
     /* Fixed before the thread starts. */
     pf_partitions *set;
     pf_local_metrics *metrics;
@@ -35,7 +46,8 @@ typedef struct pf_committer {
     size_t call_at; /* as many in the queue wake the thread; SIZE_MAX: it is at work */
     bool closing, tick_asked;
     uint64_t ticks;
-    pf_error failing; /* why the last batch could not be stored; code PF_OK: it could */
+    pf_committer_call *calls; /* in the order in which they came */
+    pf_error failing;         /* why the last batch could not be stored; code PF_OK: it could */
 
     /* The thread's own. */
     pthread_t thread;
@@ -43,13 +55,17 @@ typedef struct pf_committer {
     pf_writer writer;
     pf_gather gather;
     int64_t last_tick, last_batch; /* pf_clock_mono() */
-} pf_committer;
+};
 
 pf_code pf_committer_start(pf_committer *c, pf_error *err);
 
 /* Takes over the write (its job is in store_data) unless it fails: PF_UNAVAILABLE, the queue is
  * full. */
 pf_code pf_committer_put(pf_committer *c, pf_write *w, pf_error *err);
+
+/* Has the thread call fn(c, ctx) between two batches, where it may change partitions, and waits for it. Pushes wait as
+ * long as it takes. */
+void pf_committer_run(pf_committer *c, void (*fn)(pf_committer *c, void *ctx), void *ctx);
 
 /* Has the thread call `tick` and waits for it: for tests. */
 void pf_committer_tick(pf_committer *c);

@@ -16,6 +16,9 @@ static const char *const sql[PF_STMT_COUNT] = {
     [PF_STMT_SERVICE] = "SELECT number FROM service WHERE name = ?1",
     [PF_STMT_SERVICE_NAME] = "SELECT name FROM service WHERE number = ?1",
     [PF_STMT_SERVICES] = "SELECT name FROM service ORDER BY name",
+    [PF_STMT_SERVICES_LEFT] =
+        "SELECT name FROM service WHERE EXISTS (SELECT 1 FROM profile INDEXED BY profile_time"
+        " WHERE profile.service = service.number) ORDER BY name",
     [PF_STMT_POSTING] =
         "SELECT series FROM posting WHERE pair = ?1 AND series > ?2 ORDER BY series LIMIT 1",
     [PF_STMT_SERIES] = "SELECT service, type, labels, checksum FROM series WHERE number = ?1",

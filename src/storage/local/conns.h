@@ -30,8 +30,9 @@ typedef enum pf_stmt {
     PF_STMT_SERVICE,      /* (name) -> number */
     PF_STMT_SERVICE_NAME, /* (number) -> name */
     PF_STMT_SERVICES,     /* () -> name, in byte order */
-    PF_STMT_POSTING,      /* (pair, after) -> series: the next one */
-    PF_STMT_SERIES,       /* (number) -> service, type, labels, checksum */
+    PF_STMT_SERVICES_LEFT, /* the same, those that have profiles: for partitions where some were deleted */
+    PF_STMT_POSTING,   /* (pair, after) -> series: the next one */
+    PF_STMT_SERIES,    /* (number) -> service, type, labels, checksum */
     PF_STMT_TIME_UP,   /* (service, type, created_at, xid, to) -> created_at, xid, series: behind a
                           position */
     PF_STMT_TIME_DOWN, /* (service, type, created_at, xid, from): the same, newest first */

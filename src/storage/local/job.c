@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "pprof/gzip.h"
 #include "storage/local/checksums.h"
+#include "storage/local/external.h"
 #include "storage/local/partition.h"
 
 #include <stdlib.h>
@@ -100,6 +101,8 @@ pf_code pf_job_new(pf_write *w, const pf_hash_key *key, pf_job **out, pf_error *
     if (!job)
         return pf_fail_nomem(err, "write");
     job->write = w;
+    if (w->external_id.n)
+        pf_external_hash(w, job->body_hash);
     pf_code code = make_row(job, key, err);
     if (!code)
         code = encode(job, key, err);

@@ -13,6 +13,8 @@
 #include "storage/local/symbols/content_hash.h"
 #include "storage/storage.h"
 
+enum { PF_EXTERNAL_HASH = 16 };
+
 typedef struct pf_job {
     pf_write *write;
     const pf_content *content; /* for a row of columns: the writer makes its bytes */
@@ -23,6 +25,13 @@ typedef struct pf_job {
     pf_hash service_hash, series_hash, types_hash;
     int kind;
     pf_xid xid; /* set by the writer */
+
+    /* Of a write with an external id (external.h): what its body is recognised by; whether it was there before, in the
+     * partition that is written or in another; what the first of them was. */
+    uint8_t body_hash[PF_EXTERNAL_HASH];
+    bool repeated, repeated_elsewhere, asked_elsewhere;
+    pf_meta first; /* type, created_at, labels */
+
     pf_code code;
     pf_error err;
 } pf_job;

@@ -77,8 +77,18 @@ static void close_store(pf_store *s)
     free(l);
 }
 
-static const pf_store_ops ops = {
+static const pf_store_traits traits = {
     .name = "local",
+    .created_at_tick = 1,
+    .id_max = PF_XID_CHARS,
+    .exact = true,
+    .traces = true,
+    .deletes = true,
+    .external_ids = true,
+};
+
+static const pf_store_ops ops = {
+    .traits = &traits,
     .write = write_profile,
     .find = pf_local_find,
     .read = pf_local_read,
@@ -86,6 +96,7 @@ static const pf_store_ops ops = {
     .merge_profile = pf_local_merge_profile,
     .totals = pf_local_totals,
     .find_totals = pf_local_find_totals,
+    .remove = pf_local_remove,
     .stats = pf_local_stats,
     .services = pf_local_services,
     .ready = ready,

@@ -37,6 +37,15 @@ static void init_counters(pf_local_metrics *m)
             "Connections to partitions opened for readers, who keep them for the next.", PF_COUNTER,
             NULL, 0),
         "");
+    m->repeated = pf_metric_series(
+        pf_metrics_family("profefe_store_writes_repeated_total",
+                          "Pushes that were not stored again: their external id was there.",
+                          PF_COUNTER, NULL, 0),
+        "");
+    m->removed =
+        pf_metric_series(pf_metrics_family("profefe_store_profiles_deleted_total",
+                                           "Profiles deleted on request.", PF_COUNTER, NULL, 0),
+                         "");
     m->damaged = pf_metric_series(
         pf_metrics_family("profefe_local_damaged_reads_total",
                           "Profiles whose checksum did not match when they were read.", PF_COUNTER,

@@ -23,7 +23,8 @@ typedef struct pf_local_metrics {
     pf_metric *raw, *columns; /* profiles stored, by kind */
     pf_metric *refused[PF_REFUSALS], *dropped[PF_DROP_REASONS];
     pf_metric *clock_jumps, *damaged;
-    pf_metric *opened; /* readers' connections */
+    pf_metric *repeated, *removed; /* pushes that came before; profiles deleted */
+    pf_metric *opened;             /* readers' connections */
     pf_metric *queue, *partitions, *disk_bytes, *free_bytes;
 } pf_local_metrics;
 

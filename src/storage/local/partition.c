@@ -145,16 +145,34 @@ static pf_code read_extent(sqlite3 *db, pf_extent *e, pf_error *err)
     return code;
 }
 
+/* What spares questions later. */
+static pf_code read_marks(sqlite3 *db, pf_partition *p, pf_error *err)
+{
+    int64_t external = 0, removed = 0;
+    pf_code code = pf_db_number(db, "SELECT EXISTS (SELECT 1 FROM external)", &external, err);
+    if (!code)
+        code = pf_db_number(
+            db, "SELECT EXISTS (SELECT 1 FROM meta WHERE name = CAST('removed' AS BLOB))", &removed,
+            err);
+    atomic_store(&p->has_external, external != 0);
+    atomic_store(&p->has_removed, removed != 0);
+    atomic_store(&p->may_shrink, removed != 0);
+    return code;
+}
+
 static pf_code open_db(pf_partition *p, bool exists, pf_error *err)
 {
     sqlite3 *db = NULL;
+    pf_schema schema = {0};
     pf_code code = pf_db_open(p->path, PF_DB_CREATE, OPEN_CACHE, &db, err);
     if (code)
         return code;
     if (sqlite3_db_readonly(db, "main") == 1)
         code = pf_fail(err, PF_INTERNAL, "can't write %s: it is read-only", p->path);
     if (!code)
-        code = pf_schema_ensure(db, p->path, err);
+        code = pf_schema_ensure(db, p->path, &schema, err);
+    p->format = schema.version;
+    p->writable = schema.writable;
     if (!code && !exists)
         code = pf_dir_sync(p->dir, err);
     int rc = code ? SQLITE_OK
@@ -171,6 +189,8 @@ static pf_code open_db(pf_partition *p, bool exists, pf_error *err)
         code = check_length(db, p->path, err);
     if (!code)
         code = read_extent(db, &p->extent, err);
+    if (!code && p->format >= 2)
+        code = read_marks(db, p, err);
     sqlite3_close(db);
     return code;
 }

@@ -27,9 +27,14 @@ typedef struct pf_extent {
 typedef struct pf_partition {
     char name[PF_PARTITION_NAME + 1];
     int64_t day;     /* days since the epoch of its name */
+    int format;      /* 1 or 2 */
+    bool writable;   /* see pf_schema */
     uint64_t serial; /* no other partition of this process has it */
     char *path, *dir;
     atomic_int refs;
+    atomic_bool has_external; /* some profile of it has an external id */
+    atomic_bool has_removed;  /* some profile was deleted from it */
+    atomic_bool may_shrink;   /* it may have free pages that nobody will use */
     pthread_mutex_t lock;
     pf_extent extent;
 } pf_partition;

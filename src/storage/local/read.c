@@ -147,7 +147,9 @@ static pf_code names_of(pf_local *l, pf_partition *p, const pf_op *op, names *al
     pf_code code = pf_conns_take(&l->conns, p, op, &conn, err);
     if (code)
         return code;
-    sqlite3_stmt *st = pf_conn_stmt(conn, PF_STMT_SERVICES, err);
+    bool some_left = atomic_load(&p->has_removed);
+    sqlite3_stmt *st =
+        pf_conn_stmt(conn, some_left ? PF_STMT_SERVICES_LEFT : PF_STMT_SERVICES, err);
     int rc = st ? SQLITE_ROW : SQLITE_ERROR;
     while (!code && rc == SQLITE_ROW) {
         rc = sqlite3_step(st);

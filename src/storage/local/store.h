@@ -37,6 +37,8 @@ pf_code pf_local_totals(pf_store *s, const pf_query *q, const pf_op *op, pf_tota
                         pf_error *err);
 pf_code pf_local_find_totals(pf_store *s, const pf_query *q, pf_find_pos *pos, size_t max,
                              const pf_op *op, pf_meta_total_fn fn, void *ctx, pf_error *err);
+pf_code pf_local_remove(pf_store *s, const pf_removal *r, const pf_op *op, int64_t *removed,
+                        pf_error *err);
 pf_code pf_local_stats(pf_store *s, pf_store_stats *out, pf_error *err);
 pf_code pf_local_services(pf_store *s, const pf_op *op, bool (*fn)(void *ctx, pf_str service),
                           void *ctx, pf_error *err);

@@ -110,6 +110,8 @@ static pf_code connect(pf_writer *w, pf_error *err)
     for (int i = 0; !code && i < STATEMENTS; i++)
         code = pf_db_prepare(w->db, sql[i], &w->stmt[i], err);
     if (!code)
+        code = pf_external_open(&w->external, w->db, err);
+    if (!code)
         code = pf_symwriter_open(&w->symbols, w->db, w->known, w->key, err);
     return code ? code : read_numbers(w, err);
 }
@@ -117,6 +119,7 @@ static pf_code connect(pf_writer *w, pf_error *err)
 static void disconnect(pf_writer *w)
 {
     pf_symwriter_close(&w->symbols);
+    pf_external_close(&w->external);
     for (int i = 0; i < STATEMENTS; i++) {
         sqlite3_finalize(w->stmt[i]);
         w->stmt[i] = NULL;
@@ -357,8 +360,15 @@ pf_code pf_writer_add(pf_writer *w, pf_job *job, int64_t seconds, bool *clean, p
                      .kind = job->kind,
                      .xid = pf_xid_new(seconds),
                      .bytes = job->row};
-    pf_code code = check_series_limit(w, job, err);
+    pf_code code = PF_OK;
+    job->repeated = false;
+    if (job->write->external_id.n)
+        code = pf_external_find(&w->external, job, err);
+    if (!code && !job->repeated)
+        code = check_series_limit(w, job, err);
     *clean = code != PF_OK;
+    if (job->repeated)
+        return code;
     pf_buf totals = PF_BUF_INIT;
     if (!code)
         code = service_number(w, job, &row.service, err);
@@ -380,6 +390,8 @@ pf_code pf_writer_add(pf_writer *w, pf_job *job, int64_t seconds, bool *clean, p
         row.totals = pf_buf_str(&totals);
         code = add_row(w, &row, err);
         job->xid = row.xid;
+        if (!code && job->write->external_id.n)
+            code = pf_external_add(&w->external, job, row.service, row.number, err);
         widen(&w->extent, &row, seconds);
     }
     pf_buf_free(&totals);
@@ -398,6 +410,8 @@ pf_code pf_writer_commit(pf_writer *w, pf_error *err)
         code = run(w, COMMIT, err);
     if (code)
         return code;
+    if (w->external.added)
+        atomic_store(&w->partition->has_external, true);
     pf_partition_set_extent(w->partition, &w->extent);
     return PF_OK;
 }
@@ -480,10 +494,13 @@ pf_code pf_writer_recover(pf_writer *w, pf_error *err)
     }
     forget_numbers(w);
     pf_code code = connect(w, err);
-    if (!code && w->nprofiles != wanted)
+    int64_t there = 0; /* written in one transaction with the rows */
+    if (!code)
+        code = pf_db_number(w->db, "SELECT raw + columns FROM extent WHERE one = 1", &there, err);
+    if (!code && there != wanted)
         code =
             pf_fail(err, PF_UNAVAILABLE, "partition %s holds %lld profiles where %lld were stored",
-                    w->partition->name, (long long)w->nprofiles, (long long)wanted);
+                    w->partition->name, (long long)there, (long long)wanted);
     if (!code) {
         w->suspect = false;
         PF_LOG_INFO("the disk takes writes again", PF_S("partition", w->partition->name));

@@ -9,7 +9,7 @@
 #define PF_STORAGE_LOCAL_WRITER_H
 
 #include "base/map.h"
-#include "storage/local/job.h"
+#include "storage/local/external.h"
 #include "storage/local/partition.h"
 #include "storage/local/symwriter.h"
 
@@ -24,6 +24,7 @@ typedef struct pf_writer {
     int wal_pages;     /* in the log after the last commit */
     int checkpoint_at; /* of them, where the next checkpoint is worth a try */
     pf_symwriter symbols;
+    pf_external external;
     pf_symbol_cache *known; /* the committer's, for all partitions in turn */
     const pf_hash_key *key; /* the store's */
     size_t cache;
@@ -39,8 +40,9 @@ void pf_writer_close(pf_writer *w);
 
 pf_code pf_writer_begin(pf_writer *w, pf_error *err);
 
-/* Adds one profile that arrived at `seconds`; job->xid is its id. After an error the transaction
- * must be rolled back, unless *clean is set: then nothing was written. */
+/* Adds one profile that arrived at `seconds`; job->xid is its id. One that is there already by its external id is not
+ * added: job->repeated is set. After an error the transaction must be rolled back, unless *clean is set: then nothing
+ * was written. */
 pf_code pf_writer_add(pf_writer *w, pf_job *job, int64_t seconds, bool *clean, pf_error *err);
 
 /* Durable when PF_OK; else rolled back. Shows the new extent to readers. */
