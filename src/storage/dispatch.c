@@ -88,6 +88,12 @@ pf_code pf_store_ready(pf_store *s, pf_error *err)
     return s->ops->ready(s, err);
 }
 
+void pf_store_problems(pf_store *s, pf_buf *out)
+{
+    if (s->ops->problems)
+        s->ops->problems(s, out);
+}
+
 const pf_store_traits *pf_store_traits_of(const pf_store *s)
 {
     return s->ops->traits;

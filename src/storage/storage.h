@@ -200,6 +200,9 @@ typedef struct pf_store_ops {
     /* PF_OK when writes would be taken just now; else why not (a full disk, ...). For /readyz. */
     pf_code (*ready)(pf_store *s, pf_error *err);
 
+    /* NULL: never any. Appends lines for people about what is wrong although writes are taken; for /readyz. */
+    void (*problems)(pf_store *s, pf_buf *out);
+
     /* Finishes what was handed to write (every done is called), then frees the store. No call may
      * be under way or come later. */
     void (*close)(pf_store *s);
@@ -247,6 +250,7 @@ pf_code pf_store_stats_get(pf_store *s, pf_store_stats *out, pf_error *err);
 pf_code pf_store_services(pf_store *s, const pf_op *op, bool (*fn)(void *ctx, pf_str service),
                           void *ctx, pf_error *err);
 pf_code pf_store_ready(pf_store *s, pf_error *err);
+void pf_store_problems(pf_store *s, pf_buf *out);
 void pf_store_close(pf_store *s); /* NULL is allowed */
 
 /* pf_store_write, and waits for it: for tests and tools. The id is in w->id. Sets w->done itself.

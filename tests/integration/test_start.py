@@ -5,6 +5,7 @@ import json
 import os
 import re
 import resource
+import shutil
 import signal
 import socket
 import sqlite3
@@ -362,12 +363,32 @@ def spoil(path, what):
             file.write(b"\xff" * (4096 - 100))
 
 
-@pytest.mark.parametrize("what", ["text", "header", "another application's", "cut", "schema"])
-def test_a_corrupted_store_is_refused(used, what):
+def test_another_applications_file_is_refused(used):
+    files = partitions(used)
+    for path in files:
+        spoil(path, "another application's")
+    assert files[0].name in fails("-addr=127.0.0.1:0", f"-local.dir={used.data}")
+
+
+@pytest.mark.parametrize("what", ["text", "header", "cut", "schema"])
+def test_a_damaged_partition_is_put_aside(used, what):
+    """The others are read, today's pushes go into a file beside it, and people are told."""
     damaged = partitions(used)
+    others = used.data / "partitions/2024-02-03.db"
+    shutil.copy(damaged[0], others)
     for path in damaged:
         spoil(path, what)
-    assert damaged[0].name in fails("-addr=127.0.0.1:0", f"-local.dir={used.data}")
+    before = [path.read_bytes() for path in damaged]
+    for start in range(2):
+        used.start()
+        assert used.fetch(used.push(BODY, service="after"))
+        assert len(used.find(service="after").result) == start + 1
+        assert len(used.find(service="s0").result) == 7, "what the other holds"
+        assert damaged[0].stem in used.get("/readyz").body.decode()
+        wait_for(lambda: used.metrics().get("profefe_local_partitions_damaged") == 1, "it is counted")
+        assert [line["partition"] for line in used.logged("put a damaged partition aside")] == [damaged[0].stem], used.errors()
+        used.kill()
+    assert [path.read_bytes() for path in damaged] == before
 
 
 BADGER = ["MANIFEST", "000000.vlog", "000001.sst", "KEYREGISTRY", "LOCK", "DISCARD"]

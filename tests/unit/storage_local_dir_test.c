@@ -163,9 +163,9 @@ static void test_newer_format(void **state)
     const char *name = make_store();
     sqlite3 *db;
     assert_int_equal(sqlite3_open(under(name), &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version=2", NULL, NULL, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db, "PRAGMA user_version=3", NULL, NULL, NULL), SQLITE_OK);
     sqlite3_close(db);
-    check_refused(dir, PF_INVALID, "newer than format 1");
+    check_refused(dir, PF_INVALID, "newer than format 2");
 }
 
 static void test_foreign_database(void **state)
@@ -179,15 +179,61 @@ static void test_foreign_database(void **state)
     check_refused(dir, PF_INVALID, "not a partition");
 }
 
+static size_t list(pf_store *s)
+{
+    fx_found f = fx_find(s, "svc", PF_TYPE_UNKNOWN, "", INT64_MIN, INT64_MAX, 0, 100);
+    size_t n = f.n;
+    fx_found_free(&f);
+    return n;
+}
+
+static pf_buf content(const char *name)
+{
+    pf_buf b = PF_BUF_INIT;
+    char block[4096];
+    FILE *f = fopen(under(name), "r");
+    assert_non_null(f);
+    for (size_t n; (n = fread(block, 1, sizeof block, f)) > 0;)
+        pf_buf_put(&b, block, n);
+    fclose(f);
+    return b;
+}
+
+/* The store opens without the file, says so, and takes profiles; the file stays as it is. */
+static void check_put_aside(const char *name, const char *shown, size_t others)
+{
+    pf_store *s;
+    pf_error err;
+    pf_buf before = content(name), problems = PF_BUF_INIT;
+    for (size_t round = 1; round <= 2; round++) {
+        if (open_store(dir, &s, &err))
+            fail_msg("open: %s", err.msg);
+        pf_store_problems(s, &problems);
+        pf_buf_putc(&problems, 0);
+        assert_non_null(strstr(problems.data, "damaged"));
+        assert_non_null(strstr(problems.data, shown));
+        assert_int_equal(fx_write(s, "svc", PF_TYPE_CPU, "", 1, "x", NULL, &err), PF_OK);
+        assert_int_equal(list(s), others + round);
+        pf_store_close(s);
+        pf_buf_clear(&problems);
+    }
+    pf_buf after = content(name);
+    assert_int_equal(after.len, before.len);
+    assert_memory_equal(after.data, before.data, before.len);
+    pf_buf_free(&after);
+    pf_buf_free(&before);
+    pf_buf_free(&problems);
+}
+
 static void test_not_sqlite(void **state)
 {
     (void)state;
     assert_int_equal(mkdir(under("partitions"), 0700), 0);
     put_file("partitions/2026-11-22.db", "this is no database, though long enough for its header",
              54);
-    check_refused(dir, PF_INTERNAL, "2026-11-22.db is damaged");
+    check_put_aside("partitions/2026-11-22.db", "2026-11-22", 0);
     put_file("partitions/2026-11-22.db", "short", 5);
-    check_refused(dir, PF_INTERNAL, "2026-11-22.db is damaged");
+    check_put_aside("partitions/2026-11-22.db", "2026-11-22", 2);
 }
 
 static void test_cut_off(void **state)
@@ -197,7 +243,7 @@ static void test_cut_off(void **state)
     struct stat st;
     assert_int_equal(stat(under(name), &st), 0);
     assert_int_equal(truncate(under(name), st.st_size - 4096), 0);
-    check_refused(dir, PF_INTERNAL, "damaged");
+    check_put_aside(name, "damaged partitions", 0); /* today's: what comes goes beside it */
 }
 
 static void test_overwritten_page(void **state)
@@ -211,7 +257,81 @@ static void test_overwritten_page(void **state)
     for (off_t at = 4096; at < st.st_size; at += 4096)
         assert_int_equal(pwrite(fd, rubbish, sizeof rubbish, at), sizeof rubbish);
     close(fd);
-    check_refused(dir, PF_INTERNAL, "damaged");
+    check_put_aside(name, "damaged partitions", 0);
+}
+
+static void run_sql(const char *name, const char *sql)
+{
+    sqlite3 *db;
+    assert_int_equal(sqlite3_open(under(name), &db), SQLITE_OK);
+    if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
+        fail_msg("%s: %s", sql, sqlite3_errmsg(db));
+    sqlite3_close(db);
+}
+
+static void test_features(void **state)
+{
+    (void)state;
+    pf_store *s;
+    pf_error err;
+    const char *name = make_store();
+    run_sql(name, "UPDATE meta SET value = CAST(value || char(10) || 'new-toy' AS BLOB)"
+                  " WHERE name = CAST('compatible' AS BLOB)");
+    assert_int_equal(open_store(dir, &s, &err), PF_OK);
+    assert_int_equal(fx_write(s, "svc", PF_TYPE_CPU, "", 1, "x", NULL, &err), PF_OK);
+    assert_int_equal(list(s), 2);
+    pf_store_close(s);
+    run_sql(name, "UPDATE meta SET value = CAST(value || char(10) || 'new-index' AS BLOB)"
+                  " WHERE name = CAST('read_only' AS BLOB)");
+    pf_buf before = content(name);
+    assert_int_equal(open_store(dir, &s, &err), PF_OK);
+    assert_int_equal(list(s), 2);
+    assert_int_equal(fx_write(s, "svc", PF_TYPE_CPU, "", 1, "x", NULL, &err), PF_OK);
+    assert_int_equal(list(s), 3);
+    pf_store_close(s);
+    pf_buf after = content(name);
+    assert_int_equal(after.len, before.len);
+    assert_memory_equal(after.data, before.data, before.len);
+    pf_buf_free(&after);
+    pf_buf_free(&before);
+    run_sql(name, "UPDATE meta SET value = CAST('new-rows' AS BLOB)"
+                  " WHERE name = CAST('incompatible' AS BLOB)");
+    check_refused(dir, PF_INVALID, "has the feature \"new-rows\"");
+}
+
+/* What version 2 added is taken away: what is left is what version 1 wrote. */
+static void make_version_1(const char *name)
+{
+    run_sql(name, "DROP TABLE meta; DROP TABLE type; DROP TABLE external; DROP TABLE hour;"
+                  " DROP TABLE generation; DROP TABLE sample_label; PRAGMA user_version = 1");
+}
+
+static void test_a_file_of_version_1_is_read_and_not_written(void **state)
+{
+    (void)state;
+    pf_store *s;
+    pf_error err;
+    int64_t removed;
+    char id[PF_ID_MAX + 1];
+    const char *name = make_store();
+    make_version_1(name);
+    pf_buf before = content(name);
+    for (size_t round = 1; round <= 2; round++) {
+        assert_int_equal(open_store(dir, &s, &err), PF_OK);
+        assert_int_equal(fx_write(s, "svc", PF_TYPE_CPU, "", 1, "y", id, &err), PF_OK);
+        assert_int_equal(list(s), 1 + round);
+        pf_query q = {.service = PF_STR("svc"), .from = INT64_MIN, .to = INT64_MAX};
+        pf_removal all = {.what = {.query = &q}};
+        assert_int_equal(pf_store_remove(s, &all, NULL, &removed, &err), PF_CONFLICT);
+        assert_int_equal(removed, 0);
+        assert_int_equal(list(s), 1 + round);
+        pf_store_close(s);
+    }
+    pf_buf after = content(name);
+    assert_int_equal(after.len, before.len);
+    assert_memory_equal(after.data, before.data, before.len);
+    pf_buf_free(&after);
+    pf_buf_free(&before);
 }
 
 /* A process killed while it made a partition leaves a file of no bytes, or one without tables. */
@@ -255,6 +375,8 @@ int main(void)
         CASE(test_not_sqlite),
         CASE(test_cut_off),
         CASE(test_overwritten_page),
+        CASE(test_features),
+        CASE(test_a_file_of_version_1_is_read_and_not_written),
         CASE(test_unfinished_partition_is_finished),
         CASE(test_orphaned_log_is_removed),
     };

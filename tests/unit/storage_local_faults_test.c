@@ -209,7 +209,7 @@ static void tamper(const char *sql)
     pf_store_close(store);
     sqlite3 *db = NULL;
     char name[PF_PARTITION_NAME + 1], path[600];
-    pf_partition_name(pf_clock_wall(NULL) / PF_NS_PER_SEC / 86400, name);
+    pf_partition_name((pf_partition_key){pf_clock_wall(NULL) / PF_NS_PER_SEC / 86400, 1}, name);
     snprintf(path, sizeof path, "%s/partitions/%s.db", dir, name);
     assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
     if (sqlite3_exec(db, sql, NULL, NULL, NULL) != SQLITE_OK)
@@ -270,6 +270,93 @@ static void test_damaged_series_are_told(void **state)
     }
 }
 
+static _Atomic int64_t moved; /* ns that the clock has been moved on */
+
+static int64_t moved_wall(void *ctx)
+{
+    (void)ctx;
+    return INT64_C(20000) * 86400 * PF_NS_PER_SEC + atomic_load(&moved);
+}
+
+/* A write that was refused since its sync failed must not come back when the day ends while the disk still fails. */
+static void test_what_was_refused_stays_away_over_midnight(void **state)
+{
+    (void)state;
+    static const pf_clock clock = {.wall = moved_wall};
+    char ids[4][PF_ID_MAX + 1];
+    pf_error err;
+    pf_store_close(store);
+    pf_local_config cfg = pf_local_config_default();
+    cfg.dir = dir;
+    cfg.min_free = 0;
+    cfg.clock = &clock;
+    assert_int_equal(pf_local_open(&cfg, &store, &err), PF_OK);
+    must_put("first", ids[0]);
+    atomic_store(&fault_vfs.in_name, "2024-10-04");
+    atomic_store(&fault_vfs.sync, SQLITE_IOERR_FSYNC);
+    assert_int_equal(put("refused", ids[1], &err), PF_UNAVAILABLE);
+    atomic_store(&moved, 86400 * PF_NS_PER_SEC);
+    size_t acknowledged = 1 + (put("next day", ids[1], &err) == PF_OK);
+    fault_vfs_clear();
+    pf_conns_close_idle(&((pf_local *)store)->conns, NULL, INT64_MAX);
+    must_put("later", ids[2]);
+    acknowledged++;
+    assert_int_equal(count(store), acknowledged);
+    pf_store_close(store);
+    assert_int_equal(pf_local_open(&cfg, &store, &err), PF_OK);
+    assert_int_equal(count(store), acknowledged);
+    atomic_store(&moved, 0);
+}
+
+/* Overwrites all pages of today's file but the first; the store is closed meanwhile. */
+static void spoil_pages_of(const char *table)
+{
+    pf_store_close(store);
+    char name[PF_PARTITION_NAME + 1], path[600], sql[200];
+    pf_partition_name((pf_partition_key){pf_clock_wall(NULL) / PF_NS_PER_SEC / 86400, 1}, name);
+    snprintf(path, sizeof path, "%s/partitions/%s.db", dir, name);
+    snprintf(sql, sizeof sql, "SELECT rootpage FROM sqlite_schema WHERE name = '%s'", table);
+    sqlite3 *db = NULL;
+    pf_error err;
+    int64_t page = 0;
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(pf_db_number(db, sql, &page, &err), PF_OK);
+    sqlite3_close(db);
+    assert_true(page > 1);
+    static const char rubbish[4096] = {1, 2, 3};
+    FILE *f = fopen(path, "r+");
+    assert_non_null(f);
+    assert_int_equal(fseek(f, (long)(page - 1) * 4096, SEEK_SET), 0);
+    assert_int_equal(fwrite(rubbish, sizeof rubbish, 1, f), 1);
+    fclose(f);
+    store = open_at(dir);
+}
+
+/* A page that only a push touches: the pushes go on in a file beside it, and none is refused. */
+static void test_damage_in_todays_file(void **state)
+{
+    (void)state;
+    static const char *const tables[] = {"posting", "series", "sample_types", "profile_series"};
+    char old[PF_ID_MAX + 1], id[PF_ID_MAX + 1];
+    pf_error err;
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        must_put("old", old);
+        spoil_pages_of(tables[i]);
+        if (fx_write(store, "svc", PF_TYPE_HEAP, "k=w", 1, "new", id, &err))
+            fail_msg("%s: %s", tables[i], err.msg);
+        assert_true(fx_reads_back(store, id, "new"));
+        assert_true(fx_reads_back(store, old, "old"));
+        pf_buf problems = PF_BUF_INIT;
+        pf_store_problems(store, &problems);
+        pf_buf_putc(&problems, 0);
+        assert_non_null(strstr(problems.data, "damaged"));
+        pf_buf_free(&problems);
+        assert_int_equal(pf_store_ready(store, &err), PF_OK);
+        tear_down(NULL);
+        set_up(NULL);
+    }
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -284,6 +371,8 @@ int main(void)
         CASE(test_failing_write),
         CASE(test_failing_sync),
         CASE(test_what_was_refused_stays_away),
+        CASE(test_what_was_refused_stays_away_over_midnight),
+        CASE(test_damage_in_todays_file),
         CASE(test_no_room_for_a_new_partition),
         CASE(test_opens_on_a_full_disk),
         CASE(test_failing_reads_are_told),

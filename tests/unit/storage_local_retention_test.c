@@ -101,7 +101,7 @@ static size_t count(const char *service)
 static bool on_disk(int64_t day)
 {
     char name[PF_PARTITION_NAME + 1], path[512];
-    pf_partition_name(day, name);
+    pf_partition_name((pf_partition_key){day, 1}, name);
     snprintf(path, sizeof path, "%s/partitions/%s.db", dir, name);
     return access(path, F_OK) == 0;
 }
@@ -128,18 +128,38 @@ static void test_partition_names(void **state)
 {
     (void)state;
     char name[PF_PARTITION_NAME + 1];
-    int64_t day;
-    pf_partition_name(0, name);
+    pf_partition_key key;
+    pf_partition_name((pf_partition_key){0, 1}, name);
     assert_string_equal(name, "1970-01-01");
-    pf_partition_name(19782, name);
+    pf_partition_name((pf_partition_key){19782, 1}, name);
     assert_string_equal(name, "2024-02-29");
-    assert_true(pf_partition_parse("2024-02-29.db", &day));
-    assert_int_equal(day, 19782);
-    static const char *const others[] = {"2024-02-30.db", "2024-2-29.db",      "2024-02-29.db-wal",
-                                         "notes.db",      "2024-02-29.backup", " 024-02-29.db",
-                                         "2024-02- 9.db", "1969-12-31.db",     ""};
+    pf_partition_name((pf_partition_key){2932896, PF_PARTITION_FILES}, name);
+    assert_string_equal(name, "9999-12-31.1000");
+    assert_true(pf_partition_parse("2024-02-29.db", &key));
+    assert_int_equal(key.day, 19782);
+    assert_int_equal(key.file, 1);
+    assert_true(pf_partition_parse("2024-02-29.1000.db", &key));
+    assert_int_equal(key.day, 19782);
+    assert_int_equal(key.file, 1000);
+    static const char *const others[] = {"2024-02-30.db",
+                                         "2024-2-29.db",
+                                         "2024-02-29.db-wal",
+                                         "notes.db",
+                                         "2024-02-29.backup",
+                                         " 024-02-29.db",
+                                         "2024-02- 9.db",
+                                         "1969-12-31.db",
+                                         "",
+                                         "2024-02-29.1.db",
+                                         "2024-02-29.0.db",
+                                         "2024-02-29.02.db",
+                                         "2024-02-29.+2.db",
+                                         "2024-02-29.1001.db",
+                                         "2024-02-29..db",
+                                         "2024-02-29.99999999999999999999.db",
+                                         "2024-02-29.2"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        assert_false(pf_partition_parse(others[i], &day));
+        assert_false(pf_partition_parse(others[i], &key));
 }
 
 static void test_expires_by_whole_partitions(void **state)
@@ -352,7 +372,10 @@ static void test_an_empty_partition_is_not_the_newest(void **state)
     put("svc", "x", id);
     pf_store_close(store);
     snprintf(partitions, sizeof partitions, "%s/partitions", dir);
-    assert_int_equal(pf_partition_open(partitions, 20001, true, &p, &err), PF_OK);
+    bool damaged;
+    assert_int_equal(
+        pf_partition_open(partitions, (pf_partition_key){20001, 1}, true, &p, &damaged, &err),
+        PF_OK);
     pf_partition_unref(p);
     atomic_fetch_add(&now.wall, DAY);
     open_store(15 * DAY, 1);

@@ -64,7 +64,7 @@ static void reopen(size_t queue_max, int64_t min_free)
 static void partition_path(char path[600], const char *suffix)
 {
     char name[PF_PARTITION_NAME + 1];
-    pf_partition_name(20000, name);
+    pf_partition_name((pf_partition_key){20000, 1}, name);
     snprintf(path, 600, "%s/partitions/%s.db%s", dir, name, suffix);
 }
 

@@ -149,6 +149,8 @@ pf_code pf_do_readyz(pf_call *call, pf_error *err)
     pf_buf_puts(&b, "ok\n");
     if (details && pf_auth_problem(call->api->cfg.auth, problem, sizeof problem))
         pf_buf_printf(&b, "the auth file is not in force as it stands: %s\n", problem);
+    if (details)
+        pf_store_problems(call->api->cfg.store, &b);
     pf_reply_text_take(call->req, &b);
     return PF_OK;
 }

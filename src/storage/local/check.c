@@ -264,7 +264,7 @@ static bool check_format(checking *c)
     if (pf_db_number(c->db, "PRAGMA application_id", &application, &err) ||
         pf_db_number(c->db, "PRAGMA user_version", &version, &err))
         problem(c, "%s", err.msg);
-    else if (application != PF_SCHEMA_APPLICATION_ID || version != PF_SCHEMA_VERSION)
+    else if (application != PF_SCHEMA_APPLICATION_ID || version < 1 || version > PF_SCHEMA_VERSION)
         problem(c, "application id %lld and version %lld are not those of a partition",
                 (long long)application, (long long)version);
     return !c->problems;
@@ -318,8 +318,8 @@ static uint64_t check_partition(const char *path, const char *name, FILE *out)
 
 static int is_partition(const struct dirent *e)
 {
-    int64_t day;
-    return pf_partition_parse(e->d_name, &day);
+    pf_partition_key key;
+    return pf_partition_parse(e->d_name, &key);
 }
 
 pf_code pf_local_check(const char *dir, FILE *out, uint64_t *problems, pf_error *err)

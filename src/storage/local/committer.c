@@ -51,19 +51,39 @@ static void answer_all(pf_committer *c, batch *b, pf_code code, const pf_error *
     b->n = 0;
 }
 
-/* The writer of the partition that `now` belongs to. */
+static pf_code open_writer(pf_committer *c, pf_partition *p, pf_error *err)
+{
+    pf_writer_close(&c->writer);
+    pf_code code = pf_writer_open(&c->writer, p, c->set->days * c->max_series, c->cache, c->known,
+                                  c->key, err);
+    if (code && c->writer.broken)
+        pf_partitions_distrust(c->set, p, err->msg);
+    return code;
+}
+
+/* The writer of the partition that `now` belongs to. A suspect one is recovered before it is left: what it refused stands
+ * in its log, and whoever opened the file next would take it for stored. */
 static pf_code choose_partition(pf_committer *c, int64_t now, pf_error *err)
 {
     pf_partition *p = NULL;
-    pf_code code = pf_partitions_for(c->set, now, &p, err);
-    if (!code && c->writer.partition != p) {
-        pf_writer_close(&c->writer);
-        code = pf_writer_open(&c->writer, p, c->set->days * c->max_series, c->cache, c->known,
-                              c->key, err);
-    }
-    if (p)
-        pf_partition_unref(p);
-    return code ? code : pf_writer_recover(&c->writer, err);
+    bool again;
+    pf_code code = c->writer.broken ? PF_OK : pf_writer_recover(&c->writer, err);
+    if (c->writer.broken && c->writer.partition)
+        pf_partitions_distrust(c->set, c->writer.partition, code ? err->msg : "see above");
+    else if (code)
+        return code;
+    do {
+        again = false;
+        code = pf_partitions_for(c->set, now, &p, err);
+        if (!code && c->writer.partition != p) {
+            code = open_writer(c, p, err);
+            again = code && c->writer.broken; /* the next file of the day takes its place */
+        }
+        if (p)
+            pf_partition_unref(p);
+        p = NULL;
+    } while (again);
+    return code;
 }
 
 /* Writes all jobs that have not failed. `*row_failed` is set when one of them did, by itself and
@@ -117,7 +137,8 @@ static void ask_elsewhere(pf_committer *c, pf_job *job)
     }
 }
 
-static pf_code write_batch(pf_committer *c, batch *b, pf_error *err)
+/* Into the partition of today; *broken is set when that turns out to be damaged. */
+static pf_code write_into(pf_committer *c, batch *b, bool *broken, pf_error *err)
 {
     int64_t now = pf_clock_wall(c->clock);
     pf_code code = choose_partition(c, now, err);
@@ -126,7 +147,17 @@ static pf_code write_batch(pf_committer *c, batch *b, pf_error *err)
         ask_elsewhere(c, b->jobs[i]);
     while (row_failed)
         code = try_batch(c, b, now / PF_NS_PER_SEC, &row_failed, err);
+    *broken = code && c->writer.broken;
+    if (*broken && c->writer.partition)
+        pf_partitions_distrust(c->set, c->writer.partition, err->msg);
     return code;
+}
+
+static pf_code write_batch(pf_committer *c, batch *b, pf_error *err)
+{
+    bool broken = false;
+    pf_code code = write_into(c, b, &broken, err);
+    return broken ? write_into(c, b, &broken, err) : code;
 }
 
 static void note_result(pf_committer *c, pf_code code, const pf_error *err)

@@ -59,6 +59,17 @@ static pf_code ready(pf_store *s, pf_error *err)
     return code ? code : pf_committer_ready(&l->committer, err);
 }
 
+static void problems(pf_store *s, pf_buf *out)
+{
+    pf_buf names = PF_BUF_INIT;
+    if (pf_partitions_damaged(&((pf_local *)s)->set, &names)) {
+        pf_buf_puts(out, "damaged partitions, kept and not written to: ");
+        pf_buf_put_str(out, pf_buf_str(&names));
+        pf_buf_putc(out, '\n');
+    }
+    pf_buf_free(&names);
+}
+
 static void free_caches(pf_local *l)
 {
     pf_symviews_free(&l->views);
@@ -100,6 +111,7 @@ static const pf_store_ops ops = {
     .stats = pf_local_stats,
     .services = pf_local_services,
     .ready = ready,
+    .problems = problems,
     .close = close_store,
 };
 

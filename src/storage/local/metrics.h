@@ -25,7 +25,7 @@ typedef struct pf_local_metrics {
     pf_metric *clock_jumps, *damaged;
     pf_metric *repeated, *removed; /* pushes that came before; profiles deleted */
     pf_metric *opened;             /* readers' connections */
-    pf_metric *queue, *partitions, *disk_bytes, *free_bytes;
+    pf_metric *queue, *partitions, *partitions_damaged, *disk_bytes, *free_bytes;
 } pf_local_metrics;
 
 /* Registers the families and shows each series from the start, at 0. */

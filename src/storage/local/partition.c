@@ -18,30 +18,39 @@ enum { OPEN_CACHE = 256 * 1024, SECONDS_PER_DAY = 86400, LAST_DAY = 2932896 /* 9
 
 static const char *const suffixes[] = {"", "-wal", "-shm"};
 
-void pf_partition_name(int64_t day, char out[static PF_PARTITION_NAME + 1])
+void pf_partition_name(pf_partition_key key, char out[static PF_PARTITION_NAME + 1])
 {
-    day = day < 0 ? 0 : day > LAST_DAY ? LAST_DAY : day;
+    int64_t day = key.day < 0 ? 0 : key.day > LAST_DAY ? LAST_DAY : key.day;
     time_t t = (time_t)(day * SECONDS_PER_DAY);
     struct tm tm;
     gmtime_r(&t, &tm);
-    strftime(out, PF_PARTITION_NAME + 1, "%Y-%m-%d", &tm);
+    size_t n = strftime(out, PF_PARTITION_NAME + 1, "%Y-%m-%d", &tm);
+    if (key.file > 1)
+        snprintf(out + n, PF_PARTITION_NAME + 1 - n, ".%d", key.file);
 }
 
-bool pf_partition_parse(const char *file, int64_t *day)
+bool pf_partition_parse(const char *file, pf_partition_key *key)
 {
+    enum { DATE = 10 };
     struct tm tm = {0};
-    char name[PF_PARTITION_NAME + 1];
-    if (strlen(file) != PF_PARTITION_NAME + 3 || strcmp(file + PF_PARTITION_NAME, ".db") != 0)
-        return false;
+    char name[PF_PARTITION_NAME + 1], *rest;
     const char *end = strptime(file, "%Y-%m-%d", &tm);
-    if (end != file + PF_PARTITION_NAME)
+    if (!end || end != file + DATE)
         return false;
     time_t t = timegm(&tm);
     if (t < 0)
         return false;
-    *day = t / SECONDS_PER_DAY;
-    pf_partition_name(*day, name); /* strptime takes " 1" and 02-31, too */
-    return strncmp(name, file, PF_PARTITION_NAME) == 0;
+    long number = 1;
+    if (*end == '.' && end[1] >= '0' && end[1] <= '9') {
+        number = strtol(end + 1, &rest, 10);
+        if (number < 2 || number > PF_PARTITION_FILES)
+            return false;
+        end = rest;
+    }
+    *key = (pf_partition_key){t / SECONDS_PER_DAY, (int)number};
+    pf_partition_name(*key, name); /* strptime takes " 1" and 02-31, strtol "+2" and "02" */
+    size_t n = strlen(name);
+    return strcmp(end, ".db") == 0 && (size_t)(end - file) == n && memcmp(name, file, n) == 0;
 }
 
 /* A copy made by VACUUM INTO says in its header that it has no log. One that lies beside it is then another file's, left
@@ -66,7 +75,7 @@ static pf_code check_log(const char *path, const unsigned char *head, pf_error *
 }
 
 /* Before SQLite opens it: afterwards, closing a descriptor of ours would drop SQLite's locks. */
-static pf_code check_header(const char *path, bool *exists, pf_error *err)
+static pf_code check_header(const char *path, bool *exists, bool *damaged, pf_error *err)
 {
     unsigned char head[20] = {0};
     int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -79,7 +88,8 @@ static pf_code check_header(const char *path, bool *exists, pf_error *err)
     close(fd);
     if (n < 0)
         return pf_fail(err, PF_INTERNAL, "can't read %s: %s", path, strerror(why));
-    if (n > 0 && (n < (ssize_t)sizeof head || memcmp(head, "SQLite format 3", 16) != 0))
+    *damaged = n > 0 && (n < (ssize_t)sizeof head || memcmp(head, "SQLite format 3", 16) != 0);
+    if (*damaged)
         return pf_fail(err, PF_INTERNAL, "%s is damaged: not an SQLite file", path);
     return n ? check_log(path, head, err) : PF_OK;
 }
@@ -160,37 +170,56 @@ static pf_code read_marks(sqlite3 *db, pf_partition *p, pf_error *err)
     return code;
 }
 
-static pf_code open_db(pf_partition *p, bool exists, pf_error *err)
+static pf_code read_all(sqlite3 *db, pf_partition *p, pf_error *err)
 {
-    sqlite3 *db = NULL;
-    pf_schema schema = {0};
-    pf_code code = pf_db_open(p->path, PF_DB_CREATE, OPEN_CACHE, &db, err);
-    if (code)
-        return code;
-    if (sqlite3_db_readonly(db, "main") == 1)
-        code = pf_fail(err, PF_INTERNAL, "can't write %s: it is read-only", p->path);
-    if (!code)
-        code = pf_schema_ensure(db, p->path, &schema, err);
+    pf_code code = read_extent(db, &p->extent, err);
+    return !code && p->format >= 2 ? read_marks(db, p, err) : code;
+}
+
+/* Copies the log into the file. Where that can't be, what is stored can be read all the same: a full disk. */
+static bool empty_log(sqlite3 *db, const pf_partition *p)
+{
+    int rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+    if (rc == SQLITE_OK)
+        return true;
+    pf_error why;
+    pf_db_fail(db, &why);
+    PF_LOG_WARN("can't checkpoint a partition", PF_S("partition", p->name), PF_S("error", why.msg));
+    return false;
+}
+
+/* What SQLite calls internal from here on, memory apart, is about what stands in the file. */
+static pf_code look_into(sqlite3 *db, pf_partition *p, bool exists, bool *damaged, pf_error *err)
+{
+    pf_schema schema;
+    pf_code code = pf_schema_ensure(db, p->path, &schema, err);
+    *damaged = code == PF_INTERNAL && exists && sqlite3_errcode(db) != SQLITE_NOMEM;
     p->format = schema.version;
     p->writable = schema.writable;
     if (!code && !exists)
         code = pf_dir_sync(p->dir, err);
-    int rc = code ? SQLITE_OK
-                  : sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
-    bool in_file = !code && rc == SQLITE_OK;
-    if (!code && rc != SQLITE_OK) {
-        /* A full disk must not keep what is stored from being read. */
-        pf_error why;
-        pf_db_fail(db, &why);
-        PF_LOG_WARN("can't checkpoint a partition", PF_S("partition", p->name),
-                    PF_S("error", why.msg));
-    }
-    if (in_file)
+    if (code)
+        return code;
+    if (empty_log(db, p))
         code = check_length(db, p->path, err);
     if (!code)
-        code = read_extent(db, &p->extent, err);
-    if (!code && p->format >= 2)
-        code = read_marks(db, p, err);
+        code = read_all(db, p, err);
+    *damaged = code == PF_INTERNAL && exists && sqlite3_errcode(db) != SQLITE_NOMEM;
+    return code;
+}
+
+static pf_code open_db(pf_partition *p, bool exists, bool *damaged, pf_error *err)
+{
+    sqlite3 *db = NULL;
+    pf_code code = pf_db_open(p->path, PF_DB_CREATE, OPEN_CACHE, &db, err);
+    if (code) { /* of a file that is cut off, as pf_db_fail says it */
+        *damaged = code == PF_INTERNAL && exists && strstr(err->msg, "is damaged");
+        return code;
+    }
+    if (sqlite3_db_readonly(db, "main") == 1)
+        code = pf_fail(err, PF_INTERNAL, "can't write %s: it is read-only", p->path);
+    if (!code)
+        code = look_into(db, p, exists, damaged, err);
     sqlite3_close(db);
     return code;
 }
@@ -203,8 +232,8 @@ static void free_partition(pf_partition *p)
     free(p);
 }
 
-pf_code pf_partition_open(const char *dir, int64_t day, bool create, pf_partition **out,
-                          pf_error *err)
+pf_code pf_partition_open(const char *dir, pf_partition_key key, bool create, pf_partition **out,
+                          bool *damaged, pf_error *err)
 {
     static atomic_uint_fast64_t serials;
     pf_partition *p = calloc(1, sizeof *p);
@@ -212,9 +241,10 @@ pf_code pf_partition_open(const char *dir, int64_t day, bool create, pf_partitio
         return pf_fail_nomem(err, "partition");
     pthread_mutex_init(&p->lock, NULL);
     atomic_init(&p->refs, 1);
-    p->day = day;
+    p->key = key;
+    *damaged = false;
     p->serial = atomic_fetch_add(&serials, 1);
-    pf_partition_name(day, p->name);
+    pf_partition_name(key, p->name);
     p->dir = strdup(dir);
     pf_code code = PF_OK;
     if (asprintf(&p->path, "%s/%s.db", dir, p->name) < 0)
@@ -223,11 +253,11 @@ pf_code pf_partition_open(const char *dir, int64_t day, bool create, pf_partitio
         code = pf_fail_nomem(err, "partition");
     bool exists = true;
     if (!code)
-        code = check_header(p->path, &exists, err);
+        code = check_header(p->path, &exists, damaged, err);
     if (!code && !exists && !create)
         code = pf_fail(err, PF_INTERNAL, "%s is not there any more", p->path);
     if (!code)
-        code = open_db(p, exists, err);
+        code = open_db(p, exists, damaged, err);
     if (code)
         free_partition(p);
     else

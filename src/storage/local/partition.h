@@ -1,5 +1,8 @@
 /* partition.h: one SQLite file, and what is kept of it in memory.
  *
+ * A day has more than one file where one is damaged, of an older format, or as large as it may get: 2026-11-22.db, then
+ * 2026-11-22.2.db and so on. The last that can be written to takes what arrives.
+ *
  * Counted references: the set (partitions.h) holds one, every operation that uses the partition
  * another. The files of a dropped partition are unlinked by the set, once its own reference is the
  * last one. Thread-safe; `extent` is guarded by `lock`, the rest is fixed once made.
@@ -13,7 +16,16 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-enum { PF_PARTITION_NAME = 10 }; /* characters of 2026-11-22 */
+enum {
+    PF_PARTITION_NAME = 15,    /* characters of a name at most: 2026-11-22.1000 */
+    PF_PARTITION_FILES = 1000, /* of a day: more are not made */
+};
+
+/* Which one: the day of its name, and the how manieth file of that day, from 1. */
+typedef struct pf_partition_key {
+    int64_t day; /* since the epoch */
+    int file;
+} pf_partition_key;
 
 enum { PF_KIND_RAW = 0, PF_KIND_COLUMNS = 1, PF_KINDS = 2 };
 
@@ -26,12 +38,15 @@ typedef struct pf_extent {
 
 typedef struct pf_partition {
     char name[PF_PARTITION_NAME + 1];
-    int64_t day;     /* days since the epoch of its name */
+    pf_partition_key key;
     int format;      /* 1 or 2 */
     bool writable;   /* see pf_schema */
     uint64_t serial; /* no other partition of this process has it */
     char *path, *dir;
     atomic_int refs;
+    atomic_bool
+        damaged; /* a page of it could not be read as what it should be: no more is written to it */
+    atomic_bool full;         /* as large as it may get: no more is written to it */
     atomic_bool has_external; /* some profile of it has an external id */
     atomic_bool has_removed;  /* some profile was deleted from it */
     atomic_bool may_shrink;   /* it may have free pages that nobody will use */
@@ -39,17 +54,18 @@ typedef struct pf_partition {
     pf_extent extent;
 } pf_partition;
 
-/* "2026-11-22" for a number of days since the epoch (clamped to years 1970 to 9999). */
-void pf_partition_name(int64_t day, char out[static PF_PARTITION_NAME + 1]);
+/* "2026-11-22", "2026-11-22.2" (years 1970 to 9999). */
+void pf_partition_name(pf_partition_key key, char out[static PF_PARTITION_NAME + 1]);
 
-/* The day of "2026-11-22.db"; false for any other name. */
-bool pf_partition_parse(const char *file, int64_t *day);
+/* The key of "2026-11-22.db" or "2026-11-22.2.db"; false for any other name. */
+bool pf_partition_parse(const char *file, pf_partition_key *key);
 
 /* Opens or makes <dir>/<name>.db: recovers its log, checks that it is ours, whole at its ends and
  * not of a newer format, reads its extent. Takes time that does not grow with what is in it. The
- * new partition has one reference. PF_INVALID or PF_INTERNAL with one line that names the file. */
-pf_code pf_partition_open(const char *dir, int64_t day, bool create, pf_partition **out,
-                          pf_error *err);
+ * new partition has one reference. PF_INVALID or PF_INTERNAL with one line that names the file; *damaged says
+ * whether the file is ours and broken. */
+pf_code pf_partition_open(const char *dir, pf_partition_key key, bool create, pf_partition **out,
+                          bool *damaged, pf_error *err);
 
 void pf_partition_ref(pf_partition *p);
 void pf_partition_unref(pf_partition *p);

@@ -34,12 +34,17 @@ static bool reserve(pf_partition ***list, size_t *cap, size_t n)
     return true;
 }
 
+static int key_cmp(pf_partition_key a, pf_partition_key b)
+{
+    return a.day != b.day ? (a.day < b.day ? -1 : 1) : a.file - b.file;
+}
+
 static bool insert(pf_partitions *s, pf_partition *p)
 {
     if (!reserve(&s->list, &s->cap, s->n))
         return false;
     size_t at = s->n++;
-    for (; at > 0 && s->list[at - 1]->day > p->day; at--)
+    for (; at > 0 && key_cmp(s->list[at - 1]->key, p->key) > 0; at--)
         s->list[at] = s->list[at - 1];
     s->list[at] = p;
     return true;
@@ -49,16 +54,17 @@ static bool insert(pf_partitions *s, pf_partition *p)
  * file. */
 static void remove_orphan(const char *dir, const char *file)
 {
+    enum { SUFFIX = 4 };
     char *db = NULL, *log = NULL;
-    int64_t day;
+    pf_partition_key key;
     size_t n = strlen(file);
     char name[PF_PARTITION_NAME + 4];
-    if (n != PF_PARTITION_NAME + 7 ||
-        (strcmp(file + n - 4, "-wal") != 0 && strcmp(file + n - 4, "-shm") != 0))
+    if (n < SUFFIX || n - SUFFIX >= sizeof name ||
+        (strcmp(file + n - SUFFIX, "-wal") != 0 && strcmp(file + n - SUFFIX, "-shm") != 0))
         return;
-    memcpy(name, file, sizeof name - 1);
-    name[sizeof name - 1] = 0;
-    if (!pf_partition_parse(name, &day))
+    memcpy(name, file, n - SUFFIX);
+    name[n - SUFFIX] = 0;
+    if (!pf_partition_parse(name, &key))
         return;
     if (asprintf(&db, "%s/%s", dir, name) < 0)
         return;
@@ -70,16 +76,42 @@ static void remove_orphan(const char *dir, const char *file)
     free(log);
 }
 
+static bool is_database(const char *file)
+{
+    size_t n = strlen(file);
+    return n > 3 && strcmp(file + n - 3, ".db") == 0;
+}
+
+static pf_code put_aside(pf_partitions *s, pf_partition_key key, pf_error *err)
+{
+    pf_aside *more = realloc(s->aside, (s->naside + 1) * sizeof *more);
+    if (!more)
+        return pf_fail_nomem(err, "partitions");
+    s->aside = more;
+    s->aside[s->naside].key = key;
+    pf_partition_name(key, s->aside[s->naside].name);
+    PF_LOG_ERROR("put a damaged partition aside", PF_S("partition", s->aside[s->naside].name),
+                 PF_S("error", err->msg));
+    s->naside++;
+    return PF_OK;
+}
+
 static pf_code open_all(pf_partitions *s, DIR *dir, pf_error *err)
 {
     for (struct dirent *e; (e = readdir(dir));) {
-        int64_t day;
+        pf_partition_key key;
         pf_partition *p = NULL;
-        if (!pf_partition_parse(e->d_name, &day)) {
+        bool damaged;
+        if (!pf_partition_parse(e->d_name, &key)) {
+            if (is_database(e->d_name))
+                PF_LOG_WARN("left a file alone: its name is not a partition's",
+                            PF_S("file", e->d_name));
             remove_orphan(s->dir, e->d_name);
             continue;
         }
-        pf_code code = pf_partition_open(s->dir, day, false, &p, err);
+        pf_code code = pf_partition_open(s->dir, key, false, &p, &damaged, err);
+        if (code && damaged && !put_aside(s, key, err))
+            continue;
         if (code)
             return code;
         if (!insert(s, p)) {
@@ -118,16 +150,9 @@ void pf_partitions_close(pf_partitions *s)
         pf_partition_unref(s->dying[i]);
     free(s->list);
     free(s->dying);
+    free(s->aside);
     free(s->dir);
     pthread_mutex_destroy(&s->lock);
-}
-
-static pf_partition *by_day(pf_partition **list, size_t n, int64_t day)
-{
-    for (size_t i = n; i-- > 0;)
-        if (list[i]->day == day)
-            return list[i];
-    return NULL;
 }
 
 int64_t pf_partitions_day(const pf_partitions *s, int64_t wall)
@@ -136,36 +161,98 @@ int64_t pf_partitions_day(const pf_partitions *s, int64_t wall)
     return day - day % s->days;
 }
 
-pf_code pf_partitions_for(pf_partitions *s, int64_t wall, pf_partition **out, pf_error *err)
+/* The last file of the day among `n`, as *last when it is later than that. */
+static void later_of_day(pf_partition *const *list, size_t n, int64_t day, int *last)
 {
-    int64_t day = pf_partitions_day(s, wall);
-    pf_partitions_reap(s);
+    for (size_t i = 0; i < n; i++)
+        if (list[i]->key.day == day && list[i]->key.file > *last)
+            *last = list[i]->key.file;
+}
+
+/* The partition of the day that takes what comes, with a reference; NULL: none, and *last is the last file that its name
+ * is taken by. */
+static pf_partition *open_of_day(pf_partitions *s, int64_t day, int *last)
+{
+    pf_partition *found = NULL;
+    *last = 0;
     pthread_mutex_lock(&s->lock);
-    pf_partition *p = by_day(s->list, s->n, day);
-    bool dying = by_day(s->dying, s->ndying, day) != NULL;
-    if (p)
+    later_of_day(s->list, s->n, day, last);
+    for (size_t i = s->n; i-- > 0;)
+        if (s->list[i]->key.day == day && s->list[i]->key.file == *last)
+            found = s->list[i];
+    later_of_day(s->dying, s->ndying, day, last);
+    for (size_t i = 0; i < s->naside; i++)
+        if (s->aside[i].key.day == day && s->aside[i].key.file > *last)
+            *last = s->aside[i].key.file;
+    if (found && (found->key.file < *last || !found->writable || atomic_load(&found->damaged) ||
+                  atomic_load(&found->full)))
+        found = NULL;
+    if (found)
+        pf_partition_ref(found);
+    pthread_mutex_unlock(&s->lock);
+    return found;
+}
+
+static pf_code make(pf_partitions *s, pf_partition_key key, pf_partition **out, pf_error *err)
+{
+    bool damaged;
+    pf_partition *p = NULL;
+    pf_code code = pf_partition_open(s->dir, key, true, &p, &damaged, err);
+    if (code)
+        return code;
+    pthread_mutex_lock(&s->lock);
+    bool kept = insert(s, p);
+    if (kept)
         pf_partition_ref(p);
     pthread_mutex_unlock(&s->lock);
-    if (!p && dying)
-        return pf_fail(err, PF_UNAVAILABLE, "the partition of today is just being removed");
-    if (!p) {
-        pf_code code = pf_partition_open(s->dir, day, true, &p, err);
-        if (code)
-            return code;
-        pthread_mutex_lock(&s->lock);
-        bool kept = insert(s, p);
-        if (kept)
-            pf_partition_ref(p);
-        pthread_mutex_unlock(&s->lock);
-        if (!kept) {
-            pf_partition_unref(p);
-            return pf_fail_nomem(err, "partitions");
-        }
-        pf_conns_fit(s->conns, s->n);
-        PF_LOG_INFO("made a partition", PF_S("partition", p->name));
+    if (!kept) {
+        pf_partition_unref(p);
+        return pf_fail_nomem(err, "partitions");
     }
+    pf_conns_fit(s->conns, s->n);
+    PF_LOG_INFO("made a partition", PF_S("partition", p->name));
     *out = p;
     return PF_OK;
+}
+
+pf_code pf_partitions_for(pf_partitions *s, int64_t wall, pf_partition **out, pf_error *err)
+{
+    int last;
+    int64_t day = pf_partitions_day(s, wall);
+    pf_partitions_reap(s);
+    *out = open_of_day(s, day, &last);
+    if (*out)
+        return PF_OK;
+    if (last >= PF_PARTITION_FILES)
+        return pf_fail(err, PF_UNAVAILABLE, "today has %d partitions already", last);
+    return make(s, (pf_partition_key){day, last + 1}, out, err);
+}
+
+void pf_partitions_distrust(pf_partitions *s, pf_partition *p, const char *why)
+{
+    (void)s;
+    if (!atomic_exchange(&p->damaged, true))
+        PF_LOG_ERROR("a partition is damaged: no more is written to it", PF_S("partition", p->name),
+                     PF_S("error", why));
+}
+
+static void put_name(pf_buf *names, size_t n, const char *name)
+{
+    pf_buf_put_str(names, pf_str_c(n ? ", " : ""));
+    pf_buf_put_str(names, pf_str_c(name));
+}
+
+size_t pf_partitions_damaged(pf_partitions *s, pf_buf *names)
+{
+    size_t n = 0;
+    pthread_mutex_lock(&s->lock);
+    for (size_t i = 0; i < s->naside; i++, n++)
+        put_name(names, n, s->aside[i].name);
+    for (size_t i = 0; i < s->n; i++)
+        if (atomic_load(&s->list[i]->damaged))
+            put_name(names, n++, s->list[i]->name);
+    pthread_mutex_unlock(&s->lock);
+    return n;
 }
 
 pf_code pf_partitions_all(pf_partitions *s, pf_partition ***list, size_t *n, pf_error *err)

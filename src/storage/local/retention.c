@@ -33,7 +33,7 @@ static void drop(pf_committer *c, pf_partition *p, pf_drop_reason reason, const 
 static int64_t last_arrival(const pf_committer *c, pf_partition *p)
 {
     pf_extent e = pf_partition_extent(p);
-    return pf_extent_rows(&e) ? e.last_arrival : (p->day + c->set->days) * 86400;
+    return pf_extent_rows(&e) ? e.last_arrival : (p->key.day + c->set->days) * 86400;
 }
 
 void pf_retention_expire(pf_committer *c, int64_t now, int64_t ttl)
@@ -73,7 +73,7 @@ static pf_partition *oldest(const pf_committer *c, pf_partition **list, size_t n
     pf_partition *found = NULL;
     for (size_t i = 0; i < n; i++) {
         if (!list[i] || list[i] == spared || list[i] == c->writer.partition ||
-            list[i]->day == today)
+            list[i]->key.day == today)
             continue;
         if (!found || last_arrival(c, list[i]) < last_arrival(c, found))
             found = list[i];

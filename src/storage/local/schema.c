@@ -169,6 +169,7 @@ static pf_code check_features(sqlite3 *db, const char *path, pf_schema *out, pf_
 pf_code pf_schema_ensure(sqlite3 *db, const char *path, pf_schema *out, pf_error *err)
 {
     int version = 0;
+    *out = (pf_schema){0};
     pf_code code = check_version(db, path, &version, err);
     if (!code && !version) /* fixed by the switch */
         code = pf_db_exec(db, "PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL", err);

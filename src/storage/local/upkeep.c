@@ -32,7 +32,10 @@ static void show(pf_local *l)
     pf_rate_note(&l->rate, rows[PF_KIND_RAW] + rows[PF_KIND_COLUMNS]);
     pf_metric_set(l->metrics.raw, (double)rows[PF_KIND_RAW]);
     pf_metric_set(l->metrics.columns, (double)rows[PF_KIND_COLUMNS]);
+    pf_buf names = PF_BUF_INIT;
     pf_metric_set(l->metrics.partitions, (double)n);
+    pf_metric_set(l->metrics.partitions_damaged, (double)pf_partitions_damaged(&l->set, &names));
+    pf_buf_free(&names);
     pf_metric_set(l->metrics.disk_bytes, (double)bytes);
     pf_metric_set(l->metrics.free_bytes, (double)atomic_load(&l->space.free));
 }

@@ -128,6 +128,13 @@ static void disconnect(pf_writer *w)
     w->db = NULL;
 }
 
+/* What the connection said last is about the file's pages. */
+static bool is_broken(const pf_writer *w)
+{
+    int rc = w->db ? sqlite3_errcode(w->db) & 0xff : SQLITE_OK;
+    return rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB;
+}
+
 pf_code pf_writer_open(pf_writer *w, pf_partition *p, int64_t max_series, size_t cache,
                        pf_symbol_cache *known, const pf_hash_key *key, pf_error *err)
 {
@@ -138,8 +145,10 @@ pf_code pf_writer_open(pf_writer *w, pf_partition *p, int64_t max_series, size_t
     pf_map_init(&w->series, NULL);
     pf_map_init(&w->types, NULL);
     pf_code code = connect(w, err);
+    bool broken = code && is_broken(w);
     if (code)
         pf_writer_close(w);
+    w->broken = broken;
     return code;
 }
 
@@ -416,8 +425,9 @@ pf_code pf_writer_commit(pf_writer *w, pf_error *err)
     return PF_OK;
 }
 
-bool pf_writer_disk_failed(const pf_writer *w)
+bool pf_writer_disk_failed(pf_writer *w)
 {
+    w->broken = w->broken || is_broken(w);
     switch (sqlite3_errcode(w->db) & 0xff) {
     case SQLITE_IOERR:
     case SQLITE_FULL:
@@ -439,6 +449,7 @@ void pf_writer_rollback(pf_writer *w)
     forget_numbers(w);
     pf_error err;
     if (read_numbers(w, &err)) {
+        w->broken = w->broken || is_broken(w);
         PF_LOG_ERROR("can't read a partition", PF_S("partition", w->partition->name),
                      PF_S("error", err.msg));
         w->suspect = true;
@@ -494,6 +505,7 @@ pf_code pf_writer_recover(pf_writer *w, pf_error *err)
     }
     forget_numbers(w);
     pf_code code = connect(w, err);
+    w->broken = code && is_broken(w);
     int64_t there = 0; /* written in one transaction with the rows */
     if (!code)
         code = pf_db_number(w->db, "SELECT raw + columns FROM extent WHERE one = 1", &there, err);

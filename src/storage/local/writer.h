@@ -29,6 +29,7 @@ typedef struct pf_writer {
     const pf_hash_key *key; /* the store's */
     size_t cache;
     bool suspect; /* the disk failed: see pf_writer_recover */
+    bool broken;  /* the file is damaged: it is of no more use to write to */
 } pf_writer;
 
 /* `max_series` that the partition may hold, `cache` bytes of page cache; `known` and `key` must outlive the writer. */
@@ -52,8 +53,9 @@ void pf_writer_rollback(pf_writer *w);
 /* Ends a transaction in which nothing was written: nothing needs to be forgotten. */
 void pf_writer_cancel(pf_writer *w);
 
-/* True when the last error was the disk's (full or failing), not the row's. */
-bool pf_writer_disk_failed(const pf_writer *w);
+/* True when the last error was the disk's (full or failing) or the file's, not the row's; notes whether it was the
+ * file's. */
+bool pf_writer_disk_failed(pf_writer *w);
 
 /* Keeps the log short: copies it into the file, and when it has become too long for that waits for
  * the readers and starts it anew. Failing is harmless for what is stored. */
