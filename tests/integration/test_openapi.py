@@ -177,7 +177,7 @@ def test_every_route_answers(full, path):
 @pytest.mark.parametrize("path", DOCUMENT["paths"])
 def test_every_route_has_the_methods_that_it_names(full, path):
     server, id = full
-    target = path.replace("{id}", id).replace("{file}", "none")
+    target = path.replace("{id}", id).replace("{file}", "none") + "?dry_run=1"
     there = [m for m in openapi.methods_of(path) if not openapi.is_coming(path, m)]
     for method in ("get", "head", "post", "put", "delete", "patch", "options"):
         status = server.request(method.upper(), target, b"" if method in ("post", "put") else None).status

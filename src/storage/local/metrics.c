@@ -72,6 +72,9 @@ void pf_local_metrics_init(pf_local_metrics *m)
     m->columns = pf_metric_series(f, "kind=\"columns\"");
     m->queue = gauge("profefe_local_queue_length", "Profiles waiting for the committer.");
     m->partitions = gauge("profefe_local_partitions", "Partitions on disk.");
+    m->partitions_damaged = gauge(
+        "profefe_local_partitions_damaged",
+        "Partitions that are damaged: kept, not written to, and not read where they can't be.");
     m->disk_bytes = gauge("profefe_local_disk_bytes", "Bytes that the partitions take on disk.");
     m->free_bytes =
         gauge("profefe_local_free_bytes", "Bytes free on the file system of the store.");
