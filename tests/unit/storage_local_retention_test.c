@@ -134,13 +134,13 @@ static void test_partition_names(void **state)
     pf_partition_name((pf_partition_key){19782, 1}, name);
     assert_string_equal(name, "2024-02-29");
     pf_partition_name((pf_partition_key){2932896, PF_PARTITION_FILES}, name);
-    assert_string_equal(name, "9999-12-31.1000");
+    assert_string_equal(name, "9999-12-31.1000000");
     assert_true(pf_partition_parse("2024-02-29.db", &key));
     assert_int_equal(key.day, 19782);
     assert_int_equal(key.file, 1);
-    assert_true(pf_partition_parse("2024-02-29.1000.db", &key));
+    assert_true(pf_partition_parse("2024-02-29.1000000.db", &key));
     assert_int_equal(key.day, 19782);
-    assert_int_equal(key.file, 1000);
+    assert_int_equal(key.file, 1000000);
     static const char *const others[] = {"2024-02-30.db",
                                          "2024-2-29.db",
                                          "2024-02-29.db-wal",
@@ -154,7 +154,7 @@ static void test_partition_names(void **state)
                                          "2024-02-29.0.db",
                                          "2024-02-29.02.db",
                                          "2024-02-29.+2.db",
-                                         "2024-02-29.1001.db",
+                                         "2024-02-29.1000001.db",
                                          "2024-02-29..db",
                                          "2024-02-29.99999999999999999999.db",
                                          "2024-02-29.2"};
@@ -309,7 +309,7 @@ static void test_max_size_drops_the_oldest(void **state)
     for (int i = 0; i < BYTES - 1; i++)
         body[i] = (char)(32 + (unsigned)i * 2654435761u % 94);
     char ids[4][PF_ID_MAX + 1];
-    open_store(0, 1500 * 1000);
+    open_store(0, 2000 * 1000);
     for (int i = 0; i < 4; i++) {
         pf_error err;
         assert_int_equal(fx_write(store, "svc", PF_TYPE_TRACE, "", 1, body, ids[i], &err), PF_OK);
@@ -325,6 +325,56 @@ static void test_max_size_drops_the_oldest(void **state)
     tick();
     assert_true(is_gone(ids[3]));
     assert_true(fx_reads_back(store, last, "last"));
+}
+
+static int64_t bytes_on_disk(void)
+{
+    char command[600];
+    long long kib = 0;
+    snprintf(command, sizeof command, "du -sk %s/partitions", dir);
+    FILE *f = popen(command, "r");
+    assert_non_null(f);
+    assert_int_equal(fscanf(f, "%lld", &kib), 1);
+    pclose(f);
+    return kib * 1024;
+}
+
+/* All in one day: the ceiling holds after every push, and what came last is there. */
+static void check_ceiling(int64_t ttl)
+{
+    enum { MAX = 8 << 20, BYTES = 100 * 1000, PUSHES = 400 };
+    static char body[BYTES], ids[PUSHES][PF_ID_MAX + 1];
+    int64_t peak = 0;
+    pf_error err;
+    open_store(ttl, MAX);
+    for (int k = 0; k < PUSHES; k++) {
+        for (int i = 0; i < BYTES - 1; i++)
+            body[i] = (char)(32 + (unsigned)(i + k) * 2654435761u % 94);
+        assert_int_equal(fx_write(store, "svc", PF_TYPE_TRACE, "", 1, body, ids[k], &err), PF_OK);
+        assert_true(fx_reads_back(store, ids[k], body));
+        int64_t bytes = bytes_on_disk();
+        peak = bytes > peak ? bytes : peak;
+        if (k == PUSHES / 2) {
+            pf_store_close(store);
+            open_store(ttl, MAX);
+        }
+    }
+    assert_true(peak <= MAX);
+    assert_true(peak > MAX / 2); /* it is used, too */
+    assert_true(is_gone(ids[0]));
+    assert_true(count("svc") >= MAX / 2 / BYTES);
+}
+
+static void test_max_size_is_a_ceiling(void **state)
+{
+    (void)state;
+    check_ceiling(15 * DAY);
+}
+
+static void test_max_size_is_a_ceiling_without_a_ttl(void **state)
+{
+    (void)state;
+    check_ceiling(0);
 }
 
 /* Nothing has been pushed since the start, so nothing is being written: what is kept is told by the days alone. */
@@ -526,6 +576,8 @@ int main(void)
         CASE(test_jumps_lose_nothing),
         CASE(test_another_ttl_finds_all),
         CASE(test_max_size_drops_the_oldest),
+        CASE(test_max_size_is_a_ceiling),
+        CASE(test_max_size_is_a_ceiling_without_a_ttl),
         CASE(test_max_size_after_a_restart_keeps_todays),
         CASE(test_max_size_after_a_restart_keeps_the_newest),
         CASE(test_an_empty_partition_is_not_the_newest),

@@ -1,6 +1,7 @@
 #include "storage/local/committer.h"
 
 #include "base/log.h"
+#include "storage/local/retention.h"
 
 #include <signal.h>
 #include <stdlib.h>
@@ -58,6 +59,7 @@ static pf_code open_writer(pf_committer *c, pf_partition *p, pf_error *err)
                                   c->key, err);
     if (code && c->writer.broken)
         pf_partitions_distrust(c->set, p, err->msg);
+    c->writer.log_pages = pf_retention_log_pages(c->max_size, PF_WRITER_LOG_PAGES);
     return code;
 }
 
@@ -198,6 +200,7 @@ static void handle(pf_committer *c, batch *b)
     note_crowd(c, b->n);
     answer_all(c, b, code, &err);
     pf_writer_checkpoint(&c->writer);
+    pf_retention_note_growth(c);
 }
 
 static void take(pf_committer *c, batch *b)

@@ -34,6 +34,7 @@ struct pf_committer {
     const pf_clock *clock;
     size_t queue_max, cache;
     int64_t max_series;     /* a day */
+    int64_t max_size;       /* bytes of all partitions together; 0: no ceiling (retention.h) */
     pf_symbol_cache *known; /* the thread's own once started; the owner frees it after the stop */
     const pf_hash_key *key;
     void (*tick)(void *ctx);
@@ -53,6 +54,8 @@ struct pf_committer {
     pthread_t thread;
     bool started;
     pf_writer writer;
+    int64_t others;    /* bytes of the partitions that are not written */
+    uint64_t measured; /* beside the partition of this serial; only with max_size */
     pf_gather gather;
     int64_t last_tick, last_batch; /* pf_clock_mono() */
 };

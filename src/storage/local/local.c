@@ -143,6 +143,7 @@ static pf_code start(pf_local *l, pf_error *err)
                                   .clock = l->cfg.clock,
                                   .queue_max = l->cfg.queue_max,
                                   .max_series = l->cfg.max_series,
+                                  .max_size = l->cfg.max_size,
                                   .cache = quarter,
                                   .known = l->known,
                                   .key = &l->key,

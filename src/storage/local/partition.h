@@ -17,8 +17,8 @@
 #include <stdbool.h>
 
 enum {
-    PF_PARTITION_NAME = 15,    /* characters of a name at most: 2026-11-22.1000 */
-    PF_PARTITION_FILES = 1000, /* of a day: more are not made */
+    PF_PARTITION_NAME = 18,       /* characters of a name at most: 2026-11-22.1000000 */
+    PF_PARTITION_FILES = 1000000, /* of a day: more are not made */
 };
 
 /* Which one: the day of its name, and the how manieth file of that day, from 1. */

@@ -65,6 +65,17 @@ static pf_partition *newest(pf_partition **list, size_t n)
     return found;
 }
 
+/* Whether list[i], of a list in order, is the file of the day that is written next. */
+static bool is_last_of(int64_t day, pf_partition **list, size_t n, size_t i)
+{
+    if (list[i]->key.day != day)
+        return false;
+    while (++i < n)
+        if (list[i] && list[i]->key.day == day)
+            return false;
+    return true;
+}
+
 /* The one whose last profile arrived first, of those that may go. */
 static pf_partition *oldest(const pf_committer *c, pf_partition **list, size_t n,
                             const pf_partition *spared)
@@ -73,7 +84,7 @@ static pf_partition *oldest(const pf_committer *c, pf_partition **list, size_t n
     pf_partition *found = NULL;
     for (size_t i = 0; i < n; i++) {
         if (!list[i] || list[i] == spared || list[i] == c->writer.partition ||
-            list[i]->key.day == today)
+            is_last_of(today, list, n, i))
             continue;
         if (!found || last_arrival(c, list[i]) < last_arrival(c, found))
             found = list[i];
@@ -81,17 +92,40 @@ static pf_partition *oldest(const pf_committer *c, pf_partition **list, size_t n
     return found;
 }
 
-void pf_retention_shrink(pf_committer *c, int64_t max_size)
+static int64_t share_of(int64_t max_size)
+{
+    enum { SHARES = 8 };
+    int64_t share = max_size / SHARES;
+    return share < PF_SHARE_MIN ? PF_SHARE_MIN : share;
+}
+
+/* What is kept free below the ceiling, so that the next transactions don't pass it. */
+static int64_t ceiling(int64_t max_size)
+{
+    return max_size - share_of(max_size) / 2;
+}
+
+int pf_retention_log_pages(int64_t max_size, int most)
+{
+    enum { PAGE = 4096, PARTS = 4 };
+    int64_t pages = share_of(max_size) / PARTS / PAGE;
+    return max_size <= 0 || pages > most ? most : (int)pages;
+}
+
+void pf_retention_shrink(pf_committer *c)
 {
     pf_partition **list = NULL;
     size_t n = 0;
-    if (max_size <= 0 || pf_partitions_all(c->set, &list, &n, NULL))
+    if (c->max_size <= 0 || pf_partitions_all(c->set, &list, &n, NULL))
         return;
     const pf_partition *last = newest(list, n);
-    int64_t sum = 0;
-    for (size_t i = 0; i < n; i++)
-        sum += pf_partition_bytes(list[i]);
-    for (pf_partition *p; sum > max_size && (p = oldest(c, list, n, last));) {
+    int64_t sum = 0, own = 0;
+    for (size_t i = 0; i < n; i++) {
+        int64_t bytes = pf_partition_bytes(list[i]);
+        own += list[i] == c->writer.partition ? bytes : 0;
+        sum += bytes;
+    }
+    for (pf_partition *p; sum > ceiling(c->max_size) && (p = oldest(c, list, n, last));) {
         sum -= pf_partition_bytes(p);
         drop(c, p, PF_DROPPED_SIZE, "max-size");
         for (size_t i = 0; i < n; i++)
@@ -103,5 +137,19 @@ void pf_retention_shrink(pf_committer *c, int64_t max_size)
         if (list[i])
             pf_partition_unref(list[i]);
     free(list);
+    c->others = sum - own;
+    c->measured = c->writer.partition ? c->writer.partition->serial : 0;
     pf_partitions_reap(c->set);
+}
+
+void pf_retention_note_growth(pf_committer *c)
+{
+    pf_partition *p = c->writer.partition;
+    if (c->max_size <= 0 || !p)
+        return;
+    int64_t own = pf_partition_bytes(p);
+    if (own >= share_of(c->max_size))
+        atomic_store(&p->full, true);
+    if (c->measured != p->serial || c->others + own > ceiling(c->max_size))
+        pf_retention_shrink(c);
 }

@@ -27,9 +27,19 @@ bool pf_trust_look(pf_trust *t, const pf_clock *clock, int64_t *jump);
 /* Drops the partitions whose newest profile arrived more than `ttl` ns before `now`. */
 void pf_retention_expire(pf_committer *c, int64_t now, int64_t ttl);
 
-/* Drops the oldest partitions until `max_size` bytes are kept; never today's, whether something has been pushed
- * since the start or not, and never the one that the last profile arrived in, which after a clock that was set
- * back is another one. */
-void pf_retention_shrink(pf_committer *c, int64_t max_size);
+/* `max_size` is a ceiling of what all partitions take on disk, logs included. A partition is closed once it takes an eighth
+ * of that (PF_SHARE_MIN at least), so the oldest can go in small steps, and the log is kept within a fraction of that. What
+ * may be passed is one transaction; and where the ceiling is too low for two partitions of PF_SHARE_MIN, those. */
+enum { PF_SHARE_MIN = 512 << 10 };
+
+/* Drops the oldest partitions until c->max_size is kept; never the one that is written (today's last), and never the one that the
+ * last profile arrived in, which after a start or a clock that was set back is another one. */
+void pf_retention_shrink(pf_committer *c);
+
+/* After a transaction: what was written may have filled the partition, or passed the ceiling. Costs two looks at files. */
+void pf_retention_note_growth(pf_committer *c);
+
+/* Pages of the log at which it is copied into its file; `most` where there is no ceiling. */
+int pf_retention_log_pages(int64_t max_size, int most);
 
 #endif

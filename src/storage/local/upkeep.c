@@ -44,7 +44,7 @@ void pf_local_upkeep(void *local)
 {
     pf_local *l = local;
     look_at_clock(l);
-    pf_retention_shrink(&l->committer, l->cfg.max_size);
+    pf_retention_shrink(&l->committer);
     pf_partitions_reap(&l->set);
     pf_free_space_look(&l->space);
     pf_conns_close_idle(&l->conns, NULL, pf_clock_mono() - IDLE_NS);

@@ -24,8 +24,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WAL_PAGES = 2000, WAL_PAGES_MAX = 8000 }; /* 8 MB, 32 MB */
-enum { READERS_MS = 200 };                       /* that a checkpoint waits for readers */
+enum { LOG_PATIENCE = 4 }; /* times log_pages that a log grows to before readers have to wait */
+enum { READERS_MS = 200 }; /* that a checkpoint waits for readers */
 enum { ID_TRIES = 64 };
 enum { CACHED_NUMBERS = 200000 }; /* a map's entries before it starts anew */
 
@@ -138,8 +138,12 @@ static bool is_broken(const pf_writer *w)
 pf_code pf_writer_open(pf_writer *w, pf_partition *p, int64_t max_series, size_t cache,
                        pf_symbol_cache *known, const pf_hash_key *key, pf_error *err)
 {
-    *w = (pf_writer){
-        .partition = p, .cache = cache, .max_series = max_series, .known = known, .key = key};
+    *w = (pf_writer){.partition = p,
+                     .cache = cache,
+                     .max_series = max_series,
+                     .known = known,
+                     .key = key,
+                     .log_pages = PF_WRITER_LOG_PAGES};
     pf_partition_ref(p);
     pf_map_init(&w->services, NULL);
     pf_map_init(&w->series, NULL);
@@ -464,17 +468,17 @@ void pf_writer_cancel(pf_writer *w)
 
 void pf_writer_checkpoint(pf_writer *w)
 {
-    if (!w->db || w->suspect || w->wal_pages < WAL_PAGES || w->wal_pages < w->checkpoint_at)
+    if (!w->db || w->suspect || w->wal_pages < w->log_pages || w->wal_pages < w->checkpoint_at)
         return;
     /* PASSIVE does not wait for readers. The log begins anew after it if none of them is in it just then; if that
      * does not come about for long, TRUNCATE has them wait for their turn. */
     int rc = sqlite3_wal_checkpoint_v2(w->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL);
-    if (rc == SQLITE_OK && w->wal_pages >= WAL_PAGES_MAX) {
+    if (rc == SQLITE_OK && w->wal_pages >= w->log_pages * LOG_PATIENCE) {
         pf_db_set_patience(w->db, READERS_MS);
         rc = truncate_log(w);
         pf_db_set_patience(w->db, PF_DB_PATIENCE);
     }
-    w->checkpoint_at = w->wal_pages + WAL_PAGES / 2;
+    w->checkpoint_at = w->wal_pages + w->log_pages / 2;
     if (rc != SQLITE_OK && rc != SQLITE_BUSY)
         PF_LOG_WARN("can't checkpoint a partition", PF_S("partition", w->partition->name),
                     PF_S("error", sqlite3_errmsg(w->db)));

@@ -13,6 +13,8 @@
 #include "storage/local/partition.h"
 #include "storage/local/symwriter.h"
 
+enum { PF_WRITER_LOG_PAGES = 2000 }; /* 8 MB */
+
 typedef struct pf_writer {
     pf_partition *partition; /* a counted reference */
     sqlite3 *db;
@@ -22,6 +24,7 @@ typedef struct pf_writer {
     int64_t max_series;
     pf_extent extent;  /* as it will be after the commit */
     int wal_pages;     /* in the log after the last commit */
+    int log_pages;     /* that are worth a checkpoint */
     int checkpoint_at; /* of them, where the next checkpoint is worth a try */
     pf_symwriter symbols;
     pf_external external;
