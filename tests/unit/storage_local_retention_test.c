@@ -1,5 +1,6 @@
 /* Retention with a clock that the tests move: what expires, what does not, and clocks that lie. */
 #include "base/log.h"
+#include "storage/local/reclaim.h"
 #include "storage/local/store.h"
 #include "support/store_fixture.h"
 
@@ -377,6 +378,40 @@ static void test_max_size_is_a_ceiling_without_a_ttl(void **state)
     check_ceiling(0);
 }
 
+/* What was deleted from a day that is over comes back as free space, step by step, and the rest stays. */
+static void test_space_of_deleted_profiles_comes_back(void **state)
+{
+    (void)state;
+    enum { BYTES = 100 * 1000, PUSHES = 100 };
+    static char body[BYTES];
+    char ids[PUSHES][PF_ID_MAX + 1], today[PF_ID_MAX + 1];
+    pf_error err;
+    int64_t removed;
+    for (int i = 0; i < BYTES - 1; i++)
+        body[i] = (char)(32 + (unsigned)i * 2654435761u % 94);
+    open_store(15 * DAY, 0);
+    for (int k = 0; k < PUSHES; k++)
+        assert_int_equal(
+            fx_write(store, k % 10 ? "old" : "kept", PF_TYPE_TRACE, "", 1, body, ids[k], &err),
+            PF_OK);
+    pass(DAY);
+    put("svc", "today", today);
+    tick();
+    int64_t before = bytes_on_disk();
+    assert_true(before > PUSHES * BYTES);
+    pf_query q = {.service = PF_STR("old"), .from = INT64_MIN, .to = INT64_MAX};
+    pf_removal all = {.what = {.query = &q}};
+    assert_int_equal(pf_store_remove(store, &all, NULL, &removed, &err), PF_OK);
+    assert_int_equal(removed, 90);
+    for (int i = 0; i < 2 + 90 * BYTES / 4096 / PF_RECLAIM_PAGES; i++)
+        tick();
+    assert_true(bytes_on_disk() < before - 85 * BYTES);
+    for (int k = 0; k < PUSHES; k += 10)
+        assert_true(fx_reads_back(store, ids[k], body));
+    assert_true(fx_reads_back(store, today, "today"));
+    assert_int_equal(count("old"), 0);
+}
+
 /* Nothing has been pushed since the start, so nothing is being written: what is kept is told by the days alone. */
 static void test_max_size_after_a_restart_keeps_todays(void **state)
 {
@@ -577,6 +612,7 @@ int main(void)
         CASE(test_another_ttl_finds_all),
         CASE(test_max_size_drops_the_oldest),
         CASE(test_max_size_is_a_ceiling),
+        CASE(test_space_of_deleted_profiles_comes_back),
         CASE(test_max_size_is_a_ceiling_without_a_ttl),
         CASE(test_max_size_after_a_restart_keeps_todays),
         CASE(test_max_size_after_a_restart_keeps_the_newest),

@@ -1,4 +1,5 @@
 #include "base/log.h"
+#include "storage/local/reclaim.h"
 #include "storage/local/store.h"
 
 #define IDLE_NS (30 * PF_NS_PER_SEC) /* that a reader's connection is kept */
@@ -45,6 +46,7 @@ void pf_local_upkeep(void *local)
     pf_local *l = local;
     look_at_clock(l);
     pf_retention_shrink(&l->committer);
+    pf_reclaim_step(&l->committer);
     pf_partitions_reap(&l->set);
     pf_free_space_look(&l->space);
     pf_conns_close_idle(&l->conns, NULL, pf_clock_mono() - IDLE_NS);
