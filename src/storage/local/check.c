@@ -38,7 +38,7 @@ typedef struct checking {
     int64_t service;
 
     uint64_t rows[PF_KINDS], bytes[PF_KINDS], chunks, chunk_bytes, services, series;
-    int64_t first_created, last_created;
+    int64_t first_created, last_created, version;
 } checking;
 
 static void problem(checking *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -228,6 +228,21 @@ static void extent_row(checking *c, sqlite3_stmt *st)
         problem(c, "its extent in time is not that of its profiles");
 }
 
+static void external_row(checking *c, sqlite3_stmt *st)
+{
+    problem(c, "an external id of service %lld leads to profile %lld, which is not there",
+            (long long)sqlite3_column_int64(st, 0), (long long)sqlite3_column_int64(st, 1));
+}
+
+/* What version 2 added. */
+static void check_version_2(checking *c)
+{
+    each(c,
+         "SELECT e.service, e.number FROM external e LEFT JOIN profile p"
+         " ON p.number = e.number AND p.service = e.service WHERE p.number IS NULL",
+         external_row);
+}
+
 static void check_tables(checking *c)
 {
     each(c, "PRAGMA integrity_check(100)", integrity_row);
@@ -267,6 +282,7 @@ static bool check_format(checking *c)
     else if (application != PF_SCHEMA_APPLICATION_ID || version < 1 || version > PF_SCHEMA_VERSION)
         problem(c, "application id %lld and version %lld are not those of a partition",
                 (long long)application, (long long)version);
+    c->version = version;
     return !c->problems;
 }
 
@@ -290,14 +306,67 @@ static void report(const checking *c, const char *path)
         fputs("ok\n", c->out);
 }
 
-static uint64_t check_partition(const char *path, const char *name, FILE *out)
+/* Puts the path into a URI, with what has a meaning there escaped. */
+static char *uri_of(const char *path, const char *query)
+{
+    pf_buf b = PF_BUF_INIT;
+    pf_buf_puts(&b, "file:");
+    for (const char *p = path; *p; p++)
+        if (*p == '%' || *p == '?' || *p == '#')
+            pf_buf_printf(&b, "%%%02x", (unsigned)*p);
+        else
+            pf_buf_putc(&b, *p);
+    pf_buf_puts(&b, query);
+    pf_buf_putc(&b, 0);
+    if (!b.failed)
+        return b.data; /* malloced */
+    pf_buf_free(&b);
+    return NULL;
+}
+
+static bool has_log(const char *path)
+{
+    char *log = NULL;
+    struct stat st;
+    if (asprintf(&log, "%s-wal", path) < 0)
+        return true;
+    bool has = stat(log, &st) == 0 && st.st_size > 0;
+    free(log);
+    return has;
+}
+
+/* A file that nobody has open: not a byte of it or beside it may change. Without a log SQLite is told that it is
+ * immutable. With one (a killed server's), exclusive locking has SQLite keep the log's index in memory, and the log
+ * is neither copied into the file at the end nor removed. */
+static pf_code open_untouched(const char *path, sqlite3 **db, pf_error *err)
+{
+    bool log = has_log(path);
+    char *uri = uri_of(path, log ? "" : "?immutable=1");
+    if (!uri)
+        return pf_fail_nomem(err, "a check");
+    int flags = SQLITE_OPEN_URI | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE |
+                (log ? SQLITE_OPEN_READWRITE : SQLITE_OPEN_READONLY);
+    int rc = sqlite3_open_v2(uri, db, flags, NULL);
+    free(uri);
+    pf_code code = rc == SQLITE_OK ? PF_OK
+                   : *db           ? pf_db_fail(*db, err)
+                                   : pf_fail_nomem(err, "a check");
+    if (!code)
+        sqlite3_db_config(*db, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, NULL);
+    if (!code)
+        code = pf_db_exec(*db, "PRAGMA locking_mode=EXCLUSIVE; PRAGMA query_only=1", err);
+    return code;
+}
+
+static uint64_t check_partition(const char *path, const char *name, bool in_use, FILE *out)
 {
     checking c = {.name = name, .out = out, .service = -1};
     pf_error err;
     pf_arena_init(&c.arena, NULL, 0);
     pf_resolver_init(&c.resolver, 0);
     pf_tables_init(&c.tables, NULL);
-    if (pf_db_open(path, PF_DB_READ_ONLY, CACHE, &c.db, &err)) {
+    if (in_use ? pf_db_open(path, PF_DB_READ_ONLY, CACHE, &c.db, &err)
+               : open_untouched(path, &c.db, &err)) {
         problem(&c, "%s", err.msg);
     } else {
         sqlite3_create_function(c.db, "totals_types", 1, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL,
@@ -306,6 +375,8 @@ static uint64_t check_partition(const char *path, const char *name, FILE *out)
             problem(&c, "%s", err.msg);
         else if (check_format(&c))
             check_tables(&c);
+        if (c.version >= 2)
+            check_version_2(&c);
         pf_db_exec(c.db, "ROLLBACK", NULL);
     }
     report(&c, path);
@@ -330,6 +401,7 @@ pf_code pf_local_check(const char *dir, FILE *out, uint64_t *problems, pf_error 
     pf_db_setup();
     if (asprintf(&partitions, "%s/partitions", dir) < 0)
         return pf_fail_nomem(err, "a check");
+    bool in_use = pf_dir_is_locked(dir);
     int n = scandir(partitions, &list, is_partition, alphasort);
     pf_code code =
         n < 0 ? pf_fail(err, PF_INVALID, "can't read %s: %s", partitions, strerror(errno)) : PF_OK;
@@ -338,7 +410,7 @@ pf_code pf_local_check(const char *dir, FILE *out, uint64_t *problems, pf_error 
         if (asprintf(&path, "%s/%s", partitions, list[i]->d_name) < 0)
             code = pf_fail_nomem(err, "a check");
         else
-            *problems += check_partition(path, list[i]->d_name, out);
+            *problems += check_partition(path, list[i]->d_name, in_use, out);
         free(path);
         free(list[i]);
     }

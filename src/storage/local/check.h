@@ -1,4 +1,5 @@
-/* check.h: verifies a store, offline or beside a running server, without changing it.
+/* check.h: verifies a store, offline or beside a running server, without changing it: offline not a byte of its files,
+ * none of their times, and no file comes or goes.
  *
  * For each partition, in one read transaction: SQLite's integrity check; format and version; every checksum;
  * that every series, sample-type list, chunk of symbols, row of columns and raw profile can be read and

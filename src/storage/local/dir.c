@@ -148,6 +148,19 @@ pf_code pf_dir_open(pf_dir *d, const char *path, pf_error *err)
     return code;
 }
 
+bool pf_dir_is_locked(const char *path)
+{
+    char *lock = NULL;
+    if (asprintf(&lock, "%s/LOCK", path) < 0)
+        return true;
+    int fd = open(lock, O_RDONLY | O_CLOEXEC);
+    free(lock);
+    bool locked = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) != 0;
+    if (fd >= 0)
+        close(fd);
+    return locked;
+}
+
 void pf_dir_close(pf_dir *d)
 {
     if (d->lock_fd >= 0)
