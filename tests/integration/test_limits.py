@@ -141,6 +141,23 @@ def test_too_many_series_are_503_and_known_ones_go_on(start):
     assert server.post(BODY, labels=[("host", "b")]).status == 200
 
 
+def test_one_services_series_keep_no_others_out(start):
+    server = start("-local.max-series-per-service=3")
+    for request in range(3):
+        server.push(BODY, service="noisy", labels=[("request", str(request))])
+    for _ in range(2):
+        refused = server.post(BODY, service="noisy", labels=[("request", "4")])
+        assert refused.status == 503 and "-local.max-series-per-service" in refused.error and '"noisy"' in refused.error
+        assert server.post(BODY, service="noisy", labels=[("request", "2")]).status == 200
+        for service in ("calm", "other"):
+            assert server.post(BODY, service=service, labels=[("host", "a")]).status == 200
+        server.kill()
+        server.start()
+    assert server.metrics()['profefe_store_writes_refused_total{reason="series"}'] == 0
+    assert server.post(BODY, service="noisy", labels=[("request", "5")]).status == 503
+    assert server.metrics()['profefe_store_writes_refused_total{reason="series"}'] == 1
+
+
 def test_memory_stays_under_the_sum_of_its_ceilings(start):
     server = start("-memory.max-inflight=32MiB", "-local.cache-size=8MiB", "-local.symbols-memory=8MiB")
     server.push(BODY)

@@ -128,7 +128,7 @@ static void test_series_have_a_limit(void **state)
     char id[PF_ID_MAX + 1];
     pf_error err;
     assert_int_equal(fx_write(store, "svc", PF_TYPE_CPU, "host=a", 1, "x", id, &err), PF_OK);
-    tamper("INSERT INTO series VALUES(99999, 9, 1, x'', 0)");
+    tamper("INSERT INTO series VALUES(999999, 9, 1, x'', 0)");
     assert_int_equal(fx_write(store, "svc", PF_TYPE_CPU, "host=b", 1, "x", id, &err), PF_OK);
     assert_int_equal(fx_write(store, "svc", PF_TYPE_CPU, "host=c", 1, "x", id, &err),
                      PF_UNAVAILABLE);

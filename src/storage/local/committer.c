@@ -55,8 +55,9 @@ static void answer_all(pf_committer *c, batch *b, pf_code code, const pf_error *
 static pf_code open_writer(pf_committer *c, pf_partition *p, pf_error *err)
 {
     pf_writer_close(&c->writer);
-    pf_code code = pf_writer_open(&c->writer, p, c->set->days * c->max_series, c->cache, c->known,
-                                  c->key, err);
+    const pf_series_limits limits = {c->set->days * c->limits.series,
+                                     c->set->days * c->limits.series_per_service};
+    pf_code code = pf_writer_open(&c->writer, p, limits, c->cache, c->known, c->key, err);
     if (code && c->writer.broken)
         pf_partitions_distrust(c->set, p, err->msg);
     c->writer.log_pages = pf_retention_log_pages(c->max_size, PF_WRITER_LOG_PAGES);

@@ -33,9 +33,9 @@ struct pf_committer {
     pf_local_metrics *metrics;
     const pf_clock *clock;
     size_t queue_max, cache;
-    int64_t max_series;     /* a day */
-    int64_t max_size;       /* bytes of all partitions together; 0: no ceiling (retention.h) */
-    pf_symbol_cache *known; /* the thread's own once started; the owner frees it after the stop */
+    pf_series_limits limits; /* a day */
+    int64_t max_size;        /* bytes of all partitions together; 0: no ceiling (retention.h) */
+    pf_symbol_cache *known;  /* the thread's own once started; the owner frees it after the stop */
     const pf_hash_key *key;
     void (*tick)(void *ctx);
     void *tick_ctx;

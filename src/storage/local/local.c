@@ -23,7 +23,8 @@ pf_local_config pf_local_config_default(void)
     return (pf_local_config){
         .data_ttl = 15 * 86400 * PF_NS_PER_SEC,
         .min_free = INT64_C(256) * 1024 * 1024,
-        .max_series = 100000,
+        .max_series = 1000000,
+        .max_series_per_service = 10000,
         .cache_size = (size_t)64 * 1024 * 1024,
         .readers = 4,
         .symbols_memory = (size_t)64 * 1024 * 1024,
@@ -142,7 +143,7 @@ static pf_code start(pf_local *l, pf_error *err)
                                   .metrics = &l->metrics,
                                   .clock = l->cfg.clock,
                                   .queue_max = l->cfg.queue_max,
-                                  .max_series = l->cfg.max_series,
+                                  .limits = {l->cfg.max_series, l->cfg.max_series_per_service},
                                   .max_size = l->cfg.max_size,
                                   .cache = quarter,
                                   .known = l->known,

@@ -15,7 +15,8 @@ typedef struct pf_local_config {
     int64_t min_free;   /* bytes free on the file system below which writes are refused */
     size_t cache_size;  /* bytes of SQLite page cache, all connections together */
     int64_t max_series; /* (service, type, labels) that a day may bring; over it: PF_UNAVAILABLE */
-    size_t readers;     /* threads that read at once: so many connections may a partition need */
+    int64_t max_series_per_service; /* the same of one service, so that no service takes all */
+    size_t readers;        /* threads that read at once: so many connections may a partition need */
     size_t symbols_memory; /* bytes of the hash-to-number maps, all services together */
     size_t queue_max;      /* writes waiting for the committer; above it: PF_UNAVAILABLE */
     const pf_clock *clock; /* NULL: the machine's */

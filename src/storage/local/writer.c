@@ -36,6 +36,7 @@ enum {
     FIND_SERVICE,
     ADD_SERVICE,
     FIND_SERIES,
+    COUNT_SERIES,
     ADD_SERIES,
     ADD_POSTING,
     FIND_TYPES,
@@ -52,6 +53,7 @@ static const char *const sql[STATEMENTS] = {
     [FIND_SERVICE] = "SELECT number FROM service WHERE name = ?1",
     [ADD_SERVICE] = "INSERT INTO service(number, name) VALUES(?1, ?2)",
     [FIND_SERIES] = "SELECT number FROM series WHERE service = ?1 AND type = ?2 AND labels = ?3",
+    [COUNT_SERIES] = "SELECT count(*) FROM series WHERE service = ?1",
     [ADD_SERIES] =
         "INSERT INTO series(number, service, type, labels, checksum) VALUES(?1, ?2, ?3, ?4, ?5)",
     [ADD_POSTING] = "INSERT OR IGNORE INTO posting(pair, series) VALUES(?1, ?2)",
@@ -95,6 +97,7 @@ static void forget_numbers(pf_writer *w)
     pf_map_clear(&w->services);
     pf_map_clear(&w->series);
     pf_map_clear(&w->types);
+    pf_map_clear(&w->counts);
     pf_symwriter_forget(&w->symbols);
 }
 
@@ -135,12 +138,12 @@ static bool is_broken(const pf_writer *w)
     return rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB;
 }
 
-pf_code pf_writer_open(pf_writer *w, pf_partition *p, int64_t max_series, size_t cache,
+pf_code pf_writer_open(pf_writer *w, pf_partition *p, pf_series_limits limits, size_t cache,
                        pf_symbol_cache *known, const pf_hash_key *key, pf_error *err)
 {
     *w = (pf_writer){.partition = p,
                      .cache = cache,
-                     .max_series = max_series,
+                     .limits = limits,
                      .known = known,
                      .key = key,
                      .log_pages = PF_WRITER_LOG_PAGES};
@@ -148,6 +151,7 @@ pf_code pf_writer_open(pf_writer *w, pf_partition *p, int64_t max_series, size_t
     pf_map_init(&w->services, NULL);
     pf_map_init(&w->series, NULL);
     pf_map_init(&w->types, NULL);
+    pf_map_init(&w->counts, NULL);
     pf_code code = connect(w, err);
     bool broken = code && is_broken(w);
     if (code)
@@ -178,6 +182,7 @@ void pf_writer_close(pf_writer *w)
     pf_map_free(&w->services);
     pf_map_free(&w->series);
     pf_map_free(&w->types);
+    pf_map_free(&w->counts);
     pf_partition_unref(w->partition);
     *w = (pf_writer){0};
 }
@@ -259,6 +264,14 @@ static pf_code add_series(pf_writer *w, const pf_job *job, int64_t service, int6
     return code;
 }
 
+/* One more: a count that is not kept is taken anew when it is asked for. */
+static void note_series(pf_writer *w, const pf_job *job)
+{
+    uint32_t count = pf_map_get(&w->counts, job->service_hash);
+    if (count != PF_MAP_EMPTY)
+        keep_number(&w->counts, job->service_hash, (int64_t)count + 1);
+}
+
 static pf_code series_number(pf_writer *w, const pf_job *job, int64_t service, int64_t *number,
                              pf_error *err)
 {
@@ -273,9 +286,28 @@ static pf_code series_number(pf_writer *w, const pf_job *job, int64_t service, i
     if (!code && !*number) {
         *number = ++w->nseries;
         code = add_series(w, job, service, *number, err);
+        note_series(w, job);
     }
     if (!code)
         keep_number(&w->series, job->series_hash, *number);
+    return code;
+}
+
+/* How many series the service has in this partition: counted by the index once, then kept. */
+static pf_code count_series(pf_writer *w, const pf_job *job, int64_t service, uint32_t *count,
+                            pf_error *err)
+{
+    int64_t n = 0;
+    *count = pf_map_get(&w->counts, job->service_hash);
+    if (*count != PF_MAP_EMPTY || !service) {
+        *count = *count == PF_MAP_EMPTY ? 0 : *count;
+        return PF_OK;
+    }
+    sqlite3_bind_int64(w->stmt[COUNT_SERIES], 1, service);
+    pf_code code = lookup(w, COUNT_SERIES, &n, err);
+    *count = (uint32_t)n;
+    if (!code)
+        keep_number(&w->counts, job->service_hash, n);
     return code;
 }
 
@@ -283,9 +315,10 @@ static pf_code series_number(pf_writer *w, const pf_job *job, int64_t service, i
  * again. */
 static pf_code check_series_limit(pf_writer *w, const pf_job *job, pf_error *err)
 {
-    if (w->nseries < w->max_series || pf_map_get(&w->series, job->series_hash) != PF_MAP_EMPTY)
+    if (pf_map_get(&w->series, job->series_hash) != PF_MAP_EMPTY)
         return PF_OK;
     int64_t service = 0, series = 0;
+    uint32_t count = 0;
     pf_db_bind(w->stmt[FIND_SERVICE], 1, job->write->meta.service);
     pf_code code = lookup(w, FIND_SERVICE, &service, err);
     if (!code && service) {
@@ -294,8 +327,18 @@ static pf_code check_series_limit(pf_writer *w, const pf_job *job, pf_error *err
         pf_db_bind(w->stmt[FIND_SERIES], 3, job->labels);
         code = lookup(w, FIND_SERIES, &series, err);
     }
+    if (!code && !series)
+        code = count_series(w, job, service, &count, err);
     if (code || series)
         return code;
+    if (count >= w->limits.series_per_service)
+        return pf_fail(
+            err, PF_UNAVAILABLE,
+            "too many series: service \"%.*s\" has %u combinations of type and labels, as "
+            "many as -local.max-series-per-service allows",
+            PF_FMT(job->write->meta.service), count);
+    if (w->nseries < w->limits.series)
+        return PF_OK;
     return pf_fail(
         err, PF_UNAVAILABLE,
         "too many series: %lld combinations of service, type and labels are there, as many as "

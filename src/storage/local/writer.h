@@ -15,13 +15,19 @@
 
 enum { PF_WRITER_LOG_PAGES = 2000 }; /* 8 MB */
 
+/* How many series a partition may hold. */
+typedef struct pf_series_limits {
+    int64_t series, series_per_service;
+} pf_series_limits;
+
 typedef struct pf_writer {
     pf_partition *partition; /* a counted reference */
     sqlite3 *db;
     sqlite3_stmt *stmt[16];
     pf_map services, series, types;                /* content hash -> number; caches */
     int64_t nservices, nseries, ntypes, nprofiles; /* the highest numbers given out */
-    int64_t max_series;
+    pf_series_limits limits;
+    pf_map counts;     /* service hash -> its series here; a cache */
     pf_extent extent;  /* as it will be after the commit */
     int wal_pages;     /* in the log after the last commit */
     int log_pages;     /* that are worth a checkpoint */
@@ -35,8 +41,8 @@ typedef struct pf_writer {
     bool broken;  /* the file is damaged: it is of no more use to write to */
 } pf_writer;
 
-/* `max_series` that the partition may hold, `cache` bytes of page cache; `known` and `key` must outlive the writer. */
-pf_code pf_writer_open(pf_writer *w, pf_partition *p, int64_t max_series, size_t cache,
+/* `cache` bytes of page cache; `known` and `key` must outlive the writer. */
+pf_code pf_writer_open(pf_writer *w, pf_partition *p, pf_series_limits limits, size_t cache,
                        pf_symbol_cache *known, const pf_hash_key *key, pf_error *err);
 
 /* Moves the log into the file and closes. A writer that is zeroed may be closed. */
