@@ -207,24 +207,38 @@ static pf_code shake_hands(bench_wire *w, bool resume, pf_error *err)
     return PF_OK;
 }
 
-pf_code bench_wire_open(bench_wire *w, bench_place *p, bool resume, pf_error *err)
+/* A name may have several addresses, not all of which the server listens on: `localhost` is ::1 and 127.0.0.1. */
+static pf_code connect_to(bench_wire *w, const struct addrinfo *to, pf_error *err)
 {
     struct timeval patience = {.tv_sec = PATIENCE_S};
     int on = 1;
-    w->place = p;
-    w->ssl = NULL;
-    w->n = w->asked = 0;
-    *w->answer = 0;
-    w->fd = socket(p->to->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    errno = 0;
+    w->fd = socket(to->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (w->fd < 0)
         return pf_fail(err, PF_UNAVAILABLE, "no socket: %s", strerror(errno));
     setsockopt(w->fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     setsockopt(w->fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     setsockopt(w->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    pf_code code =
-        connect(w->fd, p->to->ai_addr, p->to->ai_addrlen) < 0 ? fail(w, "connect", err) : PF_OK;
+    if (connect(w->fd, to->ai_addr, to->ai_addrlen) == 0)
+        return PF_OK;
+    pf_code code = fail(w, "connect", err);
+    close(w->fd);
+    return code;
+}
+
+pf_code bench_wire_open(bench_wire *w, bench_place *p, bool resume, pf_error *err)
+{
+    pf_code code = PF_UNAVAILABLE;
+    w->place = p;
+    w->ssl = NULL;
+    w->n = w->asked = 0;
+    *w->answer = 0;
+    for (const struct addrinfo *to = p->to; code && to; to = to->ai_next)
+        code = connect_to(w, to, err);
+    if (code)
+        return code;
     errno = 0;
-    if (!code && p->ctx)
+    if (p->ctx)
         code = shake_hands(w, resume, err);
     if (code)
         close(bench_wire_release(w));

@@ -34,7 +34,7 @@ typedef struct bench_wire {
     size_t n;
 } bench_wire;
 
-/* Connects, shakes hands. With `resume` it must resume the place's session where there is one, else that is an error. */
+/* Connects to the first address of the place that takes it, shakes hands. With `resume` it must resume the place's session where there is one, else that is an error. */
 pf_code bench_wire_open(bench_wire *w, bench_place *p, bool resume, pf_error *err);
 
 /* Asks, and waits for the whole answer, which must have status 200. */
