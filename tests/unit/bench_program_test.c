@@ -259,6 +259,22 @@ static void test_few_samples(void **state)
     bench_program_free(p);
 }
 
+/* What a big profile's first is for: so many stacks, none of which was there before. */
+static void test_first_profile_of_any_size_is_all_new(void **state)
+{
+    (void)state;
+    bench_program *p = bench_program_new(1, 0, "shop", 20000);
+    pf_buf raw = PF_BUF_INIT;
+    uint64_t total;
+    emit_next(p, &raw, &total);
+    assert_in_range(p->npicks, 18000, 22001);
+    assert_int_equal(p->fresh, p->npicks);
+    assert_int_equal(p->stacks.n, p->npicks);
+    assert_in_range(raw.len, 1000000, 4000000);
+    pf_buf_free(&raw);
+    bench_program_free(p);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -269,6 +285,7 @@ int main(void)
         cmocka_unit_test(test_fields_are_those_of_a_go_cpu_profile),
         cmocka_unit_test(test_no_string_stands_twice),
         cmocka_unit_test(test_few_samples),
+        cmocka_unit_test(test_first_profile_of_any_size_is_all_new),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -402,6 +402,8 @@ bench_program *bench_program_new(uint64_t seed, uint32_t number, const char *ser
     p->samples = samples ? samples : SAMPLES;
     if (p->samples > BENCH_SAMPLES_MAX / 2)
         p->samples = BENCH_SAMPLES_MAX / 2;
+    p->picks = calloc(2 * (size_t)p->samples, sizeof *p->picks);
+    p->failed = !p->picks;
     p->text_start = 0x401000;
     p->text_limit = p->text_start + (uint64_t)(FUNCTIONS_MAX + 64) * FUNCTION_SPAN;
     pf_arena_init(&p->arena, NULL, 0);
@@ -424,6 +426,7 @@ void bench_program_free(bench_program *p)
 {
     if (!p)
         return;
+    free(p->picks);
     free(p->strings.v);
     free(p->functions.v);
     free(p->locations.v);

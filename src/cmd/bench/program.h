@@ -84,7 +84,7 @@ typedef struct bench_pick {
     uint32_t count;
 } bench_pick;
 
-enum { BENCH_PACKAGES = 56, BENCH_PACKAGE_FILES = 80, BENCH_SAMPLES_MAX = 4096 };
+enum { BENCH_PACKAGES = 56, BENCH_PACKAGE_FILES = 80, BENCH_SAMPLES_MAX = 1 << 20 };
 
 typedef struct bench_program {
     bench_rng rng;
@@ -106,7 +106,7 @@ typedef struct bench_program {
     pf_map children;               /* (parent, location) -> node */
     pf_arena arena;                /* texts */
     pf_arena scratch;              /* emit.c's, empty between profiles */
-    bench_pick picks[BENCH_SAMPLES_MAX];
+    bench_pick *picks;             /* room for two times `samples` */
     uint32_t npicks;
     uint32_t fresh; /* of those, stacks that were new */
     bool failed;    /* out of memory: nothing after this is of use */
