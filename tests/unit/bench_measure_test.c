@@ -3,6 +3,8 @@
 
 #include "base/clock.h"
 
+#include <fcntl.h>
+#include <linux/magic.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -10,7 +12,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -96,6 +100,79 @@ static void test_disk(void **state)
     assert_int_equal(system(command), 0);
 }
 
+/* A file of this process's own on a disk, and its name; false in a directory that is memory, where nothing is written
+ * and nothing can be dropped. */
+static bool make_on_disk(char dir[static 64])
+{
+    struct statfs fs;
+    snprintf(dir, 64, "bench-measure.XXXXXX");
+    assert_non_null(mkdtemp(dir));
+    return statfs(dir, &fs) == 0 && fs.f_type != TMPFS_MAGIC && fs.f_type != RAMFS_MAGIC;
+}
+
+static void remove_dir(const char *dir)
+{
+    char command[128];
+    snprintf(command, sizeof command, "rm -r %s", dir);
+    assert_int_equal(system(command), 0);
+}
+
+enum { MEGABYTE = 1 << 20 };
+
+static void test_written_bytes(void **state)
+{
+    (void)state;
+    char dir[64];
+    assert_int_equal(bench_written(0), 0);
+    bool on_disk = make_on_disk(dir);
+    int64_t before = bench_written(getpid());
+    write_file(dir, "a", MEGABYTE);
+    int64_t written = bench_written(getpid()) - before;
+    remove_dir(dir);
+    if (!on_disk || access("/proc/self/io", R_OK) != 0)
+        skip();
+    assert_in_range(written, MEGABYTE, 2 * MEGABYTE);
+}
+
+/* Bytes of the file that are in the kernel's memory. */
+static size_t cached(const char *dir, const char *name)
+{
+    static unsigned char pages[MEGABYTE / 4096];
+    char path[128];
+    size_t n = 0;
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    int fd = open(path, O_RDONLY);
+    assert_true(fd >= 0);
+    void *p = mmap(NULL, MEGABYTE, PROT_READ, MAP_SHARED, fd, 0);
+    assert_ptr_not_equal(p, MAP_FAILED);
+    assert_int_equal(mincore(p, MEGABYTE, pages), 0);
+    munmap(p, MEGABYTE);
+    close(fd);
+    for (size_t i = 0; i < sizeof pages; i++)
+        n += (pages[i] & 1) * (size_t)4096;
+    return n;
+}
+
+static void test_cache_is_dropped(void **state)
+{
+    (void)state;
+    char dir[64], below[96];
+    bool on_disk = make_on_disk(dir);
+    snprintf(below, sizeof below, "%s/below", dir);
+    assert_int_equal(mkdir(below, 0755), 0);
+    write_file(below, "a", MEGABYTE); /* not on disk yet */
+    size_t before = cached(below, "a");
+    bool all = bench_drop_cache(dir);
+    size_t after = cached(below, "a");
+    remove_dir(dir);
+    assert_int_equal(before, MEGABYTE);
+    assert_true(all);
+    if (!on_disk || sysconf(_SC_PAGESIZE) != 4096)
+        skip();
+    assert_int_equal(after, 0);
+    assert_true(bench_drop_cache("")); /* nothing to do */
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -104,6 +181,8 @@ int main(void)
         cmocka_unit_test(test_a_process_that_is_gone),
         cmocka_unit_test(test_settled_process),
         cmocka_unit_test(test_disk),
+        cmocka_unit_test(test_written_bytes),
+        cmocka_unit_test(test_cache_is_dropped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

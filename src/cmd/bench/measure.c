@@ -42,31 +42,36 @@ int64_t bench_cpu_ns(pid_t pid)
     return cpu_from_stat(pid);
 }
 
-/* A line "VmHWM:     1234 kB" of /proc/<pid>/status, in bytes. */
-static int64_t status_bytes(pid_t pid, const char *name)
+/* The number in a line "name:   1234" of /proc/<pid>/<file>; 0 when there is none. */
+static int64_t number_in(pid_t pid, const char *file, const char *name)
 {
     char path[64], line[256];
-    long long kb = 0;
+    long long number = 0;
     if (pid <= 0)
         return 0;
-    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
     FILE *f = fopen(path, "re");
     while (f && fgets(line, sizeof line, f))
         if (strncmp(line, name, strlen(name)) == 0)
-            kb = strtoll(line + strlen(name), NULL, 10);
+            number = strtoll(line + strlen(name), NULL, 10);
     if (f)
         fclose(f);
-    return kb * 1024;
+    return number;
 }
 
 int64_t bench_rss(pid_t pid)
 {
-    return status_bytes(pid, "VmRSS:");
+    return number_in(pid, "status", "VmRSS:") * 1024; /* it says kB */
 }
 
 int64_t bench_rss_peak(pid_t pid)
 {
-    return status_bytes(pid, "VmHWM:");
+    return number_in(pid, "status", "VmHWM:") * 1024;
+}
+
+int64_t bench_written(pid_t pid)
+{
+    return number_in(pid, "io", "write_bytes:") - number_in(pid, "io", "cancelled_write_bytes:");
 }
 
 bool bench_rss_peak_reset(pid_t pid)
@@ -83,9 +88,12 @@ bool bench_rss_peak_reset(pid_t pid)
     return done;
 }
 
-/* Adds the files below the open directory `fd`, which it closes; `depth` bounds how far down it
+/* What is done with each file: `name` in the directory `dir`. */
+typedef void (*file_fn)(void *ctx, int dir, const char *name, const struct stat *st);
+
+/* Goes through the files below the open directory `fd`, which it closes; `depth` bounds how far down it
  * goes: a data directory is no deep tree. */
-static void add_dir(int fd, int depth, bench_disk *sum)
+static void walk(int fd, int depth, file_fn fn, void *ctx)
 {
     DIR *d = fdopendir(fd);
     if (!d) {
@@ -99,36 +107,70 @@ static void add_dir(int fd, int depth, bench_disk *sum)
             fstatat(dirfd(d), e->d_name, &st, AT_SYMLINK_NOFOLLOW) != 0)
             continue;
         if (S_ISREG(st.st_mode)) {
-            sum->allocated += (int64_t)st.st_blocks * 512;
-            sum->length += st.st_size;
-            sum->files++;
+            fn(ctx, dirfd(d), e->d_name, &st);
         } else if (S_ISDIR(st.st_mode) && depth > 0) {
             int below = openat(dirfd(d), e->d_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
             if (below >= 0)
-                add_dir(below, depth - 1, sum);
+                walk(below, depth - 1, fn, ctx);
         }
     }
     closedir(d);
 }
 
+static void walk_below(const char *dir, file_fn fn, void *ctx)
+{
+    int fd = dir && *dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (fd >= 0)
+        walk(fd, 16, fn, ctx);
+}
+
+static void add_file(void *ctx, int dir, const char *name, const struct stat *st)
+{
+    bench_disk *sum = ctx;
+    (void)dir;
+    (void)name;
+    sum->allocated += (int64_t)st->st_blocks * 512;
+    sum->length += st->st_size;
+    sum->files++;
+}
+
 bench_disk bench_disk_usage(const char *dir)
 {
     bench_disk sum = {0};
-    int fd = dir && *dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    if (fd >= 0)
-        add_dir(fd, 16, &sum);
+    walk_below(dir, add_file, &sum);
     return sum;
+}
+
+static void drop_file(void *ctx, int dir, const char *name, const struct stat *st)
+{
+    bool *all = ctx;
+    (void)st;
+    int fd = openat(dir, name, O_RDONLY | O_CLOEXEC);
+    /* Pages that are not on disk yet can't be dropped. */
+    if (fd < 0 || fdatasync(fd) != 0 || posix_fadvise(fd, 0, 0, POSIX_FADV_DONTNEED) != 0)
+        *all = false;
+    if (fd >= 0)
+        close(fd);
+}
+
+bool bench_drop_cache(const char *dir)
+{
+    bool all = true;
+    walk_below(dir, drop_file, &all);
+    return all;
 }
 
 bool bench_settle(pid_t pid, int64_t quiet)
 {
     int64_t end = pf_clock_mono() + settle_limit, before = bench_cpu_ns(pid);
+    int64_t written = bench_written(pid);
     while (pid > 0 && quiet > 0 && before >= 0 && pf_clock_mono() < end) {
         nanosleep(&(struct timespec){quiet / PF_NS_PER_SEC, quiet % PF_NS_PER_SEC}, NULL);
-        int64_t now = bench_cpu_ns(pid);
-        if (now - before < quiet / 20)
+        int64_t now = bench_cpu_ns(pid), written_now = bench_written(pid);
+        if (now - before < quiet / 20 && written_now == written)
             return true;
         before = now;
+        written = written_now;
     }
     return pid <= 0 || quiet <= 0;
 }

@@ -26,6 +26,15 @@ int64_t bench_rss_peak(pid_t pid);
  * that since the process started. */
 bool bench_rss_peak_reset(pid_t pid);
 
+/* Bytes that the process had the kernel write to disk since it started (write_bytes of /proc/<pid>/io: pages made dirty,
+ * also through mmap(2), less those that were thrown away before they were written); 0 when unknown. What still lies in the
+ * server's own memory is not among them. */
+int64_t bench_written(pid_t pid);
+
+/* Has the kernel forget what it holds in memory of the files below `dir`, once they are on disk. False when it could not
+ * be asked for one of them. Pages that a process has mapped stay: stop the server before. */
+bool bench_drop_cache(const char *dir);
+
 typedef struct bench_disk {
     int64_t allocated; /* st_blocks, in bytes: what du counts */
     int64_t length;    /* st_size: what ls counts; Badger maps files larger than what is in them */
@@ -36,7 +45,7 @@ typedef struct bench_disk {
  */
 bench_disk bench_disk_usage(const char *dir);
 
-/* Waits until the process has used less than a twentieth of one core for `quiet` ns, so that work
+/* Waits until the process has used less than a twentieth of one core for `quiet` ns and written nothing, so that work
  * that it has put off (compaction, checkpoints, garbage collection) is counted where it belongs;
  * gives up after 20 s and returns false then. Does not wait at all for 0. */
 bool bench_settle(pid_t pid, int64_t quiet);
