@@ -2,10 +2,12 @@
 
 #include "base/clock.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { CONNECTIONS_MAX = 1024 };
 static const int64_t call_timeout = 600 * PF_NS_PER_SEC;
@@ -17,7 +19,8 @@ typedef struct crew {
     const bench_job *job;
     atomic_size_t next;
     atomic_bool failed;
-    int64_t end; /* when the limit is reached, INT64_MAX: never; set before `go` */
+    int64_t start; /* when calls may begin; set before `go` */
+    int64_t end;   /* when the limit is reached, INT64_MAX: never; set before `go` */
     pthread_mutex_t lock;
     pthread_cond_t changed;
     unsigned ready; /* by lock: threads that are connected */
@@ -52,6 +55,35 @@ static void wait_for_go(crew *shared)
     pthread_mutex_unlock(&shared->lock);
 }
 
+static void note_end(const crew *shared)
+{
+    bench_timeline *line = shared->job->timeline;
+    int64_t second = (pf_clock_mono() - shared->start) / PF_NS_PER_SEC;
+    if (line && second < BENCH_TIMELINE)
+        atomic_fetch_add(&line->ended[second], 1);
+}
+
+/* One call; `due` is when it should begin, 0: at once. */
+static pf_code call(worker *w, size_t i, int64_t due, pf_error *err)
+{
+    bench_caller *c = &w->caller;
+    const bench_job *job = w->crew->job;
+    struct timespec until = {due / PF_NS_PER_SEC, due % PF_NS_PER_SEC};
+    while (due && clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, NULL) == EINTR &&
+           !atomic_load(&bench_interrupted))
+        ;
+    int64_t late = due ? pf_clock_mono() - due : 0;
+    c->kind = 0;
+    pf_code code = job->call(job->ctx, c, i, err);
+    const pf_client_call *last = pf_client_last(c->client);
+    bench_latency_add(&c->latency[c->kind], late + last->duration_ns);
+    note_end(w->crew);
+    c->sent += last->sent;
+    c->received += last->received;
+    pf_arena_reset(&c->arena, 1 << 20);
+    return code;
+}
+
 static void *work(void *arg)
 {
     worker *w = arg;
@@ -63,15 +95,10 @@ static void *work(void *arg)
     w->began = w->ended = pf_clock_mono();
     while (!code && !atomic_load(&bench_interrupted) && !atomic_load(&w->crew->failed)) {
         size_t i = atomic_fetch_add(&w->crew->next, 1);
-        if (i >= job->count || w->ended >= w->crew->end)
+        int64_t due = job->rate > 0 ? w->crew->start + (int64_t)((double)i / job->rate * 1e9) : 0;
+        if (i >= job->count || (due > w->ended ? due : w->ended) >= w->crew->end)
             break;
-        c->kind = 0;
-        code = job->call(job->ctx, c, i, &err);
-        const pf_client_call *last = pf_client_last(c->client);
-        bench_latency_add(&c->latency[c->kind], last->duration_ns);
-        c->sent += last->sent;
-        c->received += last->received;
-        pf_arena_reset(&c->arena, 1 << 20);
+        code = call(w, i, due, &err);
         w->ended = pf_clock_mono();
     }
     if (code) {
@@ -84,7 +111,7 @@ static void *work(void *arg)
     return NULL;
 }
 
-static void gather(worker *workers, unsigned n, bench_phase *phase)
+static void gather(const bench_job *job, worker *workers, unsigned n, bench_phase *phase)
 {
     int64_t began = INT64_MAX, ended = INT64_MIN, answering = 0;
     for (unsigned i = 0; i < n; i++) {
@@ -104,7 +131,7 @@ static void gather(worker *workers, unsigned n, bench_phase *phase)
         phase->received += c->received;
     }
     /* One connection is idle while its answer is checked, which is not the server's doing. */
-    phase->wall_ns += n == 1 ? answering : ended - began;
+    phase->wall_ns += n == 1 && !(job->rate > 0) ? answering : ended - began;
 }
 
 /* Starts the threads, lets them begin together once all are connected, joins them. */
@@ -121,7 +148,8 @@ static pf_code run(crew *shared, worker *workers, unsigned n, pf_error *err)
         atomic_store(&shared->failed, true);
         pf_fail(&shared->err, PF_INTERNAL, "can't start %u threads", n);
     }
-    shared->end = shared->job->limit ? pf_clock_mono() + shared->job->limit : INT64_MAX;
+    shared->start = pf_clock_mono();
+    shared->end = shared->job->limit ? shared->start + shared->job->limit : INT64_MAX;
     shared->go = true;
     pthread_cond_broadcast(&shared->changed);
     pthread_mutex_unlock(&shared->lock);
@@ -152,13 +180,14 @@ pf_code bench_drive(bench_target *t, const bench_job *job, bench_phase *phase, p
     if (!code) {
         if (t->peak_resets)
             bench_rss_peak_reset(t->pid);
-        int64_t cpu = bench_cpu_ns(t->pid);
+        int64_t cpu = bench_cpu_ns(t->pid), written = bench_written(t->pid);
         code = run(&shared, workers, n, err);
         bench_settle(t->pid, job->settle);
+        phase->written += bench_written(t->pid) - written;
         phase->cpu_ns += bench_cpu_ns(t->pid) - cpu;
         int64_t peak = bench_rss_peak(t->pid);
         phase->rss_peak = peak > phase->rss_peak ? peak : phase->rss_peak;
-        gather(workers, n, phase);
+        gather(job, workers, n, phase);
     }
     for (unsigned i = 0; i < n; i++) {
         pf_client_free(workers[i].caller.client);
@@ -166,6 +195,27 @@ pf_code bench_drive(bench_target *t, const bench_job *job, bench_phase *phase, p
     }
     free(workers);
     return code;
+}
+
+bool bench_phase_add(bench_phase *into, const bench_phase *from)
+{
+    if (!into->wrong && from->wrong)
+        into->first_wrong = from->first_wrong;
+    into->calls += from->calls;
+    into->wrong += from->wrong;
+    into->wall_ns += from->wall_ns;
+    into->cpu_ns += from->cpu_ns;
+    into->written += from->written;
+    into->sent += from->sent;
+    into->received += from->received;
+    if (from->rss_peak > into->rss_peak)
+        into->rss_peak = from->rss_peak;
+    bool ok = true;
+    for (int k = 0; k < BENCH_KINDS; k++) {
+        bench_latency_merge(&into->latency[k], &from->latency[k]);
+        ok = ok && !into->latency[k].failed;
+    }
+    return ok;
 }
 
 void bench_phase_free(bench_phase *p)

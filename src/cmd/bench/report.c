@@ -7,10 +7,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { NAME = 36 }; /* columns */
+
 /* Rows of one name and server, put together. */
 typedef struct sum {
     size_t rounds, calls, wrong;
     double wall, cpu;           /* ns */
+    double written;             /* bytes */
     double p50, p99, mean, max; /* ns */
     double rss, rss_peak, disk, disk_length;
     double disk_bytes, pushed_bytes, profiles;
@@ -38,7 +41,7 @@ pf_code bench_report_add_take(bench_report *r, bench_row *row, pf_error *err)
     row->phase = (bench_phase){0};
     bench_phase *p = &kept->phase;
     if (r->live)
-        fprintf(stderr, "%c round %u  %-24s %8zu calls in %8.3f s, p50 %9.3f ms%s%s\n",
+        fprintf(stderr, "%c round %u  %-34s %8zu calls in %8.3f s, p50 %9.3f ms%s%s\n",
                 'A' + (int)kept->target, kept->round, kept->name, p->calls,
                 (double)p->wall_ns / 1e9,
                 (double)bench_latency_percentile(&p->latency[0], 50) / 1e6,
@@ -64,6 +67,7 @@ static sum sum_of(const bench_report *r, const char *name, unsigned target)
         s.wrong += row->phase.wrong;
         s.wall += (double)row->phase.wall_ns;
         s.cpu += (double)row->phase.cpu_ns;
+        s.written += (double)row->phase.written;
         s.disk_bytes += (double)row->disk_bytes;
         s.pushed_bytes += (double)row->pushed_bytes;
         s.profiles += (double)row->profiles;
@@ -110,11 +114,13 @@ static void put_number(pf_buf *out, double v, int width)
 
 static void put_sum(pf_buf *out, const char *name, const char *server, const sum *s)
 {
-    pf_buf_printf(out, "%-26s %-3s%9zu", name, server, s->calls);
+    pf_buf_printf(out, "%-*s %-3s%9zu", NAME, name, server, s->calls);
     put_number(out, per((double)s->calls, s->wall / 1e9), 11);
     put_number(out, s->p50 / 1e6, 10);
     put_number(out, s->p99 / 1e6, 10);
+    put_number(out, s->max / 1e6, 10);
     put_number(out, per(s->cpu / 1e6, (double)s->calls), 12);
+    put_number(out, per(s->written / 1e3, (double)s->calls), 14);
     put_number(out, s->rss_peak / 1e6, 10);
     put_number(out, s->disk / 1e6, 10);
     if (s->wrong)
@@ -126,28 +132,40 @@ static void put_disk(pf_buf *out, const char *server, const sum *s)
 {
     double stored = per(s->disk_bytes, s->profiles), pushed = per(s->pushed_bytes, s->profiles);
     if (stored > 0)
-        pf_buf_printf(out, "%-26s %-3s %.0f bytes on disk a profile, %.0f as pushed: 1/%.1f\n", "",
-                      server, stored, pushed, pushed / stored);
+        pf_buf_printf(out, "%-*s %-3s %.0f bytes on disk a profile, %.0f as pushed: 1/%.1f\n", NAME,
+                      "", server, stored, pushed, pushed / stored);
 }
 
 static void put_connections(pf_buf *out, const char *server, const sum *s)
 {
     if (s->kept_cpu > 0)
-        pf_buf_printf(out, "%-26s %-3s %.3f ms CPU a connection, beside its call\n", "", server,
-                      (s->cpu - s->kept_cpu) / (double)s->calls / 1e6);
+        pf_buf_printf(out, "%-*s %-3s %.3f ms CPU a connection, beside its call\n", NAME, "",
+                      server, (s->cpu - s->kept_cpu) / (double)s->calls / 1e6);
     if (s->held > 0)
-        pf_buf_printf(out, "%-26s %-3s %.0f connections: %.1f MB more, %.1f KB each\n", "", server,
-                      s->held / (double)s->rounds, s->held_bytes / (double)s->rounds / 1e6,
+        pf_buf_printf(out, "%-*s %-3s %.0f connections: %.1f MB more, %.1f KB each\n", NAME, "",
+                      server, s->held / (double)s->rounds, s->held_bytes / (double)s->rounds / 1e6,
                       s->held_bytes / s->held / 1e3);
+}
+
+/* What the scenarios say themselves, a line a round. */
+static void put_notes(const bench_report *r, const char *name, unsigned target, pf_buf *out)
+{
+    for (size_t i = 0; i < r->n; i++) {
+        const bench_row *row = r->rows[i];
+        if (row->target == target && *row->note && strcmp(row->name, name) == 0)
+            pf_buf_printf(out, "%-*s %c   %s\n", NAME, "", 'A' + (int)target, row->note);
+    }
 }
 
 static void put_ratio(pf_buf *out, const sum *a, const sum *b)
 {
-    pf_buf_printf(out, "%-26s %-3s%9s", "", "B/A", "");
+    pf_buf_printf(out, "%-*s %-3s%9s", NAME, "", "B/A", "");
     put_number(out, per(per((double)a->calls, a->wall), per((double)b->calls, b->wall)), 11);
     put_number(out, per(b->p50, a->p50), 10);
     put_number(out, per(b->p99, a->p99), 10);
+    put_number(out, per(b->max, a->max), 10);
     put_number(out, per(per(b->cpu, (double)b->calls), per(a->cpu, (double)a->calls)), 12);
+    put_number(out, per(per(b->written, (double)b->calls), per(a->written, (double)a->calls)), 14);
     put_number(out, per(b->rss_peak, a->rss_peak), 10);
     put_number(out, a->disk_bytes > 0 ? per(b->disk_bytes, a->disk_bytes) : per(b->disk, a->disk),
                10);
@@ -156,8 +174,9 @@ static void put_ratio(pf_buf *out, const sum *a, const sum *b)
 
 void bench_report_table(const bench_report *r, pf_buf *out)
 {
-    pf_buf_printf(out, "%-26s %-3s%9s%11s%10s%10s%12s%10s%10s\n", "scenario", "", "calls",
-                  "calls/s", "p50 ms", "p99 ms", "CPU ms/call", "peak MB", "disk MB");
+    pf_buf_printf(out, "%-*s %-3s%9s%11s%10s%10s%10s%12s%14s%10s%10s\n", NAME, "scenario", "",
+                  "calls", "calls/s", "p50 ms", "p99 ms", "max ms", "CPU ms/call", "wrote KB/call",
+                  "peak MB", "disk MB");
     for (size_t i = 0; i < r->n; i++) {
         if (!is_first(r, i))
             continue;
@@ -177,6 +196,7 @@ void bench_report_table(const bench_report *r, pf_buf *out)
             if (s[t].rounds) {
                 put_disk(out, server, &s[t]);
                 put_connections(out, server, &s[t]);
+                put_notes(r, r->rows[i]->name, t, out);
             }
         }
     }
@@ -200,6 +220,7 @@ static void put_row_json(pf_buf *out, const bench_row *row)
     put_member(out, "wrong", (double)row->phase.wrong);
     put_member(out, "wall_ns", (double)row->phase.wall_ns);
     put_member(out, "cpu_ns", (double)row->phase.cpu_ns);
+    put_member(out, "written_bytes", (double)row->phase.written);
     put_member(out, "p50_ns", (double)bench_latency_percentile(&all, 50));
     put_member(out, "p99_ns", (double)bench_latency_percentile(&all, 99));
     put_member(out, "max_ns", (double)bench_latency_percentile(&all, 100));
@@ -221,6 +242,17 @@ static void put_row_json(pf_buf *out, const bench_row *row)
         put_member(out, "held_connections", (double)row->held);
         put_member(out, "held_bytes", (double)row->held_bytes);
     }
+    if (row->seconds) {
+        put_member(out, "per_second_before", row->before);
+        pf_buf_puts(out, ",\"ended_in_second\":[");
+        for (int k = 0; k < row->seconds; k++)
+            pf_buf_printf(out, "%s%u", k ? "," : "", row->ended[k]);
+        pf_buf_putc(out, ']');
+    }
+    if (*row->note) {
+        pf_buf_puts(out, ",\"note\":");
+        pf_buf_put_json(out, pf_str_c(row->note));
+    }
     pf_buf_putc(out, '}');
     bench_latency_free(&all);
 }
@@ -239,6 +271,7 @@ static void put_sum_json(pf_buf *out, const char *name, unsigned target, const s
     put_member(out, "max_ns", s->max);
     put_member(out, "mean_ns", s->mean);
     put_member(out, "cpu_ns_per_call", per(s->cpu, (double)s->calls));
+    put_member(out, "written_bytes_per_call", per(s->written, (double)s->calls));
     put_member(out, "rss_peak_bytes", s->rss_peak);
     put_member(out, "disk_allocated_bytes", s->disk);
     if (s->disk_bytes > 0) {

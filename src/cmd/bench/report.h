@@ -12,6 +12,8 @@
 #include "base/buf.h"
 #include "cmd/bench/drive.h"
 
+enum { BENCH_SECONDS = 20 };
+
 typedef struct bench_row {
     char name[48];
     unsigned target, round;
@@ -21,9 +23,13 @@ typedef struct bench_row {
     int64_t disk_bytes;   /* what a disk row is about: bytes that `profiles` profiles took... */
     int64_t pushed_bytes; /* ...which were so many as they were pushed */
     int64_t profiles;
-    int64_t kept_cpu_ns; /* new connections: what the same calls took on a kept one */
-    int64_t held;        /* connections that were silent... */
-    int64_t held_bytes;  /* ...and the resident memory that came with them */
+    int64_t kept_cpu_ns;           /* new connections: what the same calls took on a kept one */
+    int64_t held;                  /* connections that were silent... */
+    int64_t held_bytes;            /* ...and the resident memory that came with them */
+    double before;                 /* calls a second that there had been... */
+    unsigned ended[BENCH_SECONDS]; /* ...and how many ended in each second of the phase... */
+    int seconds;                   /* ...so many seconds of it */
+    char note[240];                /* shown below the row, "": none */
 } bench_row;
 
 typedef struct bench_report {
