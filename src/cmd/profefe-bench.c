@@ -80,11 +80,11 @@ static void put_setting(const bench_options *o, pf_buf *out)
         out,
         ",\"rounds\":%lld,\"connections\":%lld,\"count\":%lld,\"ingest_services\":%lld,"
         "\"preload\":%lld,\"services\":%lld,\"hosts\":%lld,\"days\":%lld,\"samples\":%lld,"
-        "\"seed\":%lld,\"idle\":%lld",
+        "\"seed\":%lld,\"idle\":%lld,\"cold\":%s",
         (long long)o->rounds, (long long)o->connections, (long long)o->count,
         (long long)o->ingest_services, (long long)o->preload, (long long)o->services,
         (long long)o->hosts, (long long)o->days, (long long)o->samples, (long long)o->seed,
-        (long long)o->idle);
+        (long long)o->idle, o->cold ? "true" : "false");
 }
 
 static pf_code write_json(const bench_run *r, pf_error *err)

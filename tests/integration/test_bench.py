@@ -1,8 +1,10 @@
 """profefe-bench against real servers, and against one that lies."""
 # variants: release, asan, tsan
 
+import http.client
 import http.server
 import json
+import itertools
 import subprocess
 import threading
 
@@ -95,10 +97,25 @@ def test_real_profiles(tmp_path, corpus):
     assert row["pushed_bytes"] == sum(path.stat().st_size for path in files)
 
 
+def rows_of(result, server="A"):
+    rows = {row["scenario"]: row for row in result["rows"] if row["server"] == server}
+    assert all(row["wrong"] == 0 and row["calls"] > 0 for row in rows.values())
+    return rows
+
+
+def test_cold_phases(tmp_path):
+    cold = ["-cold", "-scenario=get,find,services,merge", "-queries=10", "-rounds=1"]
+    _, result = bench(tmp_path, f"-server={BINARY}", *[flag for flag in SMALL if "queries" not in flag], *cold)
+    names = {"get one", "get spread", "find hour", "find label", "services"}
+    names |= {f"merge {n} {what}" for n in (2, 5) for what in ("long tail", "cycled")}
+    assert {f"{name} cold" for name in names} | {"preload"} == set(rows_of(result))
+
+
 class Liar(http.server.BaseHTTPRequestHandler):
     """Takes everything and finds nothing."""
 
     protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # an answer is one write: no waiting for acknowledgements
 
     def answer(self, status, value):
         text = json.dumps(value).encode()
@@ -177,3 +194,86 @@ def test_a_token_is_sent_to_whom_it_belongs(tmp_path, start):
     bench(tmp_path, *flags, f"-token-file={tmp_path}/token")
     assert "holds no token" in bench(tmp_path, *flags, f"-token-file={tmp_path}/none", code=1)[0].stderr
     assert token.secret not in guarded.access_path.read_text() + guarded.log_text()
+
+
+class Proxy(http.server.BaseHTTPRequestHandler):
+    """Hands on what is asked and answered; `falsify` may change an answer."""
+
+    protocol_version = "HTTP/1.1"
+    wbufsize = 1 << 16  # an answer is one write: no waiting for acknowledgements
+
+    def hand_on(self):
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        to = http.client.HTTPConnection(self.server.behind)
+        to.request(self.command, self.path, body)
+        answer = to.getresponse()
+        text = self.server.falsify(self, answer.status, answer.read())
+        self.send_response(answer.status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text)
+        to.close()
+
+    do_GET = do_POST = hand_on
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def proxy(server):
+    """A function that starts one in front of the server."""
+    started = []
+
+    def start_one(falsify):
+        one = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+        one.behind, one.falsify = server.url.removeprefix("http://"), falsify
+        threading.Thread(target=one.serve_forever, daemon=True).start()
+        started.append(one)
+        return f"http://127.0.0.1:{one.server_address[1]}"
+
+    yield start_one
+    for one in started:
+        one.shutdown()
+        one.server_close()
+
+
+def change_list(change):
+    """Changes the lists of profiles that have two or more."""
+
+    def falsify(request, status, text):
+        answer = json.loads(text) if status == 200 and "/profiles?" in request.path else {}
+        if request.command != "GET" or len(answer.get("body", [])) < 2:
+            return text
+        change(answer["body"])
+        return json.dumps(answer).encode()
+
+    return falsify
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda body: body.reverse(), lambda body: body.pop(), lambda body: body[1].update(id=body[0]["id"])],
+    ids=["order", "one missing", "one twice"],
+)
+def test_lists_are_checked(tmp_path, proxy, change):
+    run, _ = bench(tmp_path, f"-url={proxy(change_list(change))}", "-scenario=find", *SMALL, code=3)
+    assert "find in stored-" in run.stderr
+
+
+def test_every_profile_got_is_checked(tmp_path, proxy):
+    """One answer of all is another profile."""
+    first, asked = {}, itertools.count(1)
+
+    def falsify(request, status, body):
+        if status != 200 or request.command != "GET" or "/profiles/" not in request.path:
+            return body
+        first.setdefault(request.path, body)
+        others = [text for path, text in first.items() if path != request.path]
+        # The same one is got 7 times to warm up and 60 times, then any 7 times and 60 times: this is the 30th of those.
+        return others[0] if next(asked) == 7 + 60 + 7 + 30 else body
+
+    flags = ["-rounds=1", "-preload=60", "-services=6", "-hosts=2", "-queries=60", "-samples=40", "-settle=0", "-time-limit=0"]
+    run, result = bench(tmp_path, f"-url={proxy(falsify)}", "-scenario=get", "-connections=1", *flags, code=3)
+    assert sum(row["wrong"] for row in result["rows"]) == 1
+    assert "instead of" in run.stderr

@@ -8,6 +8,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -40,12 +41,11 @@ static void decode(const bench_body *body, pf_arena *a, pf_profile *p)
     assert_int_equal(pf_profile_decode(p, a, raw, &err), PF_OK);
 }
 
-static int64_t total_of(const pf_profile *p)
+static void assert_same(bench_total a, bench_total b)
 {
-    int64_t sum = 0;
-    for (uint32_t i = 0; i < p->nsample; i++)
-        sum += p->value[(size_t)i * p->nsample_type];
-    return sum;
+    assert_true(a.first > 0 && a.last > a.first); /* samples, nanoseconds */
+    assert_int_equal(a.first, b.first);
+    assert_int_equal(a.last, b.last);
 }
 
 static void test_threads_do_not_show(void **state)
@@ -73,7 +73,7 @@ static void test_batches_go_on(void **state)
     for (size_t i = 0; i < 12; i++) {
         assert_int_equal(part.v[i].i, 8 + i);
         assert_true(pf_str_eq(pf_buf_str(&whole.v[8 + i].bytes), pf_buf_str(&part.v[i].bytes)));
-        assert_int_equal(a->totals[8 + i], b->totals[8 + i]);
+        assert_same(a->totals[8 + i], b->totals[8 + i]);
     }
     bench_fleet_free(a);
     bench_fleet_free(b);
@@ -92,7 +92,7 @@ static void test_bodies_carry_their_time_and_total(void **state)
         pf_profile p;
         decode(&batch.v[i], &a, &p);
         assert_int_equal(p.time_nanos, bench_fleet_time(f, i));
-        assert_int_equal(total_of(&p), f->totals[i]);
+        assert_same(bench_total_of(&p), f->totals[i]);
     }
     assert_int_equal(bench_fleet_time(f, 4), 1010 * PF_NS_PER_SEC + 7 * PF_NS_PER_MS);
     pf_arena_free(&a);
@@ -100,27 +100,71 @@ static void test_bodies_carry_their_time_and_total(void **state)
     bench_batch_free(&batch);
 }
 
+static size_t count(const bench_fleet *f, uint32_t service, uint32_t host, int64_t from, int64_t to,
+                    unsigned target, bench_total *total)
+{
+    bench_selection s = {service, host, from, to, target, 0};
+    return bench_fleet_count(f, s, total);
+}
+
 static void test_count(void **state)
 {
     (void)state;
+    enum { ALL = BENCH_TARGETS };
     bench_batch batch = {0};
     bench_fleet *f = make(&config, 30, 1, &batch); /* 10 a service, at 1000, 1010 ... 1090 s */
-    int64_t total, sum = 0;
-    for (size_t i = 1; i < 30; i += 3)
-        sum += f->totals[i];
-    assert_int_equal(bench_fleet_count(f, 1, UINT32_MAX, 0, INT64_MAX, &total), 10);
-    assert_int_equal(total, sum);
-    assert_int_equal(bench_fleet_count(f, 0, UINT32_MAX, config.begin, config.begin, &total), 1);
-    assert_int_equal(total, f->totals[0]);
-    assert_int_equal(bench_fleet_count(f, 1, UINT32_MAX, config.begin, config.begin, &total), 0);
-    assert_int_equal(total, 0);
-    assert_int_equal(
-        bench_fleet_count(f, 0, UINT32_MAX, config.begin + 1, config.begin + config.step, &total),
-        1);
-    assert_int_equal(bench_fleet_count(f, 2, 0, 0, INT64_MAX, &total), 5);
-    assert_int_equal(bench_fleet_count(f, 2, 2, 0, INT64_MAX, &total), 0);
+    bench_total total, sum = {0};
+    const int64_t begin = config.begin, end = INT64_MAX;
+    for (size_t i = 1; i < 30; i += 3) {
+        sum.first += f->totals[i].first;
+        sum.last += f->totals[i].last;
+    }
+    assert_int_equal(count(f, 1, UINT32_MAX, 0, end, ALL, &total), 10);
+    assert_same(total, sum);
+    assert_int_equal(count(f, 0, UINT32_MAX, begin, begin, ALL, &total), 1);
+    assert_same(total, f->totals[0]);
+    assert_int_equal(count(f, 1, UINT32_MAX, begin, begin, ALL, &total), 0);
+    assert_int_equal(total.first, 0);
+    assert_int_equal(count(f, 0, UINT32_MAX, begin + 1, begin + config.step, ALL, &total), 1);
+    assert_int_equal(count(f, 0, UINT32_MAX, begin + 100 * config.step, end, ALL, &total), 0);
+    assert_int_equal(count(f, 2, 0, 0, end, ALL, &total), 5);
+    assert_int_equal(count(f, 2, 2, 0, end, ALL, &total), 0);
+    assert_int_equal(count(f, 1, UINT32_MAX, 0, end, 0, &total), 0); /* none is stored at A */
+    f->ids[0][4] = strdup("x");
+    assert_int_equal(count(f, 1, UINT32_MAX, 0, end, 0, &total), 1);
+    assert_same(total, f->totals[4]);
+    assert_int_equal(count(f, 1, UINT32_MAX, 0, end, 1, &total), 0);
     bench_fleet_free(f);
     bench_batch_free(&batch);
+}
+
+static void test_selection_comes_in_order_of_times(void **state)
+{
+    (void)state;
+    bench_batch batch = {0};
+    bench_fleet *f = make(&config, 29, 1, &batch); /* the last service has 9 */
+    bench_selection s = {2, UINT32_MAX, config.begin + 1, INT64_MAX, BENCH_TARGETS, 0};
+    size_t i, n = 0;
+    for (; bench_fleet_next(f, &s, &i); n++)
+        assert_int_equal(i, 2 + 3 * n);
+    assert_int_equal(n, 9);
+    assert_false(bench_fleet_next(f, &s, &i)); /* stays at its end */
+    bench_fleet_free(f);
+    bench_batch_free(&batch);
+}
+
+/* A name that is gone by then: fleets outlive the functions that make them. */
+static void test_prefix_is_copied(void **state)
+{
+    (void)state;
+    char prefix[] = "shop", name[BENCH_NAME];
+    bench_fleet_config conf = config;
+    bench_fleet *f;
+    conf.prefix = prefix;
+    assert_int_equal(bench_fleet_new(&conf, &f, NULL), PF_OK);
+    prefix[0] = 'x';
+    assert_true(pf_str_eq(bench_fleet_service(f, 2, name), PF_STR("shop-2")));
+    bench_fleet_free(f);
 }
 
 /* The same few files with ever other times, or as they are. */
@@ -143,8 +187,8 @@ static void test_files_in_turn(void **state)
         for (size_t i = 0; i < 5; i++) {
             pf_profile p;
             decode(&batch.v[i], &a, &p);
-            assert_int_equal(total_of(&p), files.files[i % 2].total);
-            assert_int_equal(f->totals[i], files.files[i % 2].total);
+            assert_same(bench_total_of(&p), files.files[i % 2].total);
+            assert_same(f->totals[i], files.files[i % 2].total);
             assert_int_equal(p.time_nanos, as_is ? 0 : bench_fleet_time(f, i));
             if (as_is)
                 assert_true(pf_str_eq(pf_buf_str(&batch.v[i].bytes), files.files[i % 2].bytes));
@@ -174,6 +218,8 @@ int main(void)
         cmocka_unit_test(test_batches_go_on),
         cmocka_unit_test(test_bodies_carry_their_time_and_total),
         cmocka_unit_test(test_count),
+        cmocka_unit_test(test_selection_comes_in_order_of_times),
+        cmocka_unit_test(test_prefix_is_copied),
         cmocka_unit_test(test_files_in_turn),
         cmocka_unit_test(test_labels),
     };

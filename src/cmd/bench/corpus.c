@@ -40,6 +40,17 @@ pf_type bench_type_of(const pf_profile *p)
     return PF_TYPE_OTHER;
 }
 
+bench_total bench_total_of(const pf_profile *p)
+{
+    bench_total t = {0};
+    uint32_t types = p->nsample_type;
+    for (uint32_t i = 0; types && i < p->nsample; i++) {
+        t.first += p->value[(size_t)i * types];
+        t.last += p->value[(size_t)i * types + types - 1];
+    }
+    return t;
+}
+
 static pf_code read_file(const char *dir, const char *name, pf_arena *a, pf_str *out, pf_error *err)
 {
     char path[4096];
@@ -104,9 +115,7 @@ static bool take_file(pf_str bytes, pf_type type, pf_arena *a, bench_file *f)
         return false;
     if (pf_profile_decode(&p, a, raw, &why) || !p.nsample || bench_type_of(&p) != type)
         return false;
-    *f = (bench_file){.bytes = bytes, .time = p.time_nanos};
-    for (uint32_t i = 0; i < p.nsample; i++)
-        f->total += p.value[(size_t)i * p.nsample_type];
+    *f = (bench_file){.bytes = bytes, .time = p.time_nanos, .total = bench_total_of(&p)};
     cut_time(raw, f);
     return true;
 }

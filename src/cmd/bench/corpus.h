@@ -11,12 +11,19 @@
 #include "pprof/profile.h"
 #include "profile/type.h"
 
+/* What all samples of a profile, or of several, add up to. */
+typedef struct bench_total {
+    int64_t first, last; /* of the first and of the last sample type; the same when there is one */
+} bench_total;
+
+bench_total bench_total_of(const pf_profile *p);
+
 typedef struct bench_file {
     pf_str bytes;  /* as in the file */
     pf_str before; /* bare protobuf, what stands before its time_nanos... */
     pf_str behind; /* ...and behind it */
     int64_t time;  /* 0: none */
-    int64_t total; /* sum of the first value of all samples */
+    bench_total total;
 } bench_file;
 
 typedef struct bench_corpus {

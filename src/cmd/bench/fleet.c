@@ -35,19 +35,44 @@ int64_t bench_fleet_time(const bench_fleet *f, size_t i)
            (int64_t)(i % services) * service_offset;
 }
 
-size_t bench_fleet_count(const bench_fleet *f, uint32_t service, uint32_t host, int64_t from,
-                         int64_t to, int64_t *total)
+static bool is_of(const bench_fleet *f, const bench_selection *s, size_t i)
 {
-    size_t count = 0;
-    *total = 0;
-    for (size_t i = service; i < f->made; i += f->conf.services) {
-        int64_t time = bench_fleet_time(f, i);
-        if (time < from || time > to)
-            continue;
-        if (host != UINT32_MAX && (i / f->conf.services) % f->conf.hosts != host)
-            continue;
+    if (s->host != UINT32_MAX && (i / f->conf.services) % f->conf.hosts != s->host)
+        return false;
+    return s->target == BENCH_TARGETS || f->ids[s->target][i];
+}
+
+bool bench_fleet_next(const bench_fleet *f, bench_selection *s, size_t *i)
+{
+    if (!s->next) { /* straight to the first that may be late enough */
+        int64_t skipped = s->from > f->conf.begin ? (s->from - f->conf.begin) / f->conf.step : 0;
+        size_t made = f->made / f->conf.services + 1;
+        s->next = (size_t)skipped > made ? made : (size_t)skipped;
+        s->next = s->next * f->conf.services + s->service + 1; /* +1: 0 stands for "not begun" */
+    }
+    while (s->next <= f->made) {
+        size_t at = s->next - 1;
+        int64_t time = bench_fleet_time(f, at);
+        s->next += f->conf.services;
+        if (time > s->to)
+            break;
+        if (time >= s->from && is_of(f, s, at)) {
+            *i = at;
+            return true;
+        }
+    }
+    s->next = SIZE_MAX;
+    return false;
+}
+
+size_t bench_fleet_count(const bench_fleet *f, bench_selection s, bench_total *total)
+{
+    size_t count = 0, i;
+    *total = (bench_total){0};
+    while (bench_fleet_next(f, &s, &i)) {
         count++;
-        *total += f->totals[i];
+        total->first += f->totals[i].first;
+        total->last += f->totals[i].last;
     }
     return count;
 }
@@ -58,6 +83,8 @@ pf_code bench_fleet_new(const bench_fleet_config *conf, bench_fleet **out, pf_er
     if (!f)
         return pf_fail_nomem(err, "services");
     f->conf = *conf;
+    snprintf(f->prefix, sizeof f->prefix, "%s", conf->prefix);
+    f->conf.prefix = f->prefix;
     f->programs = calloc(conf->services, sizeof(bench_program *));
     bool ok = f->programs != NULL;
     for (uint32_t s = 0; ok && !conf->corpus && s < conf->services; s++) {
@@ -99,6 +126,12 @@ typedef struct maker {
     pthread_t thread;
 } maker;
 
+/* What a generated profile adds up to that has caught `hits` samples. */
+static bench_total emitted(uint64_t hits)
+{
+    return (bench_total){(int64_t)hits, (int64_t)hits * BENCH_PERIOD_NS};
+}
+
 static pf_code make_generated(bench_fleet *f, uint32_t service, bench_body *body, pf_buf *raw,
                               pf_error *err)
 {
@@ -106,7 +139,7 @@ static pf_code make_generated(bench_fleet *f, uint32_t service, bench_body *body
     pf_buf_clear(raw);
     if (!bench_program_next(p))
         return pf_fail_nomem(err, "profile");
-    f->totals[body->i] = (int64_t)bench_emit(p, bench_fleet_time(f, body->i), duration, raw);
+    f->totals[body->i] = emitted(bench_emit(p, bench_fleet_time(f, body->i), duration, raw));
     if (raw->failed)
         return pf_fail_nomem(err, "profile");
     return pf_gzip(pf_buf_str(raw), 1, &body->bytes, err);
@@ -149,7 +182,7 @@ static bool fleet_room(bench_fleet *f, size_t n)
     if (cap <= f->cap)
         return true;
     cap += cap / 2;
-    int64_t *totals = reallocarray(f->totals, cap, sizeof *totals);
+    bench_total *totals = reallocarray(f->totals, cap, sizeof *totals);
     if (!totals)
         return false;
     f->totals = totals;
@@ -242,7 +275,7 @@ pf_code bench_corpus_generate(uint64_t seed, uint32_t samples, size_t n, bench_c
             code = pf_fail_nomem(err, "profile");
             break;
         }
-        f->total = (int64_t)bench_emit(p, 0, duration, &raw);
+        f->total = emitted(bench_emit(p, 0, duration, &raw));
         if ((code = pf_gzip(pf_buf_str(&raw), 1, &gz, err)))
             break;
         out->bytes += (int64_t)gz.len;

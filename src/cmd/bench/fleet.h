@@ -25,7 +25,7 @@
 enum { BENCH_TARGETS = 2, BENCH_LABELS = 3 };
 
 typedef struct bench_fleet_config {
-    const char *prefix; /* services are called prefix-0, prefix-1... */
+    const char *prefix; /* services are called prefix-0, prefix-1...; copied, at most 31 bytes */
     uint32_t services, hosts;
     uint64_t seed;
     uint32_t samples;           /* of the generator's profiles; 0: 261 */
@@ -48,9 +48,10 @@ typedef struct bench_batch {
 
 typedef struct bench_fleet {
     bench_fleet_config conf;
+    char prefix[32];           /* conf.prefix points here */
     bench_program **programs;  /* one a service */
     size_t made, cap;          /* profiles */
-    int64_t *totals;           /* sum of the first value of the i-th profile */
+    bench_total *totals;       /* by profile */
     char **ids[BENCH_TARGETS]; /* what each server called it; NULL until it is pushed there */
     int64_t bytes;             /* pushed to each server */
 } bench_fleet;
@@ -75,10 +76,20 @@ pf_labels bench_fleet_labels(uint32_t host, bench_labels *store);
 
 int64_t bench_fleet_time(const bench_fleet *f, size_t i);
 
-/* How many profiles of the service were made with a time in [from, to], on that host (UINT32_MAX:
- * on any), and what their totals add up to. */
-size_t bench_fleet_count(const bench_fleet *f, uint32_t service, uint32_t host, int64_t from,
-                         int64_t to, int64_t *total);
+/* Which of a fleet's profiles: those of a service with a time in [from, to], on that host (UINT32_MAX: on any), that the
+ * target has stored (BENCH_TARGETS: whether any has or not). */
+typedef struct bench_selection {
+    uint32_t service, host;
+    int64_t from, to; /* ns */
+    unsigned target;
+    size_t next; /* 0 to begin with; bench_fleet_next's */
+} bench_selection;
+
+/* The number of the next one, in order of their times, which is that of their n; false: there are no more. */
+bool bench_fleet_next(const bench_fleet *f, bench_selection *s, size_t *i);
+
+/* How many those are, and what their totals add up to. */
+size_t bench_fleet_count(const bench_fleet *f, bench_selection s, bench_total *total);
 
 /* The first `n` profiles of a program as a corpus, for pushing them over and over again. */
 pf_code bench_corpus_generate(uint64_t seed, uint32_t samples, size_t n, bench_corpus *out,

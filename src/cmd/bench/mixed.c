@@ -29,18 +29,11 @@ static pf_code mixed_call(void *ctx, bench_caller *c, size_t i, pf_error *err)
 /* One row for all calls and one for each kind, so that their latencies can be told apart. */
 static pf_code add_rows(bench_run *r, unsigned t, bench_phase *phase, pf_error *err)
 {
-    static const char *const names[BENCH_KINDS] = {"mixed, pushes", "mixed, queries"};
+    static const char *const names[] = {"mixed, pushes", "mixed, queries"};
     pf_code code = PF_OK;
-    for (int k = 0; k < BENCH_KINDS && !code; k++) {
-        bench_row row = bench_run_row(r, t, names[k]);
-        row.phase = (bench_phase){.calls = phase->latency[k].n, .wall_ns = phase->wall_ns};
-        bench_latency_merge(&row.phase.latency[0], &phase->latency[k]);
-        code = bench_report_add_take(&r->report, &row, err);
-    }
-    bench_row row = bench_run_row(r, t, "mixed");
-    row.phase = *phase;
-    *phase = (bench_phase){0};
-    pf_code last = bench_report_add_take(&r->report, &row, err);
+    for (unsigned k = 0; !code && k < sizeof names / sizeof *names; k++)
+        code = bench_run_add_kind(r, t, names[k], phase, k, err);
+    pf_code last = bench_run_add_take(r, t, "mixed", phase, err);
     return code ? code : last;
 }
 

@@ -128,6 +128,8 @@ static const pf_flag list[] = {
         .least = 1, .most = 1 << 30),
     ROW("ingest-services", INT, ingest_services, WORK, "n", "services they belong to", .least = 1,
         .most = 100000),
+    ROW("cold", BOOL, cold, WORK, NULL,
+        "get, find, services, merge: start the server again and drop its files before each phase"),
     ROW("queries", INT, queries, WORK, "n", "calls a phase of get, find, services", .least = 1,
         .most = 1 << 30),
     ROW("idle", INT, idle, WORK, "n", "connections that are held open at once", .least = 1,

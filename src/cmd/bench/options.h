@@ -24,7 +24,7 @@ typedef struct bench_side {
 typedef struct bench_options {
     bench_side side[2]; /* A; B is there when one of its url and command is */
     const char *scenarios, *profiles, *type_name, *json, *tmp, *merge_sizes;
-    bool keep, keep_times, list, help;
+    bool keep, keep_times, list, help, cold;
     int64_t rounds, connections, seed, samples;
     int64_t count, queries, ingest_services;
     int64_t preload, services, hosts;

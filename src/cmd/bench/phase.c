@@ -1,8 +1,8 @@
-/* Pushing: preload, ingest, disk.
+/* What scenarios are made of: pushing a fleet, restarting servers, adding rows.
  *
  * Bodies are made batch by batch and each batch goes to A, then to B, so a long phase runs A B A B
  * within itself, too. What a server does with them afterwards (compaction, checkpoints) belongs to
- * the phase: it is waited for, and CPU time is taken from before the first batch until it settled.
+ * the phase: it is waited for, and CPU time and bytes written are taken from before the first batch until it settled.
  */
 #include "cmd/bench/run.h"
 
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 4000 }; /* profiles: about 75 MB */
+enum { BATCH = 4000, HOSTS = 4 }; /* profiles: about 75 MB */
 
 /* Connections that store what queries are about: many more would need more memory for requests in flight than a server
  * has by default. */
@@ -70,6 +70,17 @@ bench_fleet_config bench_run_fleet(const bench_run *r, const char *prefix, uint3
     };
 }
 
+pf_code bench_run_new_fleet(const bench_run *r, const char *scenario, unsigned seed, size_t n,
+                            bench_fleet **out, pf_error *err)
+{
+    char prefix[32];
+    snprintf(prefix, sizeof prefix, "%s-%u", scenario, r->round);
+    bench_fleet_config conf =
+        bench_run_fleet(r, prefix, (uint32_t)r->opt->ingest_services, HOSTS, r->opt->span, n);
+    conf.seed += seed + r->round;
+    return bench_fleet_new(&conf, out, err);
+}
+
 bench_row bench_run_row(const bench_run *r, unsigned t, const char *name)
 {
     bench_row row = {.target = t, .round = r->round};
@@ -77,6 +88,23 @@ bench_row bench_run_row(const bench_run *r, unsigned t, const char *name)
     row.disk = bench_disk_usage(r->target[t].dir);
     row.rss = bench_rss(r->target[t].pid);
     return row;
+}
+
+pf_code bench_run_add_take(bench_run *r, unsigned t, const char *name, bench_phase *phase,
+                           pf_error *err)
+{
+    bench_row row = bench_run_row(r, t, name);
+    row.phase = *phase;
+    *phase = (bench_phase){0};
+    return bench_report_add_take(&r->report, &row, err);
+}
+
+pf_code bench_run_add_kind(bench_run *r, unsigned t, const char *name, const bench_phase *phase,
+                           unsigned kind, pf_error *err)
+{
+    bench_phase calls = {.calls = phase->latency[kind].n, .wall_ns = phase->wall_ns};
+    bench_latency_merge(&calls.latency[0], &phase->latency[kind]);
+    return bench_run_add_take(r, t, name, &calls, err);
 }
 
 /* Makes the next `n` and pushes them to all; phases are added to. */
@@ -101,26 +129,40 @@ static pf_code push_batches(bench_run *r, bench_fleet *f, size_t n, bench_phase 
     return code;
 }
 
+pf_code bench_run_push_phases(bench_run *r, bench_fleet *f, size_t n, bench_phase *phases,
+                              int64_t *disk, pf_error *err)
+{
+    bench_phase these[BENCH_TARGETS] = {0};
+    int64_t cpu[BENCH_TARGETS] = {0}, written[BENCH_TARGETS] = {0}, before[BENCH_TARGETS] = {0};
+    for (unsigned t = 0; t < r->targets; t++) {
+        cpu[t] = bench_cpu_ns(r->target[t].pid);
+        written[t] = bench_written(r->target[t].pid);
+        before[t] = bench_disk_usage(r->target[t].dir).allocated;
+    }
+    pf_code code = push_batches(r, f, n, these, err);
+    for (unsigned t = 0; t < r->targets; t++) {
+        if (!code) {
+            bench_settle(r->target[t].pid, r->opt->settle);
+            these[t].cpu_ns = bench_cpu_ns(r->target[t].pid) - cpu[t];
+            these[t].written = bench_written(r->target[t].pid) - written[t];
+            disk[t] = bench_disk_usage(r->target[t].dir).allocated - before[t];
+            if (!bench_phase_add(&phases[t], &these[t]))
+                code = pf_fail_nomem(err, "latencies");
+        }
+        bench_phase_free(&these[t]);
+    }
+    return code;
+}
+
 pf_code bench_run_push(bench_run *r, bench_fleet *f, size_t n, const char *name, pf_error *err)
 {
     bench_phase phases[BENCH_TARGETS] = {0};
-    int64_t cpu[BENCH_TARGETS] = {0};
-    for (unsigned t = 0; t < r->targets; t++)
-        cpu[t] = bench_cpu_ns(r->target[t].pid);
-    pf_code code = push_batches(r, f, n, phases, err);
+    int64_t disk[BENCH_TARGETS];
+    pf_code code = bench_run_push_phases(r, f, n, phases, disk, err);
     for (unsigned t = 0; t < r->targets; t++) {
-        if (!code)
-            bench_settle(r->target[t].pid, r->opt->settle);
-        if (!code && name) {
-            phases[t].cpu_ns = bench_cpu_ns(r->target[t].pid) - cpu[t];
-            bench_row row = bench_run_row(r, t, name);
-            row.phase = phases[t];
-            row.profiles = (int64_t)n;
-            row.pushed_bytes = (int64_t)phases[t].sent;
-            code = bench_report_add_take(&r->report, &row, err);
-        } else {
-            bench_phase_free(&phases[t]);
-        }
+        if (!code && name)
+            code = bench_run_add_take(r, t, name, &phases[t], err);
+        bench_phase_free(&phases[t]);
     }
     return code;
 }
@@ -141,37 +183,19 @@ pf_code bench_run_preload(bench_run *r, pf_error *err)
     return code;
 }
 
-/* What one service pushes before its profiles count as the steady state. */
-static size_t first_pass(const bench_run *r)
+pf_code bench_run_chill(bench_run *r, unsigned t, pf_error *err)
 {
-    return r->corpus.n ? r->corpus.n : 20;
-}
-
-pf_code bench_scenario_ingest(bench_run *r, pf_error *err)
-{
-    size_t services = (size_t)r->opt->ingest_services, count = (size_t)r->opt->count;
-    size_t first = first_pass(r) * services;
-    if (first > count / 2)
-        first = count / 2;
-    char prefix[32];
-    snprintf(prefix, sizeof prefix, "ingest-%u", r->round);
-    bench_fleet_config conf =
-        bench_run_fleet(r, prefix, (uint32_t)services, 4, r->opt->span, count);
-    conf.as_is = r->opt->keep_times && r->corpus.n;
-    conf.seed += r->round;
-    bench_fleet *f = NULL;
-    pf_code code = bench_fleet_new(&conf, &f, err);
-    if (!code && first)
-        code = bench_run_push(r, f, first, "ingest first pass", err);
-    if (!code)
-        code = bench_run_push(r, f, count - first, "ingest steady", err);
-    bench_fleet_free(f);
+    bench_target *target = &r->target[t];
+    int64_t took;
+    pf_code code = bench_target_stop(target, false, err);
+    bench_drop_cache(target->dir);
+    if (!code && target->command)
+        code = bench_target_start(target, &took, err);
+    bench_settle(target->pid, r->opt->settle);
     return code;
 }
 
-/* Stops and starts a server that we may, so that everything it holds in memory or in a log is where
- * it stays. */
-static pf_code rest(bench_run *r, pf_error *err)
+pf_code bench_run_rest(bench_run *r, pf_error *err)
 {
     pf_code code = PF_OK;
     int64_t took;
@@ -183,41 +207,13 @@ static pf_code rest(bench_run *r, pf_error *err)
     return code;
 }
 
-/* Bytes on disk that a number of profiles take. With -profiles: every file once, as it is, as one
- * service. */
-pf_code bench_scenario_disk(bench_run *r, pf_error *err)
+bool bench_run_may_restart(const bench_run *r, const char *scenario)
 {
-    bool files = r->corpus.n > 0;
-    size_t services = files ? 1 : (size_t)r->opt->ingest_services;
-    size_t count = files ? r->corpus.n : (size_t)r->opt->count;
-    char prefix[32];
-    snprintf(prefix, sizeof prefix, "disk-%u", r->round);
-    bench_fleet_config conf =
-        bench_run_fleet(r, prefix, (uint32_t)services, 1, r->opt->span, count);
-    conf.as_is = files;
-    conf.seed += 1000 + r->round;
-    bench_fleet *f = NULL;
-    bench_phase phases[BENCH_TARGETS] = {0};
-    bench_disk before[BENCH_TARGETS] = {0};
-    pf_code code = rest(r, err);
     for (unsigned t = 0; t < r->targets; t++)
-        before[t] = bench_disk_usage(r->target[t].dir);
-    if (!code && !(code = bench_fleet_new(&conf, &f, err)))
-        code = push_batches(r, f, count, phases, err);
-    if (!code)
-        code = rest(r, err);
-    for (unsigned t = 0; t < r->targets; t++) {
-        if (!code) {
-            bench_row row = bench_run_row(r, t, "disk");
-            row.phase = phases[t];
-            row.disk_bytes = row.disk.allocated - before[t].allocated;
-            row.pushed_bytes = (int64_t)phases[t].sent;
-            row.profiles = (int64_t)count;
-            code = bench_report_add_take(&r->report, &row, err);
-        } else {
-            bench_phase_free(&phases[t]);
+        if (!r->target[t].command) {
+            fprintf(stderr, "profefe-bench: %s is skipped: %s was not started here\n", scenario,
+                    bench_target_name(&r->target[t]));
+            return false;
         }
-    }
-    bench_fleet_free(f);
-    return code;
+    return true;
 }
