@@ -103,6 +103,14 @@ def rows_of(result, server="A"):
     return rows
 
 
+def test_ingest_tells_a_services_first_profiles_from_its_later_ones(tmp_path):
+    small = ["-rounds=1", "-samples=5", "-services=2", "-count=1010", "-settle=0", "-connections=2"]
+    _, result = bench(tmp_path, f"-server={BINARY}", "-scenario=ingest", *small)
+    calls = {name: row["calls"] for name, row in rows_of(result).items()}
+    assert calls == {"ingest first pass": 40, "ingest first 100": 200, "ingest steady": 970, "ingest from 500": 10}
+    assert rows_of(result)["ingest steady"]["pushed_bytes"] > 0
+
+
 def test_cold_phases(tmp_path):
     cold = ["-cold", "-scenario=get,find,services,merge", "-queries=10", "-rounds=1"]
     _, result = bench(tmp_path, f"-server={BINARY}", *[flag for flag in SMALL if "queries" not in flag], *cold)

@@ -54,6 +54,23 @@ static void test_all_wants_all(void **state)
     assert_int_equal(parse(words, &o, &err), PF_OK);
     assert_true(bench_options_wants(&o, "ingest"));
     assert_int_equal(o.nsizes, 4);
+    assert_int_equal(o.services, 200);
+    assert_int_equal(o.ingest_services, 20);
+}
+
+static void test_services_are_for_all_that_is_not_said(void **state)
+{
+    (void)state;
+    bench_options o;
+    pf_error err;
+    const char *const all[WORDS + 1] = {"-server=x", "-services=2000"};
+    assert_int_equal(parse(all, &o, &err), PF_OK);
+    assert_int_equal(o.services, 2000);
+    assert_int_equal(o.ingest_services, 2000);
+    const char *const apart[WORDS + 1] = {"-server=x", "-services=6", "-ingest-services=3"};
+    assert_int_equal(parse(apart, &o, &err), PF_OK);
+    assert_int_equal(o.services, 6);
+    assert_int_equal(o.ingest_services, 3);
 }
 
 static void test_bad(void **state)
@@ -92,6 +109,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good),
         cmocka_unit_test(test_all_wants_all),
+        cmocka_unit_test(test_services_are_for_all_that_is_not_said),
         cmocka_unit_test(test_bad),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

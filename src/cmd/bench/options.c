@@ -7,6 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum {
+    SERVICES_MOST = 100000,
+    PUSHED_SERVICES = 20,
+    STORED_SERVICES = 200,
+};
+
 #define LENGTH(a) (sizeof(a) / sizeof *(a))
 
 /* "10,100" */
@@ -39,6 +45,15 @@ static pf_code check_scenarios(const bench_options *o, pf_error *err)
                            "flag -scenario: there is no \"%.*s\" (-list lists them)", PF_FMT(word));
     }
     return PF_OK;
+}
+
+/* -services is for all; what is not said differs. */
+static void choose_services(bench_options *o)
+{
+    if (!o->ingest_services)
+        o->ingest_services = o->services ? o->services : PUSHED_SERVICES;
+    if (!o->services)
+        o->services = STORED_SERVICES;
 }
 
 static pf_code check(bench_options *o, pf_error *err)
@@ -78,10 +93,8 @@ static void defaults(bench_options *o)
         .samples = 261,
         .count = 4000,
         .queries = 2000,
-        .ingest_services = 20,
         .preload = 2000,
         .idle = 500,
-        .services = 200,
         .hosts = 50,
         .days = 5,
         .time_limit = 2 * PF_NS_PER_SEC,
@@ -126,8 +139,8 @@ static const pf_flag list[] = {
         .most = 1024),
     ROW("count", INT, count, WORK, "n", "profiles pushed a round by ingest, disk, mixed",
         .least = 1, .most = 1 << 30),
-    ROW("ingest-services", INT, ingest_services, WORK, "n", "services they belong to", .least = 1,
-        .most = 100000),
+    ROW("ingest-services", INT, ingest_services, WORK, "n",
+        "services of those that are pushed; 0: as -services says, or 20", .most = SERVICES_MOST),
     ROW("cold", BOOL, cold, WORK, NULL,
         "get, find, services, merge: start the server again and drop its files before each phase"),
     ROW("queries", INT, queries, WORK, "n", "calls a phase of get, find, services", .least = 1,
@@ -147,8 +160,9 @@ static const pf_flag list[] = {
         "ingest: push the files byte for byte, with the times that are in them"),
     ROW("preload", INT, preload, DATA, "n", "stored before the first round, for queries",
         .least = 1, .most = 1 << 30),
-    ROW("services", INT, services, DATA, "n", "services that those belong to", .least = 1,
-        .most = 100000),
+    ROW("services", INT, services, DATA, "n",
+        "services, of each scenario; 0: 200 of what is stored for queries, 20 of what is pushed",
+        .most = SERVICES_MOST),
     ROW("hosts", INT, hosts, DATA, "n", "hosts of each service", .least = 1, .most = 100000),
     ROW("days", INT, days, DATA, "n", "how far back their times go", .least = 1, .most = 36500),
     ROW("samples", INT, samples, DATA, "n", "samples of a generated profile", .least = 1,
@@ -181,6 +195,7 @@ pf_code bench_options_parse(bench_options *o, int argc, char **argv, pf_error *e
 {
     defaults(o);
     pf_code code = parse(o, argc, argv, err);
+    choose_services(o);
     if (code || o->help || o->list)
         return code;
     return check(o, err);
