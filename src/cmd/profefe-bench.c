@@ -80,11 +80,13 @@ static void put_setting(const bench_options *o, pf_buf *out)
         out,
         ",\"rounds\":%lld,\"connections\":%lld,\"count\":%lld,\"ingest_services\":%lld,"
         "\"preload\":%lld,\"services\":%lld,\"hosts\":%lld,\"days\":%lld,\"samples\":%lld,"
-        "\"seed\":%lld,\"idle\":%lld,\"cold\":%s",
+        "\"seed\":%lld,\"idle\":%lld,\"rate\":%lld,\"duration_ns\":%lld,\"each\":%lld,"
+        "\"big_bytes\":%lld,\"cold\":%s",
         (long long)o->rounds, (long long)o->connections, (long long)o->count,
         (long long)o->ingest_services, (long long)o->preload, (long long)o->services,
         (long long)o->hosts, (long long)o->days, (long long)o->samples, (long long)o->seed,
-        (long long)o->idle, o->cold ? "true" : "false");
+        (long long)o->idle, (long long)o->rate, (long long)o->duration, (long long)o->each,
+        (long long)o->big, o->cold ? "true" : "false");
 }
 
 static pf_code write_json(const bench_run *r, pf_error *err)
@@ -152,7 +154,7 @@ int main(int argc, char **argv)
         return 2;
     }
     for (const bench_scenario *s = bench_scenarios; opt.list && s->name; s++)
-        printf("%-12s %s\n", s->name, s->what);
+        printf("%-12s %s%s\n", s->name, s->what, s->by_name ? " [by name only]" : "");
     if (opt.help || opt.list)
         return 0;
     handle_signals();

@@ -7,6 +7,7 @@ import json
 import itertools
 import subprocess
 import threading
+import time
 
 import pytest
 from access import AuthFile, Token
@@ -97,6 +98,11 @@ def test_real_profiles(tmp_path, corpus):
     assert row["pushed_bytes"] == sum(path.stat().st_size for path in files)
 
 
+BOTH = [f"-server={BINARY}", f"-vs-server={BINARY} -addr={{addr}} -local.dir={{dir}}"]
+LONG = ["-rounds=1", "-services=6", "-samples=40", "-connections=3", "-settle=0", "-duration=1s", "-rate=40"]
+LONG += ["-each=4", "-same-services=2,9", "-big=100KB", "-time-limit=500ms", "-preload=60", "-count=200"]
+
+
 def rows_of(result, server="A"):
     rows = {row["scenario"]: row for row in result["rows"] if row["server"] == server}
     assert all(row["wrong"] == 0 and row["calls"] > 0 for row in rows.values())
@@ -109,6 +115,35 @@ def test_ingest_tells_a_services_first_profiles_from_its_later_ones(tmp_path):
     calls = {name: row["calls"] for name, row in rows_of(result).items()}
     assert calls == {"ingest first pass": 40, "ingest first 100": 200, "ingest steady": 970, "ingest from 500": 10}
     assert rows_of(result)["ingest steady"]["pushed_bytes"] > 0
+
+
+def test_paced_pushes_are_counted_with_what_was_written(tmp_path):
+    _, result = bench(tmp_path, *BOTH, "-scenario=paced", *LONG)
+    for server in "AB":
+        rows = rows_of(result, server)
+        assert rows["paced, stored before"]["calls"] == 24
+        assert rows["paced, 40/s"]["calls"] == 40
+        assert rows["paced, 40/s"]["wall_ns"] >= 39 / 40 * 1e9, "the last is not due earlier"
+
+
+def test_the_same_profiles_in_more_services(tmp_path):
+    _, result = bench(tmp_path, *BOTH, "-scenario=same", *LONG)
+    for server in "AB":
+        rows = rows_of(result, server)
+        few, many = rows["same 10 profiles, 2 services"], rows["same 10 profiles, 9 services"]
+        assert (few["profiles"], many["profiles"]) == (20, 90)
+        # The same bytes but for the times in them.
+        assert abs(few["pushed_bytes"] / 20 - many["pushed_bytes"] / 90) < 16
+        assert "the bytes of 2 services" in many["note"] and "note" not in few
+
+
+def test_big_pushes_beside_small_ones(tmp_path):
+    _, result = bench(tmp_path, *BOTH, "-scenario=stall", *LONG)
+    for server in "AB":
+        rows = rows_of(result, server)
+        assert rows["stall, small alone"]["calls"] == rows["stall, small beside big"]["calls"] == 40
+        assert rows["stall, big push"]["calls"] == 3
+        assert rows["stall, big push"]["note"].startswith("0.1 MB inflated")
 
 
 def test_cold_phases(tmp_path):
@@ -285,3 +320,29 @@ def test_every_profile_got_is_checked(tmp_path, proxy):
     run, result = bench(tmp_path, f"-url={proxy(falsify)}", "-scenario=get", "-connections=1", *flags, code=3)
     assert sum(row["wrong"] for row in result["rows"]) == 1
     assert "instead of" in run.stderr
+
+
+def test_an_open_loop_counts_from_when_a_push_was_due(tmp_path, proxy):
+    """One push is held up: those that were due meanwhile have waited, too."""
+    pushes = itertools.count(1)
+    held = 0.5
+
+    def falsify(request, _, body):
+        if request.command == "POST" and next(pushes) == 7 + 1:  # the second that is paced
+            time.sleep(held)
+        return body
+
+    flags = ["-rounds=1", "-services=6", "-each=1", "-samples=40", "-settle=0", "-rate=40", "-duration=1s"]
+    _, result = bench(tmp_path, f"-url={proxy(falsify)}", "-scenario=paced", "-connections=1", *flags)
+    paced = rows_of(result)["paced, 40/s"]
+    # Of the 40, 25 ms apart, those due in the 500 ms waited 475, 450, ... ms at least: 250 on the average.
+    assert paced["mean_ns"] * 40 >= sum(held - k / 40 for k in range(20)) * 1e9
+    assert paced["wall_ns"] < paced["mean_ns"] * 40, "they waited at the same time"
+
+
+def test_the_list_says_what_is_run_by_name(tmp_path):
+    run = subprocess.run([BENCH, "-list"], capture_output=True, text=True, timeout=PATIENCE, check=True)
+    lines = dict(line.split(None, 1) for line in run.stdout.splitlines())
+    by_name = {name for name, what in lines.items() if "[by name only]" in what}
+    assert by_name == {"paced", "same", "stall"}
+    assert {"ingest", "get", "find", "services", "merge", "mixed", "connections", "startup", "disk"} == set(lines) - by_name

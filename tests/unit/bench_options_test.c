@@ -53,9 +53,12 @@ static void test_all_wants_all(void **state)
     const char *const words[WORDS + 1] = {"-server=x"};
     assert_int_equal(parse(words, &o, &err), PF_OK);
     assert_true(bench_options_wants(&o, "ingest"));
+    assert_false(bench_options_wants(&o, "stall")); /* by name only */
     assert_int_equal(o.nsizes, 4);
     assert_int_equal(o.services, 200);
     assert_int_equal(o.ingest_services, 20);
+    assert_int_equal(o.nsame, 2);
+    assert_int_equal(o.paced, 1000);
 }
 
 static void test_services_are_for_all_that_is_not_said(void **state)
@@ -63,10 +66,11 @@ static void test_services_are_for_all_that_is_not_said(void **state)
     (void)state;
     bench_options o;
     pf_error err;
-    const char *const all[WORDS + 1] = {"-server=x", "-services=2000"};
+    const char *const all[WORDS + 1] = {"-server=x", "-services=2000", "-scenario=all,stall"};
     assert_int_equal(parse(all, &o, &err), PF_OK);
     assert_int_equal(o.services, 2000);
     assert_int_equal(o.ingest_services, 2000);
+    assert_true(bench_options_wants(&o, "stall") && bench_options_wants(&o, "get"));
     const char *const apart[WORDS + 1] = {"-server=x", "-services=6", "-ingest-services=3"};
     assert_int_equal(parse(apart, &o, &err), PF_OK);
     assert_int_equal(o.services, 6);
@@ -92,6 +96,11 @@ static void test_bad(void **state)
         {{"-url=http://a", "-connections=0"}, "-connections"},
         {{"-url=http://a", "-samples=99999"}, "-samples"},
         {{"-url=http://a", "-idle=0"}, "-idle"},
+        {{"-url=http://a", "-rate=5000", "-duration=10s"}, "-rate and -duration"},
+        {{"-url=http://a", "-duration=10ms"}, "-duration"},
+        {{"-url=http://a", "-same-services=20,many"}, "many"},
+        {{"-url=http://a", "-same-services=100001"}, "-same-services"},
+        {{"-url=http://a", "-big=1GB"}, "-big"},
         {{"-url=http://a", "more"}, "more"},
         {{"-nonsense"}, "nonsense"},
     };

@@ -8,7 +8,9 @@
 #include <string.h>
 
 enum {
+    MERGED_MOST = 10000000,
     SERVICES_MOST = 100000,
+    PACED_MOST = 40000, /* profiles: 800 MB */
     PUSHED_SERVICES = 20,
     STORED_SERVICES = 200,
 };
@@ -16,18 +18,19 @@ enum {
 #define LENGTH(a) (sizeof(a) / sizeof *(a))
 
 /* "10,100" */
-static pf_code read_sizes(bench_options *o, pf_error *err)
+static pf_code read_sizes(const char *flag, const char *text, int64_t most,
+                          int64_t sizes[static BENCH_SIZES_MAX], unsigned *n, pf_error *err)
 {
-    pf_str word, rest = pf_str_c(o->merge_sizes);
+    pf_str word, rest = pf_str_c(text);
     while (rest.n) {
-        int64_t n;
+        int64_t size;
         pf_str_cut(rest, ',', &word, &rest);
-        if (!pf_str_to_i64(pf_str_trim(word), &n) || n < 1 || n > 10000000)
-            return pf_fail(err, PF_INVALID, "flag -merge-sizes: \"%.*s\" is not a number",
-                           PF_FMT(word));
-        if (o->nsizes == BENCH_SIZES_MAX)
-            return pf_fail(err, PF_INVALID, "flag -merge-sizes: over %d sizes", BENCH_SIZES_MAX);
-        o->sizes[o->nsizes++] = n;
+        if (!pf_str_to_i64(pf_str_trim(word), &size) || size < 1 || size > most)
+            return pf_fail(err, PF_INVALID, "flag %s: \"%.*s\" is not a number of 1 to %lld", flag,
+                           PF_FMT(word), (long long)most);
+        if (*n == BENCH_SIZES_MAX)
+            return pf_fail(err, PF_INVALID, "flag %s: over %d sizes", flag, BENCH_SIZES_MAX);
+        sizes[(*n)++] = size;
     }
     return PF_OK;
 }
@@ -44,6 +47,18 @@ static pf_code check_scenarios(const bench_options *o, pf_error *err)
             return pf_fail(err, PF_INVALID,
                            "flag -scenario: there is no \"%.*s\" (-list lists them)", PF_FMT(word));
     }
+    return PF_OK;
+}
+
+/* What is paced is made before the clock starts, and kept in memory. */
+static pf_code check_pace(bench_options *o, pf_error *err)
+{
+    double paced = (double)o->rate * (double)o->duration / PF_NS_PER_SEC;
+    if (paced > PACED_MOST)
+        return pf_fail(err, PF_INVALID,
+                       "flags -rate and -duration: %.0f pushes, and %d are the most", paced,
+                       PACED_MOST);
+    o->paced = paced < 1 ? 1 : (int64_t)paced;
     return PF_OK;
 }
 
@@ -73,7 +88,11 @@ static pf_code check(bench_options *o, pf_error *err)
                        o->type_name);
     o->span = o->days * 86400 * PF_NS_PER_SEC;
     pf_code code = check_scenarios(o, err);
-    return code ? code : read_sizes(o, err);
+    if (!code)
+        code = read_sizes("-merge-sizes", o->merge_sizes, MERGED_MOST, o->sizes, &o->nsizes, err);
+    if (!code)
+        code = read_sizes("-same-services", o->same_sizes, SERVICES_MOST, o->same, &o->nsame, err);
+    return code ? code : check_pace(o, err);
 }
 
 static void defaults(bench_options *o)
@@ -93,6 +112,11 @@ static void defaults(bench_options *o)
         .samples = 261,
         .count = 4000,
         .queries = 2000,
+        .rate = 100,
+        .duration = 10 * PF_NS_PER_SEC,
+        .each = 20,
+        .big = 10000000,
+        .same_sizes = "20,1000",
         .preload = 2000,
         .idle = 500,
         .hosts = 50,
@@ -131,7 +155,8 @@ static const pf_flag list[] = {
     ROW("tmp", STRING, tmp, SERVERS, "path", "where servers started here keep their data"),
     ROW("keep", BOOL, keep, SERVERS, NULL, "leave that data and the servers' logs behind"),
 
-    ROW("scenario", STRING, scenarios, WORK, "a,b", "what to run; -list lists them"),
+    ROW("scenario", STRING, scenarios, WORK, "a,b",
+        "what to run; -list lists them; all: what is not marked by name only"),
     ROW("list", BOOL, list, WORK, NULL, "list the scenarios"),
     ROW("rounds", INT, rounds, WORK, "n", "how often each is run on each server", .least = 1,
         .most = 1000),
@@ -141,6 +166,16 @@ static const pf_flag list[] = {
         .least = 1, .most = 1 << 30),
     ROW("ingest-services", INT, ingest_services, WORK, "n",
         "services of those that are pushed; 0: as -services says, or 20", .most = SERVICES_MOST),
+    ROW("rate", INT, rate, WORK, "n", "pushes a second, in what is paced", .least = 1,
+        .most = 100000),
+    ROW("duration", DURATION, duration, WORK, "duration", "of what is paced",
+        .least = PF_NS_PER_SEC),
+    ROW("each", INT, each, WORK, "n", "profiles of each service stored before: paced, stall",
+        .least = 1, .most = 10000),
+    ROW("big", SIZE, big, WORK, "size", "of a big profile, inflated", .least = 10000,
+        .most = 40000000),
+    ROW("same-services", STRING, same_sizes, WORK, "n,m",
+        "services that the same ten profiles go to"),
     ROW("cold", BOOL, cold, WORK, NULL,
         "get, find, services, merge: start the server again and drop its files before each phase"),
     ROW("queries", INT, queries, WORK, "n", "calls a phase of get, find, services", .least = 1,
@@ -201,12 +236,21 @@ pf_code bench_options_parse(bench_options *o, int argc, char **argv, pf_error *e
     return check(o, err);
 }
 
+static bool is_by_name(const char *scenario)
+{
+    const bench_scenario *s = bench_scenarios;
+    while (s->name && strcmp(s->name, scenario) != 0)
+        s++;
+    return s->by_name;
+}
+
 bool bench_options_wants(const bench_options *o, const char *scenario)
 {
     pf_str word, rest = pf_str_c(o->scenarios);
     while (rest.n) {
         pf_str_cut(rest, ',', &word, &rest);
-        if (pf_str_eq(word, PF_STR("all")) || pf_str_eq(word, pf_str_c(scenario)))
+        if (pf_str_eq(word, pf_str_c(scenario)) ||
+            (pf_str_eq(word, PF_STR("all")) && !is_by_name(scenario)))
             return true;
     }
     return false;

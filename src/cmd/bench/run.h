@@ -34,6 +34,7 @@ typedef struct bench_scenario {
     const char *name, *what;
     bench_scenario_fn run;
     bool needs_base;
+    bool by_name; /* takes long: "all" does not ask for it */
 } bench_scenario;
 
 /* In the order in which they are run; the last one's name is NULL. */
@@ -104,6 +105,9 @@ pf_code bench_run_job(bench_run *r, const bench_job *job, bool cold, pf_error *e
 
 /* ---- One a file */
 pf_code bench_scenario_ingest(bench_run *r, pf_error *err);
+pf_code bench_scenario_paced(bench_run *r, pf_error *err);
+pf_code bench_scenario_same(bench_run *r, pf_error *err);
+pf_code bench_scenario_stall(bench_run *r, pf_error *err);
 pf_code bench_scenario_get(bench_run *r, pf_error *err);
 pf_code bench_scenario_find(bench_run *r, pf_error *err);
 pf_code bench_scenario_services(bench_run *r, pf_error *err);
