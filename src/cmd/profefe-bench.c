@@ -81,12 +81,12 @@ static void put_setting(const bench_options *o, pf_buf *out)
         ",\"rounds\":%lld,\"connections\":%lld,\"count\":%lld,\"ingest_services\":%lld,"
         "\"preload\":%lld,\"services\":%lld,\"hosts\":%lld,\"days\":%lld,\"samples\":%lld,"
         "\"seed\":%lld,\"idle\":%lld,\"rate\":%lld,\"duration_ns\":%lld,\"each\":%lld,"
-        "\"big_bytes\":%lld,\"cold\":%s",
+        "\"partitions\":%lld,\"big_bytes\":%lld,\"cold\":%s",
         (long long)o->rounds, (long long)o->connections, (long long)o->count,
         (long long)o->ingest_services, (long long)o->preload, (long long)o->services,
         (long long)o->hosts, (long long)o->days, (long long)o->samples, (long long)o->seed,
         (long long)o->idle, (long long)o->rate, (long long)o->duration, (long long)o->each,
-        (long long)o->big, o->cold ? "true" : "false");
+        (long long)o->partitions, (long long)o->big, o->cold ? "true" : "false");
 }
 
 static pf_code write_json(const bench_run *r, pf_error *err)
@@ -139,6 +139,7 @@ static void close_run(bench_run *r)
     bench_fleet_free(r->base);
     bench_fleet_free(r->merge[0]);
     bench_fleet_free(r->merge[1]);
+    bench_fleet_free(r->days);
     bench_batch_free(&r->batch);
     bench_corpus_free(&r->corpus);
     bench_corpus_free(&r->cycled);

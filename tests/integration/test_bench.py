@@ -1,6 +1,7 @@
 """profefe-bench against real servers, and against one that lies."""
 # variants: release, asan, tsan
 
+import datetime
 import http.client
 import http.server
 import json
@@ -100,7 +101,7 @@ def test_real_profiles(tmp_path, corpus):
 
 BOTH = [f"-server={BINARY}", f"-vs-server={BINARY} -addr={{addr}} -local.dir={{dir}}"]
 LONG = ["-rounds=1", "-services=6", "-samples=40", "-connections=3", "-settle=0", "-duration=1s", "-rate=40"]
-LONG += ["-each=4", "-same-services=2,9", "-big=100KB", "-time-limit=500ms", "-preload=60", "-count=200"]
+LONG += ["-each=4", "-partitions=3", "-same-services=2,9", "-big=100KB", "-time-limit=500ms", "-preload=60", "-count=200"]
 
 
 def rows_of(result, server="A"):
@@ -144,6 +145,37 @@ def test_big_pushes_beside_small_ones(tmp_path):
         assert rows["stall, small alone"]["calls"] == rows["stall, small beside big"]["calls"] == 40
         assert rows["stall, big push"]["calls"] == 3
         assert rows["stall, big push"]["note"].startswith("0.1 MB inflated")
+
+
+def test_days_become_partitions(tmp_path):
+    today = datetime.datetime.now(datetime.timezone.utc).date()
+    _, result = bench(tmp_path, *BOTH, "-scenario=partitions", "-keep", *LONG)
+    if datetime.datetime.now(datetime.timezone.utc).date() != today:
+        pytest.skip("midnight passed")
+    questions = {"services", "find one day", "find all", "get", "merge one day", "merge all"}
+    for server in "AB":
+        names = {f"3 days, {question}{way}" for question in questions for way in ("", " cold")}
+        assert names | {"days, stored"} == set(rows_of(result, server))
+    stores = list(tmp_path.glob("profefe-bench.*/data/partitions"))
+    assert len(stores) == 2
+    days = {(today - datetime.timedelta(days=ago)).isoformat() for ago in range(3)}
+    for store in stores:
+        assert {path.name[:10] for path in store.glob("*.db")} == days
+
+
+def test_soak_tells_its_calls_apart(tmp_path):
+    _, result = bench(tmp_path, *BOTH, "-scenario=soak", *LONG)
+    for server in "AB":
+        rows = rows_of(result, server)
+        parts = [rows[f"soak, {kind}"]["calls"] for kind in ("pushes", "reads", "merges")]
+        assert sum(parts) == rows["soak"]["calls"] and parts[0] > parts[1] > parts[2]
+        assert "resident in the four quarters" in rows["soak"]["note"]
+
+
+def test_restart_is_left_out_where_it_can_not_be(tmp_path, server):
+    run, result = bench(tmp_path, f"-url={server.url}", "-scenario=partitions,soak", *LONG)
+    assert result["rows"] == []
+    assert [f"{name} is skipped" in run.stderr for name in ("partitions", "soak")] == [True] * 2
 
 
 def test_cold_phases(tmp_path):
@@ -344,5 +376,5 @@ def test_the_list_says_what_is_run_by_name(tmp_path):
     run = subprocess.run([BENCH, "-list"], capture_output=True, text=True, timeout=PATIENCE, check=True)
     lines = dict(line.split(None, 1) for line in run.stdout.splitlines())
     by_name = {name for name, what in lines.items() if "[by name only]" in what}
-    assert by_name == {"paced", "same", "stall"}
+    assert by_name == {"paced", "same", "stall", "partitions", "soak"}
     assert {"ingest", "get", "find", "services", "merge", "mixed", "connections", "startup", "disk"} == set(lines) - by_name

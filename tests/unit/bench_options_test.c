@@ -53,7 +53,7 @@ static void test_all_wants_all(void **state)
     const char *const words[WORDS + 1] = {"-server=x"};
     assert_int_equal(parse(words, &o, &err), PF_OK);
     assert_true(bench_options_wants(&o, "ingest"));
-    assert_false(bench_options_wants(&o, "stall")); /* by name only */
+    assert_false(bench_options_wants(&o, "soak")); /* by name only */
     assert_int_equal(o.nsizes, 4);
     assert_int_equal(o.services, 200);
     assert_int_equal(o.ingest_services, 20);
@@ -66,11 +66,11 @@ static void test_services_are_for_all_that_is_not_said(void **state)
     (void)state;
     bench_options o;
     pf_error err;
-    const char *const all[WORDS + 1] = {"-server=x", "-services=2000", "-scenario=all,stall"};
+    const char *const all[WORDS + 1] = {"-server=x", "-services=2000", "-scenario=all,soak"};
     assert_int_equal(parse(all, &o, &err), PF_OK);
     assert_int_equal(o.services, 2000);
     assert_int_equal(o.ingest_services, 2000);
-    assert_true(bench_options_wants(&o, "stall") && bench_options_wants(&o, "get"));
+    assert_true(bench_options_wants(&o, "soak") && bench_options_wants(&o, "get"));
     const char *const apart[WORDS + 1] = {"-server=x", "-services=6", "-ingest-services=3"};
     assert_int_equal(parse(apart, &o, &err), PF_OK);
     assert_int_equal(o.services, 6);

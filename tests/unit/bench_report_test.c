@@ -195,7 +195,7 @@ static void test_phases_are_added(void **state)
     pf_fail(&b.first_wrong, PF_INTERNAL, "late");
     bench_latency_add(&a.latency[0], 7);
     bench_latency_add(&b.latency[0], 9);
-    bench_latency_add(&b.latency[1], 1);
+    bench_latency_add(&b.latency[2], 1);
     assert_true(bench_phase_add(&a, &b));
     assert_int_equal(a.calls, 12);
     assert_int_equal(a.wall_ns, 23);
@@ -205,7 +205,7 @@ static void test_phases_are_added(void **state)
     assert_int_equal(a.wrong, 1);
     assert_string_equal(a.first_wrong.msg, "late");
     assert_int_equal(a.latency[0].n, 2);
-    assert_int_equal(a.latency[1].n, 1);
+    assert_int_equal(a.latency[2].n, 1);
     bench_phase_free(&a);
     bench_phase_free(&b);
 }

@@ -22,7 +22,7 @@
 
 #include <stdatomic.h>
 
-enum { BENCH_KINDS = 2 }; /* of calls that are told apart: pushes and queries */
+enum { BENCH_KINDS = 3 }; /* of calls that are told apart, such as pushes and queries */
 
 /* One thread's end of things. */
 typedef struct bench_caller {

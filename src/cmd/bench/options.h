@@ -31,6 +31,7 @@ typedef struct bench_options {
     int64_t rate;       /* pushes a second, open loop */
     int64_t duration;   /* ns of what is paced, of a soak, and of pushes after a restart */
     int64_t each;       /* profiles of each service (and day) that are stored before */
+    int64_t partitions; /* days that have one each */
     int64_t big;        /* bytes of a big profile, inflated */
     int64_t idle;       /* connections held open */
     int64_t days;       /* that the stored profiles' times go back */

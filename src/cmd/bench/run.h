@@ -26,6 +26,7 @@ typedef struct bench_run {
     int64_t now;           /* wall clock when the run began, whole seconds in ns */
     bench_fleet *base;     /* stored before the first round: what get, find and mixed ask for */
     bench_fleet *merge[2]; /* one service each: the long tail, and cycled files */
+    bench_fleet *days;     /* what is spread over partitions */
 } bench_run;
 
 typedef pf_code (*bench_scenario_fn)(bench_run *r, pf_error *err);
@@ -103,6 +104,14 @@ pf_code bench_find_hour_call(void *ctx, bench_caller *c, size_t i, pf_error *err
 pf_code bench_run_job(bench_run *r, const bench_job *job, bool cold, pf_error *err,
                       const char *name, ...) __attribute__((format(printf, 5, 6)));
 
+/* ---- partitions.c */
+
+/* Stores r->days on all servers, unless it is there. */
+pf_code bench_run_store_days(bench_run *r, pf_error *err);
+
+/* [from, to] of one service's profiles in r->days: those of day `day`, from 0 on; UINT32_MAX: of all. */
+bench_selection bench_days_selection(const bench_run *r, uint32_t service, uint32_t day);
+
 /* ---- One a file */
 pf_code bench_scenario_ingest(bench_run *r, pf_error *err);
 pf_code bench_scenario_paced(bench_run *r, pf_error *err);
@@ -112,7 +121,9 @@ pf_code bench_scenario_get(bench_run *r, pf_error *err);
 pf_code bench_scenario_find(bench_run *r, pf_error *err);
 pf_code bench_scenario_services(bench_run *r, pf_error *err);
 pf_code bench_scenario_merge(bench_run *r, pf_error *err);
+pf_code bench_scenario_partitions(bench_run *r, pf_error *err);
 pf_code bench_scenario_mixed(bench_run *r, pf_error *err);
+pf_code bench_scenario_soak(bench_run *r, pf_error *err);
 pf_code bench_scenario_connections(bench_run *r, pf_error *err);
 pf_code bench_scenario_startup(bench_run *r, pf_error *err);
 pf_code bench_scenario_disk(bench_run *r, pf_error *err);
