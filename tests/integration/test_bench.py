@@ -148,10 +148,11 @@ def test_big_pushes_beside_small_ones(tmp_path):
 
 
 def test_days_become_partitions(tmp_path):
-    today = datetime.datetime.now(datetime.timezone.utc).date()
+    now = datetime.datetime.now(datetime.timezone.utc)
+    if (now + datetime.timedelta(minutes=3)).date() != now.date():
+        pytest.skip("midnight is near, and with it another partition")
+    today = now.date()
     _, result = bench(tmp_path, *BOTH, "-scenario=partitions", "-keep", *LONG)
-    if datetime.datetime.now(datetime.timezone.utc).date() != today:
-        pytest.skip("midnight passed")
     questions = {"services", "find one day", "find all", "get", "merge one day", "merge all"}
     for server in "AB":
         names = {f"3 days, {question}{way}" for question in questions for way in ("", " cold")}
@@ -172,10 +173,27 @@ def test_soak_tells_its_calls_apart(tmp_path):
         assert "resident in the four quarters" in rows["soak"]["note"]
 
 
+def test_pushes_after_a_restart(tmp_path):
+    _, result = bench(tmp_path, *BOTH, "-scenario=restart", *LONG)
+    for server in "AB":
+        rows = rows_of(result, server)
+        for end, how in itertools.product(("stop", "kill -9"), ("closed", "paced")):
+            assert rows[f"restart, {end}: first, {how}"]["calls"] == 6, "one of each service"
+            pushes = rows[f"restart, {end}: pushes, {how}"]
+            if how == "paced":
+                assert pushes["calls"] == 40 and "ended_in_second" not in pushes
+            else:
+                assert pushes["calls"] >= 6 and pushes["per_second_before"] > 0
+                assert len(pushes["ended_in_second"]) == 1 and pushes["ended_in_second"][0] <= pushes["calls"]
+                assert "before" in pushes["note"]
+        assert rows["restart, lists of all"]["calls"] == 6
+        assert len([row for row in result["rows"] if row["server"] == server and "ready" in row["scenario"]]) == 4
+
+
 def test_restart_is_left_out_where_it_can_not_be(tmp_path, server):
-    run, result = bench(tmp_path, f"-url={server.url}", "-scenario=partitions,soak", *LONG)
+    run, result = bench(tmp_path, f"-url={server.url}", "-scenario=restart,partitions,soak", *LONG)
     assert result["rows"] == []
-    assert [f"{name} is skipped" in run.stderr for name in ("partitions", "soak")] == [True] * 2
+    assert [f"{name} is skipped" in run.stderr for name in ("restart", "partitions", "soak")] == [True] * 3
 
 
 def test_cold_phases(tmp_path):
@@ -376,5 +394,5 @@ def test_the_list_says_what_is_run_by_name(tmp_path):
     run = subprocess.run([BENCH, "-list"], capture_output=True, text=True, timeout=PATIENCE, check=True)
     lines = dict(line.split(None, 1) for line in run.stdout.splitlines())
     by_name = {name for name, what in lines.items() if "[by name only]" in what}
-    assert by_name == {"paced", "same", "stall", "partitions", "soak"}
+    assert by_name == {"paced", "same", "stall", "partitions", "soak", "restart"}
     assert {"ingest", "get", "find", "services", "merge", "mixed", "connections", "startup", "disk"} == set(lines) - by_name

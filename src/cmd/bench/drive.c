@@ -96,7 +96,8 @@ static void *work(void *arg)
     while (!code && !atomic_load(&bench_interrupted) && !atomic_load(&w->crew->failed)) {
         size_t i = atomic_fetch_add(&w->crew->next, 1);
         int64_t due = job->rate > 0 ? w->crew->start + (int64_t)((double)i / job->rate * 1e9) : 0;
-        if (i >= job->count || (due > w->ended ? due : w->ended) >= w->crew->end)
+        if (i >= job->count ||
+            (i >= job->least && (due > w->ended ? due : w->ended) >= w->crew->end))
             break;
         code = call(w, i, due, &err);
         w->ended = pf_clock_mono();

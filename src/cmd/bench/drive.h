@@ -54,6 +54,7 @@ typedef struct bench_job {
     size_t count;
     unsigned connections;
     int64_t limit;  /* ns after which no further call is begun; 0: none */
+    size_t least;   /* calls that are done whatever the limit says */
     int64_t settle; /* ns of quiet after which the server counts as settled; 0: not waited for */
     uint64_t seed;
     double rate;              /* calls a second; 0: a closed loop */

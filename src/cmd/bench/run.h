@@ -117,6 +117,7 @@ pf_code bench_scenario_ingest(bench_run *r, pf_error *err);
 pf_code bench_scenario_paced(bench_run *r, pf_error *err);
 pf_code bench_scenario_same(bench_run *r, pf_error *err);
 pf_code bench_scenario_stall(bench_run *r, pf_error *err);
+pf_code bench_scenario_restart(bench_run *r, pf_error *err);
 pf_code bench_scenario_get(bench_run *r, pf_error *err);
 pf_code bench_scenario_find(bench_run *r, pf_error *err);
 pf_code bench_scenario_services(bench_run *r, pf_error *err);
