@@ -118,6 +118,68 @@ static void a_hint_changes_nothing(void **state)
     pf_symbol_cache_free(NULL);
 }
 
+/* Of 20,000 that are known, 5,000 are put in a transaction that is undone: those are not known any more, all others are,
+ * wherever the searches for them go. */
+static void undo_forgets_what_was_put_since_begin(void **state)
+{
+    (void)state;
+    pf_symbol_cache *n = pf_symbol_cache_new(4 << 20);
+    for (uint32_t i = 0; i < 15000; i++)
+        pf_symbol_cache_put(n, key(i), i + 1);
+    pf_symbol_cache_begin(n);
+    for (uint32_t i = 15000; i < 16000; i++)
+        pf_symbol_cache_put(n, key(i), i + 1);
+    pf_symbol_cache_keep(n);
+    pf_symbol_cache_begin(n);
+    for (uint32_t i = 16000; i < 21000; i++)
+        pf_symbol_cache_put(n, key(i), i + 1);
+    assert_true(pf_symbol_cache_undo(n));
+    for (uint32_t i = 0; i < 21000; i++)
+        assert_int_equal(knows(n, i), i < 16000);
+    for (uint32_t i = 16000; i < 21000; i++)
+        pf_symbol_cache_put(n, key(i), i + 1);
+    assert_true(pf_symbol_cache_undo(n)); /* there was no begin */
+    for (uint32_t i = 0; i < 21000; i++)
+        assert_true(knows(n, i));
+    pf_symbol_cache_free(n);
+}
+
+static void undo_reaches_both_generations(void **state)
+{
+    (void)state;
+    pf_symbol_cache *n = pf_symbol_cache_new(LEAST);
+    for (uint32_t i = 0; i < 2000; i++)
+        pf_symbol_cache_put(n, key(i), i + 1);
+    pf_symbol_cache_begin(n);
+    for (uint32_t i = 2000; i < 4500; i++)
+        pf_symbol_cache_put(n, key(i), i + 1);
+    assert_int_equal(pf_symbol_cache_turns(n), 1);
+    for (uint32_t i = 2000; i < 2100; i++) /* a second copy, in young */
+        assert_true(knows(n, i));
+    assert_true(pf_symbol_cache_undo(n));
+    for (uint32_t i = 0; i < 4500; i++)
+        assert_int_equal(knows(n, i), i < 2000);
+    pf_symbol_cache_free(n);
+}
+
+static void undo_says_when_it_can_not(void **state)
+{
+    (void)state;
+    pf_symbol_cache *n = pf_symbol_cache_new(8 << 20);
+    pf_symbol_cache_begin(n);
+    for (uint32_t i = 0; i < PF_SYMBOL_CACHE_NOTED; i++)
+        pf_symbol_cache_put(n, key(i), i + 1);
+    assert_true(pf_symbol_cache_undo(n));
+    assert_false(knows(n, 0));
+    pf_symbol_cache_begin(n);
+    for (uint32_t i = 0; i <= PF_SYMBOL_CACHE_NOTED; i++)
+        pf_symbol_cache_put(n, key(i), i + 1);
+    assert_false(pf_symbol_cache_undo(n));
+    pf_symbol_cache_begin(n);
+    assert_true(pf_symbol_cache_undo(n));
+    pf_symbol_cache_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -127,6 +189,9 @@ int main(void)
         cmocka_unit_test(what_is_in_use_stays),
         cmocka_unit_test(looking_up_turns_generations_safely),
         cmocka_unit_test(a_hint_changes_nothing),
+        cmocka_unit_test(undo_forgets_what_was_put_since_begin),
+        cmocka_unit_test(undo_reaches_both_generations),
+        cmocka_unit_test(undo_says_when_it_can_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,11 +10,26 @@
  * service bring, is compressed at once. */
 enum { TAIL_BYTES = 32 << 10, LARGE_BYTES = 4 << 10, LEVEL = 3 };
 
-pf_code pf_symwriter_open(pf_symwriter *s, sqlite3 *db, pf_symbol_cache *known,
-                          const pf_hash_key *key, pf_error *err)
+void pf_symwriter_init(pf_symwriter *s, pf_symbol_cache *known, const pf_hash_key *key)
 {
-    *s = (pf_symwriter){.db = db, .known = known, .key = key};
+    *s = (pf_symwriter){.known = known, .key = key};
     pf_tables_init(&s->fresh, NULL);
+}
+
+void pf_symwriter_free(pf_symwriter *s)
+{
+    pf_symwriter_disconnect(s);
+    free(s->service);
+    free(s->undo);
+    pf_tables_free(&s->fresh);
+    pf_buf_free(&s->row);
+    pf_buf_free(&s->chunk);
+    *s = (pf_symwriter){0};
+}
+
+pf_code pf_symwriter_connect(pf_symwriter *s, sqlite3 *db, pf_error *err)
+{
+    s->db = db;
     pf_code code = pf_db_prepare(db,
                                  "SELECT number, checksum, chunk FROM symbols"
                                  " WHERE number BETWEEN ?1 AND ?2 ORDER BY number",
@@ -28,22 +43,57 @@ pf_code pf_symwriter_open(pf_symwriter *s, sqlite3 *db, pf_symbol_cache *known,
     return code;
 }
 
-void pf_symwriter_close(pf_symwriter *s)
+void pf_symwriter_disconnect(pf_symwriter *s)
 {
     sqlite3_finalize(s->read);
     sqlite3_finalize(s->add);
     sqlite3_finalize(s->remove);
-    free(s->service);
-    pf_tables_free(&s->fresh);
-    pf_buf_free(&s->row);
-    pf_buf_free(&s->chunk);
-    *s = (pf_symwriter){0};
+    s->read = s->add = s->remove = NULL;
+    s->db = NULL;
 }
 
-void pf_symwriter_forget(pf_symwriter *s)
+void pf_symwriter_begin(pf_symwriter *s)
 {
-    for (size_t i = 0; i < s->nservice; i++)
-        s->service[i].known = false;
+    pf_symbol_cache_begin(s->known);
+}
+
+void pf_symwriter_keep(pf_symwriter *s)
+{
+    pf_symbol_cache_keep(s->known);
+    for (size_t i = 0; i < s->nundo; i++)
+        s->service[s->undo[i].number].touched = false;
+    s->nundo = 0;
+}
+
+void pf_symwriter_undo(pf_symwriter *s)
+{
+    bool undone = pf_symbol_cache_undo(s->known);
+    for (size_t i = 0; i < s->nundo; i++) {
+        pf_symservice *to = &s->service[s->undo[i].number];
+        *to = s->undo[i].was;
+        if (!undone) /* what it knew is lost with what it must not know */
+            pf_random(&to->numbering.salt, sizeof to->numbering.salt);
+    }
+    s->nundo = 0;
+}
+
+/* Keeps a copy of the service to go back to; once a transaction. */
+static pf_code touch(pf_symwriter *s, int64_t number, pf_error *err)
+{
+    pf_symservice *of = &s->service[number];
+    if (of->touched)
+        return PF_OK;
+    if (s->nundo == s->undo_cap) {
+        size_t cap = s->undo_cap ? s->undo_cap * 2 : 64;
+        pf_symundo *bigger = realloc(s->undo, cap * sizeof *bigger);
+        if (!bigger)
+            return pf_fail_nomem(err, "symbols");
+        s->undo = bigger;
+        s->undo_cap = cap;
+    }
+    s->undo[s->nundo++] = (pf_symundo){number, *of};
+    of->touched = true;
+    return PF_OK;
 }
 
 static void note_chunk(pf_symservice *to, uint32_t sequence, pf_str chunk)
@@ -169,6 +219,8 @@ pf_code pf_symwriter_add(pf_symwriter *s, int64_t service, int64_t created_at, c
     pf_symservice *to = NULL;
     pf_row numbers;
     pf_code code = find_service(s, service, &to, err);
+    if (!code)
+        code = touch(s, service, err);
     if (code)
         return code;
     pf_buf_clear(&s->row);
@@ -179,8 +231,6 @@ pf_code pf_symwriter_add(pf_symwriter *s, int64_t service, int64_t created_at, c
         code = pf_row_encode(&numbers, created_at, a, &s->row, err);
     if (!code)
         code = add_fresh(s, service, to, err);
-    if (code)
-        to->known = false;
     *row = pf_buf_str(&s->row);
     return code;
 }

@@ -23,7 +23,14 @@ typedef struct pf_symservice {
     uint32_t tail_first; /* the oldest chunk that is not compressed yet */
     uint32_t tail_bytes; /* of those */
     bool known;          /* read from the partition since it was opened */
+    bool touched;        /* in this transaction: there is a copy to go back to */
 } pf_symservice;
+
+/* A service as it was before the transaction. */
+typedef struct pf_symundo {
+    int64_t number;
+    pf_symservice was;
+} pf_symundo;
 
 typedef struct pf_symwriter {
     sqlite3 *db; /* the writer's connection; not owned */
@@ -32,21 +39,30 @@ typedef struct pf_symwriter {
     size_t nservice;
     pf_symbol_cache *known; /* shared with other partitions; not owned */
     const pf_hash_key *key; /* not owned */
-    pf_tables fresh;        /* scratch */
-    pf_buf row, chunk;      /* scratch */
+    pf_symundo *undo;       /* of those touched in the transaction */
+    size_t nundo, undo_cap;
+    pf_tables fresh;   /* scratch */
+    pf_buf row, chunk; /* scratch */
 } pf_symwriter;
 
-/* Prepares for one connection. pf_symwriter_close is right after an error, too. */
-pf_code pf_symwriter_open(pf_symwriter *s, sqlite3 *db, pf_symbol_cache *known,
-                          const pf_hash_key *key, pf_error *err);
-void pf_symwriter_close(pf_symwriter *s);
+/* Knows nothing of any service yet. */
+void pf_symwriter_init(pf_symwriter *s, pf_symbol_cache *known, const pf_hash_key *key);
+void pf_symwriter_free(pf_symwriter *s);
+
+/* Prepares for a connection; what is known stays from one connection to the partition to the next.
+ * pf_symwriter_disconnect is right after an error, too. */
+pf_code pf_symwriter_connect(pf_symwriter *s, sqlite3 *db, pf_error *err);
+void pf_symwriter_disconnect(pf_symwriter *s);
+
+/* Around each transaction. */
+void pf_symwriter_begin(pf_symwriter *s);
+void pf_symwriter_keep(pf_symwriter *s); /* it is committed */
+void pf_symwriter_undo(
+    pf_symwriter *s); /* it is rolled back: forgets what it gave out, and nothing else */
 
 /* Inside a transaction: numbers for `p`, its new symbols written, its row's bytes in *row (valid until the
  * next call). After an error the transaction must be rolled back. */
 pf_code pf_symwriter_add(pf_symwriter *s, int64_t service, int64_t created_at, const pf_profile *p,
                          const pf_content *content, pf_arena *a, pf_str *row, pf_error *err);
-
-/* After a rollback: all numbers are read again from the partition. */
-void pf_symwriter_forget(pf_symwriter *s);
 
 #endif

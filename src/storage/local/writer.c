@@ -28,6 +28,7 @@ enum { LOG_PATIENCE = 4 }; /* times log_pages that a log grows to before readers
 enum { READERS_MS = 200 }; /* that a checkpoint waits for readers */
 enum { ID_TRIES = 64 };
 enum { CACHED_NUMBERS = 200000 }; /* a map's entries before it starts anew */
+enum { LEARNED_MAX = 1024 }; /* numbers given out in a transaction that are kept for the maps */
 
 enum {
     BEGIN,
@@ -92,15 +93,6 @@ static pf_code read_numbers(pf_writer *w, pf_error *err)
     return code;
 }
 
-static void forget_numbers(pf_writer *w)
-{
-    pf_map_clear(&w->services);
-    pf_map_clear(&w->series);
-    pf_map_clear(&w->types);
-    pf_map_clear(&w->counts);
-    pf_symwriter_forget(&w->symbols);
-}
-
 static pf_code connect(pf_writer *w, pf_error *err)
 {
     pf_code code = pf_db_open(w->partition->path, PF_DB_WRITER, w->cache, &w->db, err);
@@ -115,13 +107,13 @@ static pf_code connect(pf_writer *w, pf_error *err)
     if (!code)
         code = pf_external_open(&w->external, w->db, err);
     if (!code)
-        code = pf_symwriter_open(&w->symbols, w->db, w->known, w->key, err);
+        code = pf_symwriter_connect(&w->symbols, w->db, err);
     return code ? code : read_numbers(w, err);
 }
 
 static void disconnect(pf_writer *w)
 {
-    pf_symwriter_close(&w->symbols);
+    pf_symwriter_disconnect(&w->symbols);
     pf_external_close(&w->external);
     for (int i = 0; i < STATEMENTS; i++) {
         sqlite3_finalize(w->stmt[i]);
@@ -152,7 +144,9 @@ pf_code pf_writer_open(pf_writer *w, pf_partition *p, pf_series_limits limits, s
     pf_map_init(&w->series, NULL);
     pf_map_init(&w->types, NULL);
     pf_map_init(&w->counts, NULL);
-    pf_code code = connect(w, err);
+    pf_symwriter_init(&w->symbols, known, key);
+    w->learned = malloc(LEARNED_MAX * sizeof *w->learned);
+    pf_code code = w->learned ? connect(w, err) : pf_fail_nomem(err, "a partition's writer");
     bool broken = code && is_broken(w);
     if (code)
         pf_writer_close(w);
@@ -183,6 +177,8 @@ void pf_writer_close(pf_writer *w)
     pf_map_free(&w->series);
     pf_map_free(&w->types);
     pf_map_free(&w->counts);
+    pf_symwriter_free(&w->symbols);
+    free(w->learned);
     pf_partition_unref(w->partition);
     *w = (pf_writer){0};
 }
@@ -211,17 +207,32 @@ static pf_code lookup(pf_writer *w, int which, int64_t *number, pf_error *err)
     return code;
 }
 
-static void keep_number(pf_map *map, pf_hash key, int64_t number)
+static void keep_number(pf_map *map, pf_hash key, uint32_t number)
 {
     if (map->len >= CACHED_NUMBERS)
         pf_map_clear(map);
     uint32_t *slot = pf_map_at(map, key);
     if (slot) /* out of memory: it is looked up again next time */
-        *slot = (uint32_t)number;
+        *slot = number;
+}
+
+/* A map learns a number that was there before the transaction (not above `had`) at once, another when it is committed; until
+ * then, and when there are too many, it is looked up each time. */
+static void learn(pf_writer *w, pf_map *map, pf_hash key, int64_t number, int64_t had)
+{
+    if (number <= had)
+        keep_number(map, key, (uint32_t)number);
+    else if (w->nlearned < LEARNED_MAX)
+        w->learned[w->nlearned++] = (pf_learned){map, key, (uint32_t)number};
 }
 
 pf_code pf_writer_begin(pf_writer *w, pf_error *err)
 {
+    w->nlearned = 0;
+    w->had_services = w->nservices;
+    w->had_series = w->nseries;
+    w->had_types = w->ntypes;
+    pf_symwriter_begin(&w->symbols);
     return run(w, BEGIN, err);
 }
 
@@ -240,7 +251,7 @@ static pf_code service_number(pf_writer *w, const pf_job *job, int64_t *number, 
         code = run(w, ADD_SERVICE, err);
     }
     if (!code)
-        keep_number(&w->services, job->service_hash, *number);
+        learn(w, &w->services, job->service_hash, *number, w->had_services);
     return code;
 }
 
@@ -269,7 +280,7 @@ static void note_series(pf_writer *w, const pf_job *job)
 {
     uint32_t count = pf_map_get(&w->counts, job->service_hash);
     if (count != PF_MAP_EMPTY)
-        keep_number(&w->counts, job->service_hash, (int64_t)count + 1);
+        keep_number(&w->counts, job->service_hash, count + 1);
 }
 
 static pf_code series_number(pf_writer *w, const pf_job *job, int64_t service, int64_t *number,
@@ -289,7 +300,7 @@ static pf_code series_number(pf_writer *w, const pf_job *job, int64_t service, i
         note_series(w, job);
     }
     if (!code)
-        keep_number(&w->series, job->series_hash, *number);
+        learn(w, &w->series, job->series_hash, *number, w->had_series);
     return code;
 }
 
@@ -307,7 +318,7 @@ static pf_code count_series(pf_writer *w, const pf_job *job, int64_t service, ui
     pf_code code = lookup(w, COUNT_SERIES, &n, err);
     *count = (uint32_t)n;
     if (!code)
-        keep_number(&w->counts, job->service_hash, n);
+        keep_number(&w->counts, job->service_hash, (uint32_t)n);
     return code;
 }
 
@@ -361,7 +372,7 @@ static pf_code types_number(pf_writer *w, const pf_job *job, int64_t *number, pf
         code = run(w, ADD_TYPES, err);
     }
     if (!code)
-        keep_number(&w->types, job->types_hash, *number);
+        learn(w, &w->types, job->types_hash, *number, w->had_types);
     return code;
 }
 
@@ -466,6 +477,10 @@ pf_code pf_writer_commit(pf_writer *w, pf_error *err)
         code = run(w, COMMIT, err);
     if (code)
         return code;
+    pf_symwriter_keep(&w->symbols);
+    for (size_t i = 0; i < w->nlearned; i++)
+        keep_number(w->learned[i].map, w->learned[i].key, w->learned[i].number);
+    w->nlearned = 0;
     if (w->external.added)
         atomic_store(&w->partition->has_external, true);
     pf_partition_set_extent(w->partition, &w->extent);
@@ -493,7 +508,9 @@ void pf_writer_rollback(pf_writer *w)
 {
     if (!sqlite3_get_autocommit(w->db))
         run(w, ROLLBACK, NULL);
-    forget_numbers(w);
+    w->nlearned = 0;
+    pf_map_clear(&w->counts);
+    pf_symwriter_undo(&w->symbols);
     pf_error err;
     if (read_numbers(w, &err)) {
         w->broken = w->broken || is_broken(w);
@@ -507,6 +524,8 @@ void pf_writer_cancel(pf_writer *w)
 {
     if (run(w, ROLLBACK, NULL))
         pf_writer_rollback(w);
+    else
+        pf_symwriter_undo(&w->symbols); /* nothing but its begin */
 }
 
 void pf_writer_checkpoint(pf_writer *w)
@@ -550,7 +569,6 @@ pf_code pf_writer_recover(pf_writer *w, pf_error *err)
             return pf_db_fail(w->db, err);
         disconnect(w);
     }
-    forget_numbers(w);
     pf_code code = connect(w, err);
     w->broken = code && is_broken(w);
     int64_t there = 0; /* written in one transaction with the rows */

@@ -1,7 +1,7 @@
 /* writer.h: the committer's hand in one partition: one connection, one transaction at a time.
  *
  *     begin -> add, add, ... -> commit      all or nothing; numbers given out in a transaction
- *                            -> rollback    that is rolled back are forgotten with it
+ *                            -> rollback    that is rolled back are forgotten with it, and only those
  *
  * Not thread-safe: the committer's alone.
  */
@@ -20,6 +20,12 @@ typedef struct pf_series_limits {
     int64_t series, series_per_service;
 } pf_series_limits;
 
+typedef struct pf_learned {
+    pf_map *map;
+    pf_hash key;
+    uint32_t number;
+} pf_learned;
+
 typedef struct pf_writer {
     pf_partition *partition; /* a counted reference */
     sqlite3 *db;
@@ -27,10 +33,13 @@ typedef struct pf_writer {
     pf_map services, series, types;                /* content hash -> number; caches */
     int64_t nservices, nseries, ntypes, nprofiles; /* the highest numbers given out */
     pf_series_limits limits;
-    pf_map counts;     /* service hash -> its series here; a cache */
-    pf_extent extent;  /* as it will be after the commit */
-    int wal_pages;     /* in the log after the last commit */
-    int log_pages;     /* that are worth a checkpoint */
+    pf_map counts;       /* service hash -> its series here; a cache */
+    pf_learned *learned; /* given out in the transaction: the caches learn it at the commit */
+    size_t nlearned;
+    int64_t had_services, had_series, had_types; /* the highest numbers before the transaction */
+    pf_extent extent;                            /* as it will be after the commit */
+    int wal_pages;                               /* in the log after the last commit */
+    int log_pages;                               /* that are worth a checkpoint */
     int checkpoint_at; /* of them, where the next checkpoint is worth a try */
     pf_symwriter symbols;
     pf_external external;

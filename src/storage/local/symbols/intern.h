@@ -6,7 +6,7 @@
  * only their locations, functions and strings are looked up or added
  *
  * Belongs to the committer: not thread-safe. Numbers given out count as known at once. When what
- * they stand for does not reach the disk, forget them all with pf_numbering_init.
+ * they stand for does not reach the disk, pf_symbol_cache_undo and the pf_numbering of before forget them.
  */
 #ifndef PF_STORAGE_LOCAL_SYMBOLS_INTERN_H
 #define PF_STORAGE_LOCAL_SYMBOLS_INTERN_H
@@ -27,7 +27,7 @@ void pf_numbering_init(pf_numbering *s, const uint32_t *next);
 
 /* Numbers for all of `p`. New entries go to `fresh`, which is cleared first and begins at s->next;
  * s->next moves on. The row is not sorted yet; it lives in `a`. After an error the space must be
- * initialised anew. PF_TOO_LARGE: a table is full. */
+ * forgotten in the same way. PF_TOO_LARGE: a table is full. */
 pf_code pf_intern(pf_symbol_cache *known, pf_numbering *s, const pf_hash_key *key,
                   const pf_profile *p, const pf_content *c, pf_arena *a, pf_tables *fresh,
                   pf_row *row, pf_error *err);

@@ -16,8 +16,16 @@ typedef struct generation {
     size_t cap, len; /* cap: a power of two */
 } generation;
 
+/* The keys put since a begin. */
+typedef struct journal {
+    pf_hash *key;
+    size_t len, cap;
+    bool on, lost; /* lost: one is missing */
+} journal;
+
 struct pf_symbol_cache {
     generation young, old;
+    journal journal;
     size_t cap_max; /* slots of one generation */
     uint64_t turns;
 };
@@ -130,14 +138,75 @@ void pf_symbol_cache_prefetch(const pf_symbol_cache *n, pf_hash key)
         __builtin_prefetch(&n->old.slots[key.lo & (n->old.cap - 1)]);
 }
 
+static void note(journal *j, pf_hash key)
+{
+    if (j->len == j->cap) {
+        size_t cap = j->cap ? j->cap * 2 : 256;
+        pf_hash *bigger =
+            cap > PF_SYMBOL_CACHE_NOTED ? NULL : realloc(j->key, cap * sizeof *bigger);
+        j->lost = !bigger;
+        if (!bigger)
+            return;
+        j->key = bigger;
+        j->cap = cap;
+    }
+    j->key[j->len++] = key;
+}
+
 void pf_symbol_cache_put(pf_symbol_cache *n, pf_hash key, uint32_t number)
 {
+    if (n->journal.on && !n->journal.lost)
+        note(&n->journal, key);
     add(n, key, number);
+}
+
+void pf_symbol_cache_begin(pf_symbol_cache *n)
+{
+    n->journal.len = 0;
+    n->journal.on = true;
+    n->journal.lost = false;
+}
+
+void pf_symbol_cache_keep(pf_symbol_cache *n)
+{
+    n->journal.len = 0;
+    n->journal.on = n->journal.lost = false;
+}
+
+/* A search ends at the first free slot: those behind the one that becomes free move up, as far as that brings them no
+ * further than to where their search begins. */
+static void forget(generation *g, pf_hash key)
+{
+    slot *s = g->cap ? probe(g, key) : NULL;
+    if (!s || !s->number)
+        return;
+    size_t mask = g->cap - 1, hole = (size_t)(s - g->slots);
+    for (size_t i = (hole + 1) & mask; g->slots[i].number; i = (i + 1) & mask) {
+        size_t home = g->slots[i].lo & mask;
+        if (((i - home) & mask) < ((i - hole) & mask))
+            continue;
+        g->slots[hole] = g->slots[i];
+        hole = i;
+    }
+    g->slots[hole] = (slot){0};
+    g->len--;
+}
+
+bool pf_symbol_cache_undo(pf_symbol_cache *n)
+{
+    bool whole = !n->journal.lost;
+    for (size_t i = 0; whole && i < n->journal.len; i++) {
+        forget(&n->young, n->journal.key[i]);
+        forget(&n->old, n->journal.key[i]); /* a generation may have turned since */
+    }
+    pf_symbol_cache_keep(n);
+    return whole;
 }
 
 size_t pf_symbol_cache_bytes(const pf_symbol_cache *n)
 {
-    return sizeof *n + (n->young.cap + n->old.cap) * sizeof(slot);
+    return sizeof *n + (n->young.cap + n->old.cap) * sizeof(slot) +
+           n->journal.cap * sizeof(pf_hash);
 }
 
 uint64_t pf_symbol_cache_turns(const pf_symbol_cache *n)
@@ -151,5 +220,6 @@ void pf_symbol_cache_free(pf_symbol_cache *n)
         return;
     slots_free(n->young.slots, n->young.cap);
     slots_free(n->old.slots, n->old.cap);
+    free(n->journal.key);
     free(n);
 }

@@ -8,6 +8,9 @@
  * than its bytes, a lookup is one or two probes, and what is in use stays. What was forgotten is
  * given a second number when it comes again; whoever reads joins by content.
  *
+ *     begin -> put, put, ... -> keep     what was put stays
+ *                            -> undo     what was put since begin, and only that, is forgotten
+ *
  * Not thread-safe: it belongs to the committer.
  */
 #ifndef PF_STORAGE_LOCAL_SYMBOLS_SYMBOL_CACHE_H
@@ -30,6 +33,18 @@ void pf_symbol_cache_prefetch(const pf_symbol_cache *n, pf_hash key);
 /* `key` must not be there. Forgets others when there is no room, and itself when there is no
  * memory. */
 void pf_symbol_cache_put(pf_symbol_cache *n, pf_hash key, uint32_t number);
+
+/* Notes the keys that are put from now on. Does nothing else: a cache without a begin works as well. */
+void pf_symbol_cache_begin(pf_symbol_cache *n);
+
+/* Notes no more: what was put stays. */
+void pf_symbol_cache_keep(pf_symbol_cache *n);
+
+/* Notes no more, and forgets what was put since the begin. False when not all of it could be noted (for want of memory,
+ * or more than PF_SYMBOL_CACHE_NOTED): then nothing was forgotten, and no key that may have been put may be asked for
+ * again. */
+bool pf_symbol_cache_undo(pf_symbol_cache *n);
+enum { PF_SYMBOL_CACHE_NOTED = 1 << 16 }; /* keys, of 16 bytes, which come on top of the ceiling */
 
 size_t pf_symbol_cache_bytes(const pf_symbol_cache *n);
 uint64_t pf_symbol_cache_turns(const pf_symbol_cache *n); /* how often a generation was forgotten */
