@@ -45,7 +45,10 @@ static void check_again(pf_row *row, pf_arena *a)
     for (uint32_t i = 0; i < row->nsample; i++)
         if (row->stack[i] > UINT32_MAX || (row->labels && row->labels[i] > UINT32_MAX))
             return; /* refers to nothing, and can't be sorted */
-    if (pf_row_sort(row, a, NULL) || pf_row_encode(row, 7, a, &bytes, NULL) ||
+    pf_row_scratch *s = pf_row_scratch_new(row->nsample, row->nsample_type, row->labels != NULL, a);
+    if (s)
+        pf_row_sort(row, s);
+    if (!s || pf_row_encode(row, 7, s, &bytes, NULL) ||
         pf_row_decode(&again, 7, pf_buf_str(&bytes), a, NULL)) {
         check(a->over_limit);
     } else {

@@ -46,11 +46,14 @@ pf_code pf_test_symbols_put(pf_test_symbols *s, const pf_profile *p, pf_buf *row
     if (c.misfit)
         return pf_fail(err, PF_UNSUPPORTED, "%s", c.misfit);
     pf_row r;
-    code = pf_intern(s->known, &s->numbering, &s->key, p, &c, &s->arena, &s->fresh, &r, err);
+    pf_intern_room room;
+    code = pf_intern_prepare(&room, p, &c, &s->arena, err);
     if (!code)
-        code = pf_row_sort(&r, &s->arena, err);
+        code = pf_intern(s->known, &s->numbering, &s->key, p, &c, &room, &s->fresh, &r, err);
     if (!code)
-        code = pf_row_encode(&r, p->time_nanos, &s->arena, row, err);
+        pf_row_sort(&r, room.scratch);
+    if (!code)
+        code = pf_row_encode(&r, p->time_nanos, room.scratch, row, err);
     if (code || pf_tables_is_empty(&s->fresh))
         return code;
     code = pf_chunk_encode(&s->fresh, 0, &s->chunk, err);

@@ -219,6 +219,92 @@ static void test_a_large_rollback_costs_its_service_alone(void **state)
     assert_all_read_back("other", 2);
 }
 
+/* One sample of so many frames: little to send, 64 bytes a frame to give it numbers. */
+static pf_profile deep_profile(uint32_t depth, pf_arena *a)
+{
+    pf_profile p = pf_test_profile(1, a);
+    p.nsample = 1;
+    p.nlabel = 0;
+    p.nsample_location = depth;
+    p.sample_location = pf_arena_zalloc(a, depth * sizeof *p.sample_location);
+    p.sample[0] = (pf_sample){.loc_n = depth};
+    return p;
+}
+
+/* It is refused where it came from, and no transaction hears of it. */
+static void test_a_push_is_refused_for_memory_before_its_transaction(void **state)
+{
+    (void)state;
+    enum { DEPTH = 200000, ALLOWED = 8 << 20 };
+    pf_local *l = (pf_local *)store;
+    pf_arena made, a;
+    pf_error err;
+    pf_job *job = NULL;
+    push("good", 1);
+    int64_t before = chunks();
+    pf_arena_init(&made, NULL, 0);
+    pf_profile p = deep_profile(DEPTH, &made);
+    pf_arena_init(&a, NULL, ALLOWED);
+    pf_write w = {.meta = {.service = PF_STR("evil"), .type = PF_TYPE_CPU, .created_at = 1},
+                  .body = PF_STR("evil"),
+                  .profile = &p,
+                  .arena = &a};
+    assert_int_equal(pf_job_new(&w, &l->key, &job, &err), PF_TOO_LARGE);
+    assert_int_equal(pf_store_write_wait(store, &w, &err), PF_TOO_LARGE);
+    pf_arena_free(&a);
+    pf_arena_free(&made);
+    push("good", 1);
+    assert_int_equal(chunks(), before);
+    assert_int_equal(sql("SELECT count(*) FROM service"), 1);
+}
+
+typedef struct adding {
+    pf_job *job;
+    pf_code code;
+    pf_error err;
+} adding;
+
+static void add_in_committer(pf_committer *c, void *ctx)
+{
+    adding *a = ctx;
+    bool clean;
+    a->code = pf_writer_begin(&c->writer, &a->err);
+    if (!a->code)
+        a->code = pf_writer_add(&c->writer, a->job, NOON / PF_NS_PER_SEC, &clean, &a->err);
+    if (!a->code)
+        a->code = pf_writer_commit(&c->writer, &a->err);
+    if (a->code)
+        pf_writer_rollback(&c->writer);
+}
+
+/* So nothing can be refused for memory there. */
+static void test_nothing_is_taken_from_the_arena_in_the_committer(void **state)
+{
+    (void)state;
+    pf_local *l = (pf_local *)store;
+    push("svc", 99); /* opens the writer */
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        pf_arena a;
+        adding adds = {0};
+        pf_arena_init(&a, NULL, 0);
+        pf_profile p = pf_test_profile(seed, &a);
+        pf_write w = {.meta = {.service = PF_STR("svc"), .type = PF_TYPE_CPU, .created_at = 1},
+                      .body = PF_STR("body"),
+                      .profile = &p,
+                      .arena = &a};
+        assert_int_equal(pf_job_new(&w, &l->key, &adds.job, &adds.err), PF_OK);
+        assert_non_null(adds.job->content);
+        a.limit = 1;
+        while (pf_arena_alloc(&a, 1))
+            ;
+        pf_committer_run(&l->committer, add_in_committer, &adds);
+        if (adds.code)
+            fail_msg("%s", adds.err.msg);
+        pf_job_free(adds.job);
+        pf_arena_free(&a);
+    }
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -227,6 +313,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_a_rollback_forgets_what_it_gave_out),
         CASE(test_a_large_rollback_costs_its_service_alone),
+        CASE(test_a_push_is_refused_for_memory_before_its_transaction),
+        CASE(test_nothing_is_taken_from_the_arena_in_the_committer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -70,6 +70,17 @@ static pf_profile mapped_profile(void)
     }
 }
 
+static pf_code intern(const pf_profile *p, pf_row *row)
+{
+    pf_content c;
+    pf_intern_room room;
+    assert_int_equal(pf_content_of(p, &store.key, &arena, &c, NULL), PF_OK);
+    assert_null(c.misfit);
+    assert_int_equal(pf_intern_prepare(&room, p, &c, &arena, NULL), PF_OK);
+    return pf_intern(store.known, &store.numbering, &store.key, p, &c, &room, &store.fresh, row,
+                     NULL);
+}
+
 static void known_content_costs_nothing(void **state)
 {
     (void)state;
@@ -214,12 +225,8 @@ static void numbers_go_on_from_where_they_are(void **state)
         next[t] = 100 + (uint32_t)t;
     pf_numbering_init(&store.numbering, next);
     pf_profile p = pf_test_profile(5, &arena);
-    pf_content c;
     pf_row row;
-    assert_int_equal(pf_content_of(&p, &store.key, &arena, &c, NULL), PF_OK);
-    assert_int_equal(pf_intern(store.known, &store.numbering, &store.key, &p, &c, &arena,
-                               &store.fresh, &row, NULL),
-                     PF_OK);
+    assert_int_equal(intern(&p, &row), PF_OK);
     assert_int_equal(row.header, 100 + PF_TABLE_HEADER);
     assert_memory_equal(store.fresh.base, next, sizeof next);
     assert_memory_equal(store.fresh.next, store.numbering.next, sizeof next);
@@ -234,12 +241,8 @@ static void a_full_table_is_an_error(void **state)
     next[PF_TABLE_NODE] = UINT32_MAX;
     pf_numbering_init(&store.numbering, next);
     pf_profile p = mapped_profile();
-    pf_content c;
     pf_row row;
-    assert_int_equal(pf_content_of(&p, &store.key, &arena, &c, NULL), PF_OK);
-    assert_int_equal(pf_intern(store.known, &store.numbering, &store.key, &p, &c, &arena,
-                               &store.fresh, &row, NULL),
-                     PF_TOO_LARGE);
+    assert_int_equal(intern(&p, &row), PF_TOO_LARGE);
 }
 
 static void equal_mappings_keep_their_places(void **state)
@@ -275,13 +278,8 @@ static void a_heap_profile_shows_its_sizes(void **state)
         p.sample[i].label_off = i < 3 ? i : 0;
         p.sample[i].label_n = i < 3 ? 1 : i == 3 ? 2 : 0;
     }
-    pf_content c;
     pf_row row;
-    assert_int_equal(pf_content_of(&p, &store.key, &arena, &c, NULL), PF_OK);
-    assert_null(c.misfit);
-    assert_int_equal(pf_intern(store.known, &store.numbering, &store.key, &p, &c, &arena,
-                               &store.fresh, &row, NULL),
-                     PF_OK);
+    assert_int_equal(intern(&p, &row), PF_OK);
     assert_int_equal(row.rate, 524288);
     assert_int_equal(row.size[0], 48);
     for (int i = 1; i < 5; i++)

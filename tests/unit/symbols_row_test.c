@@ -35,7 +35,10 @@ static pf_row make_row(uint32_t samples, uint32_t types, bool labels)
 static pf_buf encode(const pf_row *r)
 {
     pf_buf b = PF_BUF_INIT;
-    assert_int_equal(pf_row_encode(r, CREATED, &ga_arena, &b, NULL), PF_OK);
+    pf_row_scratch *s =
+        pf_row_scratch_new(r->nsample, r->nsample_type, r->labels != NULL, &ga_arena);
+    assert_non_null(s);
+    assert_int_equal(pf_row_encode(r, CREATED, s, &b, NULL), PF_OK);
     return b;
 }
 
@@ -249,7 +252,9 @@ static void sorting_keeps_samples_together(void **state)
         r.value[i] = i; /* its place before */
         r.value[N + i] = (int64_t)(r.stack[i] * 100 + r.labels[i]);
     }
-    assert_int_equal(pf_row_sort(&r, &ga_arena, NULL), PF_OK);
+    pf_row_scratch *s = pf_row_scratch_new(r.nsample, r.nsample_type, r.labels != NULL, &ga_arena);
+    assert_non_null(s);
+    pf_row_sort(&r, s);
     for (uint32_t i = 0; i < N; i++) {
         assert_int_equal(r.value[N + i], r.stack[i] * 100 + r.labels[i]);
         assert_int_equal(r.size[i], r.labels[i] * 10);

@@ -23,6 +23,8 @@ static pf_code make_content(pf_job *job, const pf_hash_key *key, const char **mi
         return pf_arena_fail(w->arena, err, "a profile's symbols");
     pf_code code = pf_content_of(w->profile, key, w->arena, c, err);
     *misfit = c->misfit;
+    if (!code && !c->misfit)
+        code = pf_intern_prepare(&job->room, w->profile, c, w->arena, err);
     if (code || c->misfit)
         return code;
     job->kind = PF_KIND_COLUMNS;

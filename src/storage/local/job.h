@@ -2,7 +2,8 @@
  * to do.
  *
  * Everything that does not need the partition is done here: bare protobuf is gzipped, labels,
- * sample types and totals get their encodings, the series its hash. Belongs to one thread at a
+ * sample types and totals get their encodings, the series its hash. All memory that the profile takes out of its
+ * arena is taken here, so that none is refused inside a transaction, which others share. Belongs to one thread at a
  * time.
  */
 #ifndef PF_STORAGE_LOCAL_JOB_H
@@ -10,7 +11,7 @@
 
 #include "base/hash.h"
 #include "base/xid.h"
-#include "storage/local/symbols/content_hash.h"
+#include "storage/local/symbols/intern.h"
 #include "storage/storage.h"
 
 enum { PF_EXTERNAL_HASH = 16 };
@@ -18,6 +19,7 @@ enum { PF_EXTERNAL_HASH = 16 };
 typedef struct pf_job {
     pf_write *write;
     const pf_content *content; /* for a row of columns: the writer makes its bytes */
+    pf_intern_room room;       /* what that takes */
     pf_str row;                /* of a raw row: the pushed bytes, or those in `gzip` */
     pf_buf gzip;               /* of bare protobuf */
     pf_buf text;               /* holds what labels, types and sums point to */
@@ -36,7 +38,7 @@ typedef struct pf_job {
     pf_error err;
 } pf_job;
 
-/* PF_TOO_LARGE when the row is more than a partition can hold, PF_INTERNAL out of memory. */
+/* PF_TOO_LARGE when the row is more than a partition can hold; what the arena says; PF_INTERNAL out of memory. */
 pf_code pf_job_new(pf_write *w, const pf_hash_key *key, pf_job **out, pf_error *err);
 void pf_job_free(pf_job *job);
 

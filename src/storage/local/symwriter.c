@@ -214,7 +214,8 @@ static pf_code add_fresh(pf_symwriter *s, int64_t service, pf_symservice *to, pf
 }
 
 pf_code pf_symwriter_add(pf_symwriter *s, int64_t service, int64_t created_at, const pf_profile *p,
-                         const pf_content *content, pf_arena *a, pf_str *row, pf_error *err)
+                         const pf_content *content, const pf_intern_room *room, pf_str *row,
+                         pf_error *err)
 {
     pf_symservice *to = NULL;
     pf_row numbers;
@@ -224,11 +225,11 @@ pf_code pf_symwriter_add(pf_symwriter *s, int64_t service, int64_t created_at, c
     if (code)
         return code;
     pf_buf_clear(&s->row);
-    code = pf_intern(s->known, &to->numbering, s->key, p, content, a, &s->fresh, &numbers, err);
+    code = pf_intern(s->known, &to->numbering, s->key, p, content, room, &s->fresh, &numbers, err);
     if (!code)
-        code = pf_row_sort(&numbers, a, err);
+        pf_row_sort(&numbers, room->scratch);
     if (!code)
-        code = pf_row_encode(&numbers, created_at, a, &s->row, err);
+        code = pf_row_encode(&numbers, created_at, room->scratch, &s->row, err);
     if (!code)
         code = add_fresh(s, service, to, err);
     *row = pf_buf_str(&s->row);

@@ -63,6 +63,7 @@ void pf_symwriter_undo(
 /* Inside a transaction: numbers for `p`, its new symbols written, its row's bytes in *row (valid until the
  * next call). After an error the transaction must be rolled back. */
 pf_code pf_symwriter_add(pf_symwriter *s, int64_t service, int64_t created_at, const pf_profile *p,
-                         const pf_content *content, pf_arena *a, pf_str *row, pf_error *err);
+                         const pf_content *content, const pf_intern_room *room, pf_str *row,
+                         pf_error *err);
 
 #endif

@@ -451,7 +451,7 @@ pf_code pf_writer_add(pf_writer *w, pf_job *job, int64_t seconds, bool *clean, p
     }
     if (!code && job->content)
         code = pf_symwriter_add(&w->symbols, row.service, row.created_at, job->write->profile,
-                                job->content, job->write->arena, &row.bytes, err);
+                                job->content, &job->room, &row.bytes, err);
     if (!code) {
         row.number = ++w->nprofiles;
         row.totals = pf_buf_str(&totals);

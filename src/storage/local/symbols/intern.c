@@ -27,7 +27,6 @@ typedef struct interning {
     const pf_hash_key *key;
     const pf_profile *p;
     const pf_content *c;
-    pf_arena *a;
     pf_tables *fresh;
     pf_error *err;
     uint32_t *location, *function, *mapping; /* numbers by index, 0 where not asked for yet */
@@ -262,30 +261,33 @@ static uint32_t maps_number(interning *w)
     return add_blob(w, PF_TABLE_MAPS, w->c->maps);
 }
 
-static bool allocate(interning *w, pf_row *row)
+pf_code pf_intern_prepare(pf_intern_room *room, const pf_profile *p, const pf_content *c,
+                          pf_arena *a, pf_error *err)
 {
-    const pf_profile *p = w->p;
-    pf_arena *a = w->a;
-    uint32_t lines = 0;
+    pf_row *row = &room->row;
+    uint32_t lines = 0, sets = p->nlabel ? p->nsample : 0;
+    *room = (pf_intern_room){0};
     for (uint32_t i = 0; i < p->nlocation; i++)
         lines = p->location[i].line_n > lines ? p->location[i].line_n : lines;
     for (uint32_t i = 0; i < p->nsample; i++)
-        w->deepest = p->sample[i].loc_n > w->deepest ? p->sample[i].loc_n : w->deepest;
-    w->location = pf_arena_zalloc(a, p->nlocation * sizeof *w->location);
-    w->function = pf_arena_zalloc(a, p->nfunction * sizeof *w->function);
-    w->mapping = pf_arena_zalloc(a, p->nmapping * sizeof *w->mapping);
-    w->lines = pf_arena_array(a, lines, sizeof *w->lines);
-    w->chain = pf_arena_array(a, w->deepest, AHEAD_NEW * sizeof *w->chain);
-    w->unknown = pf_arena_array(a, p->nsample, sizeof *w->unknown);
+        room->deepest = p->sample[i].loc_n > room->deepest ? p->sample[i].loc_n : room->deepest;
+    room->location = pf_arena_array(a, p->nlocation, sizeof *room->location);
+    room->function = pf_arena_array(a, p->nfunction, sizeof *room->function);
+    room->mapping = pf_arena_array(a, p->nmapping, sizeof *room->mapping);
+    room->lines = pf_arena_array(a, lines, sizeof *room->lines);
+    room->chain = pf_arena_array(a, room->deepest, AHEAD_NEW * sizeof *room->chain);
+    room->unknown = pf_arena_array(a, p->nsample, sizeof *room->unknown);
     row->stack = pf_arena_array(a, p->nsample, sizeof *row->stack);
-    row->labels = p->nlabel ? pf_arena_array(a, p->nsample, sizeof *row->labels) : NULL;
-    row->size = p->nlabel ? pf_arena_array(a, p->nsample, sizeof *row->size) : NULL;
+    row->labels = pf_arena_array(a, sets, sizeof *row->labels);
+    row->size = pf_arena_array(a, sets, sizeof *row->size);
     row->value = pf_arena_array(a, (size_t)p->nsample * p->nsample_type, sizeof *row->value);
-    row->lone_location = pf_arena_array(a, w->c->nlone_location, sizeof *row->lone_location);
-    row->lone_function = pf_arena_array(a, w->c->nlone_function, sizeof *row->lone_function);
-    return w->location && w->function && w->mapping && w->lines && w->chain && w->unknown &&
-           row->stack && row->value && row->lone_location && row->lone_function &&
-           (row->labels || !p->nlabel) && (row->size || !p->nlabel);
+    row->lone_location = pf_arena_array(a, c->nlone_location, sizeof *row->lone_location);
+    row->lone_function = pf_arena_array(a, c->nlone_function, sizeof *row->lone_function);
+    room->scratch = pf_row_scratch_new(p->nsample, p->nsample_type, p->nlabel, a);
+    bool ok = room->location && room->function && room->mapping && room->lines && room->chain &&
+              room->unknown && row->stack && row->labels && row->size && row->value &&
+              row->lone_location && row->lone_function && room->scratch;
+    return ok ? PF_OK : pf_arena_fail(a, err, "a row");
 }
 
 /* What a heap profile of Go says of a sample: its one label is the size of its allocations. */
@@ -320,19 +322,28 @@ static void fill_row(interning *w, pf_row *row)
 }
 
 pf_code pf_intern(pf_symbol_cache *known, pf_numbering *s, const pf_hash_key *key,
-                  const pf_profile *p, const pf_content *c, pf_arena *a, pf_tables *fresh,
-                  pf_row *row, pf_error *err)
+                  const pf_profile *p, const pf_content *c, const pf_intern_room *room,
+                  pf_tables *fresh, pf_row *row, pf_error *err)
 {
-    interning w = {known, s, key, p, c, a, fresh, err, .code = PF_OK};
+    interning w = {known, s, key, p, c, fresh, err, .code = PF_OK};
+    w.location = room->location;
+    w.function = room->function;
+    w.mapping = room->mapping;
+    w.lines = room->lines;
+    w.deepest = room->deepest;
+    w.chain = room->chain;
+    w.unknown = room->unknown;
+    memset(w.location, 0, p->nlocation * sizeof *w.location);
+    memset(w.function, 0, p->nfunction * sizeof *w.function);
+    memset(w.mapping, 0, p->nmapping * sizeof *w.mapping);
     pf_tables_clear(fresh, s->next);
-    *row = (pf_row){
-        .time_nanos = p->time_nanos,
-        .duration_nanos = p->duration_nanos,
-        .nsample = p->nsample,
-        .nsample_type = p->nsample_type,
-    };
-    if (!allocate(&w, row))
-        return pf_arena_fail(a, err, "a row");
+    *row = room->row;
+    row->time_nanos = p->time_nanos;
+    row->duration_nanos = p->duration_nanos;
+    row->nsample = p->nsample;
+    row->nsample_type = p->nsample_type;
+    if (!p->nlabel)
+        row->labels = row->size = NULL;
     fill_row(&w, row);
     pf_buf_free(&w.blob);
     if (!w.code)

@@ -25,12 +25,27 @@ typedef struct pf_numbering {
 /* A new random salt: nothing is known in this space any more. `next`: NULL for empty tables. */
 void pf_numbering_init(pf_numbering *s, const uint32_t *next);
 
+/* What pf_intern and a row's sorting and writing need of memory that grows with the profile, taken before it is the
+ * profile's turn: being refused for memory costs nobody else anything then. */
+typedef struct pf_intern_room {
+    pf_row row; /* its arrays */
+    pf_row_scratch *scratch;
+    uint32_t *location, *function, *mapping, *unknown;
+    pf_sym_line *lines;
+    uint32_t deepest; /* frames of a stack */
+    pf_hash *chain;
+} pf_intern_room;
+
+/* All in `a`. PF_TOO_LARGE, PF_UNAVAILABLE, PF_INTERNAL: the arena. */
+pf_code pf_intern_prepare(pf_intern_room *room, const pf_profile *p, const pf_content *c,
+                          pf_arena *a, pf_error *err);
+
 /* Numbers for all of `p`. New entries go to `fresh`, which is cleared first and begins at s->next;
- * s->next moves on. The row is not sorted yet; it lives in `a`. After an error the space must be
+ * s->next moves on. The row is not sorted yet; it lives in `room`, which may be used again. After an error the space must be
  * forgotten in the same way. PF_TOO_LARGE: a table is full. */
 pf_code pf_intern(pf_symbol_cache *known, pf_numbering *s, const pf_hash_key *key,
-                  const pf_profile *p, const pf_content *c, pf_arena *a, pf_tables *fresh,
-                  pf_row *row, pf_error *err);
+                  const pf_profile *p, const pf_content *c, const pf_intern_room *room,
+                  pf_tables *fresh, pf_row *row, pf_error *err);
 
 /* Makes known what stands in tables read back from disk, from number 1 on: the numbers of strings,
  * mappings, functions, locations, nodes and stacks. Label sets, headers and maps are few and get

@@ -40,16 +40,53 @@ static ranked *radix_sort(ranked *from, ranked *to, uint32_t n)
     return from;
 }
 
-pf_code pf_row_sort(pf_row *r, pf_arena *a, pf_error *err)
+struct pf_row_scratch {
+    ranked *order; /* two a sample */
+    uint64_t *stack, *labels, *size;
+    int64_t *value;      /* like pf_row's: what it has once sorted */
+    uint64_t *column;    /* by sample */
+    uint64_t *factor;    /* by sample type */
+    int64_t *multiple;   /* like value */
+    int64_t *count;      /* three a sample, for estimates */
+    uint64_t *number;    /* by label set: at most one a sample */
+    uint64_t *set_size;  /* by label set */
+    uint32_t *place;     /* by sample */
+    pf_sampled *sampled; /* by label set */
+};
+
+pf_row_scratch *pf_row_scratch_new(uint32_t nsample, uint32_t nsample_type, bool labels,
+                                   pf_arena *a)
+{
+    size_t n = nsample, all = n * nsample_type, sets = labels ? n : 0;
+    pf_row_scratch *s = pf_arena_alloc(a, sizeof *s);
+    if (!s)
+        return NULL;
+    bool ok = true;
+#define TAKE(what, many) ok = ok && (s->what = pf_arena_array(a, many, sizeof *s->what))
+    TAKE(order, 2 * n);
+    TAKE(stack, n);
+    TAKE(labels, sets);
+    TAKE(size, sets);
+    TAKE(value, all);
+    TAKE(column, n);
+    TAKE(factor, nsample_type);
+    TAKE(multiple, all);
+    TAKE(count, 3 * sets);
+    TAKE(number, sets);
+    TAKE(set_size, sets);
+    TAKE(place, sets);
+    TAKE(sampled, sets);
+#undef TAKE
+    return ok ? s : NULL;
+}
+
+void pf_row_sort(pf_row *r, pf_row_scratch *s)
 {
     uint32_t n = r->nsample;
-    ranked *order = pf_arena_array(a, (size_t)n * 2, sizeof *order);
-    uint64_t *stack = pf_arena_array(a, n, sizeof *stack);
-    uint64_t *labels = r->labels ? pf_arena_array(a, n, sizeof *labels) : NULL;
-    uint64_t *size = r->size ? pf_arena_array(a, n, sizeof *size) : NULL;
-    int64_t *value = pf_arena_array(a, (size_t)n * r->nsample_type, sizeof *value);
-    if (!order || !stack || !value || (r->labels && !labels) || (r->size && !size))
-        return pf_arena_fail(a, err, "a row");
+    uint64_t *stack = s->stack, *labels = r->labels ? s->labels : NULL,
+             *size = r->size ? s->size : NULL;
+    int64_t *value = s->value;
+    ranked *order = s->order;
     for (uint32_t i = 0; i < n; i++)
         order[i] = (ranked){r->stack[i] << 32 | (r->labels ? r->labels[i] : 0), i};
     order = radix_sort(order, order + n, n);
@@ -67,7 +104,6 @@ pf_code pf_row_sort(pf_row *r, pf_arena *a, pf_error *err)
     r->labels = labels;
     r->size = size;
     r->value = value;
-    return PF_OK;
 }
 
 static uint64_t magnitude(int64_t v)
@@ -110,7 +146,7 @@ typedef struct sets {
 
 typedef struct encoding {
     const pf_row *r;
-    pf_arena *a;
+    pf_row_scratch *s;
     pf_buf *out;
     sets sets;
     uint64_t *factor;  /* by sample type; 0 where the column is not one of multiples */
@@ -166,10 +202,7 @@ static bool put_estimates(encoding *e, uint32_t type)
 {
     uint32_t n = e->r->nsample, exact = 0, zero = 0;
     const int64_t *objects = e->r->value + (size_t)type * n, *bytes = objects + n;
-    int64_t *count = pf_arena_array(e->a, (size_t)n * 3, sizeof *count);
-    if (!count)
-        return false;
-    int64_t *objects_lack = count + n, *bytes_lack = count + 2 * (size_t)n;
+    int64_t *count = e->s->count, *objects_lack = count + n, *bytes_lack = count + 2 * (size_t)n;
     for (uint32_t i = 0; i < n; i++) {
         pf_sampled s = e->sets.sampled[e->sets.place[i]];
         int64_t o, b;
@@ -201,12 +234,10 @@ static void put_values(encoding *e)
 }
 
 /* Fills e->sets; with `size`, the bytes of each set's allocations too. */
-static bool collect_sets(encoding *e, uint64_t *size)
+static void collect_sets(encoding *e, uint64_t *size)
 {
     const pf_row *r = e->r;
-    ranked *order = pf_arena_array(e->a, (size_t)r->nsample * 2, sizeof *order);
-    if (!order)
-        return false;
+    ranked *order = e->s->order;
     for (uint32_t i = 0; i < r->nsample; i++)
         order[i] = (ranked){r->labels[i], i};
     order = radix_sort(order, order + r->nsample, r->nsample);
@@ -219,23 +250,21 @@ static bool collect_sets(encoding *e, uint64_t *size)
         }
         s->place[order[i].at] = s->n - 1;
     }
-    return true;
 }
 
-static bool put_labels(encoding *e)
+static void put_labels(encoding *e)
 {
     const pf_row *r = e->r;
     sets *s = &e->sets;
     if (!r->labels || !r->nsample) {
         pf_buf_put_varint(e->out, 0); /* no sets */
         pf_buf_put_varint(e->out, 0); /* no rate */
-        return true;
+        return;
     }
-    s->number = pf_arena_array(e->a, r->nsample, sizeof *s->number);
-    s->place = pf_arena_array(e->a, r->nsample, sizeof *s->place);
-    uint64_t *size = r->rate && r->size ? pf_arena_array(e->a, r->nsample, sizeof *size) : NULL;
-    if (!s->number || !s->place || (r->rate && r->size && !size) || !collect_sets(e, size))
-        return false;
+    s->number = e->s->number;
+    s->place = e->s->place;
+    uint64_t *size = r->rate && r->size ? e->s->set_size : NULL;
+    collect_sets(e, size);
     pf_buf_put_varint(e->out, s->n);
     for (uint32_t i = 0; i < s->n; i++)
         e->scratch[i] = s->number[i] - (i ? s->number[i - 1] : 0);
@@ -247,12 +276,11 @@ static bool put_labels(encoding *e)
     pf_column_put(e->out, e->scratch, r->nsample);
     pf_buf_put_varint(e->out, size ? r->rate : 0);
     if (!size)
-        return true;
+        return;
     pf_column_put(e->out, size, s->n);
-    s->sampled = pf_arena_array(e->a, s->n, sizeof *s->sampled);
-    for (uint32_t i = 0; s->sampled && i < s->n; i++)
+    s->sampled = e->s->sampled;
+    for (uint32_t i = 0; i < s->n; i++)
         s->sampled[i] = pf_sampled_of(r->rate, size[i]);
-    return s->sampled;
 }
 
 static void put_lone(pf_buf *out, const uint32_t *numbers, uint32_t n)
@@ -273,20 +301,20 @@ static void put_head(const pf_row *r, int64_t created_at, pf_buf *out)
     pf_buf_put_varint(out, r->nsample);
 }
 
-pf_code pf_row_encode(const pf_row *r, int64_t created_at, pf_arena *a, pf_buf *out, pf_error *err)
+pf_code pf_row_encode(const pf_row *r, int64_t created_at, pf_row_scratch *s, pf_buf *out,
+                      pf_error *err)
 {
-    encoding e = {.r = r, .a = a, .out = out};
-    e.scratch = pf_arena_array(a, r->nsample, sizeof *e.scratch);
-    e.factor = pf_arena_array(a, r->nsample_type, sizeof *e.factor);
-    e.multiple = pf_arena_array(a, (size_t)r->nsample * r->nsample_type, sizeof *e.multiple);
-    if (!e.scratch || !e.factor || !e.multiple)
-        return pf_arena_fail(a, err, "a row");
+    encoding e = {.r = r,
+                  .s = s,
+                  .out = out,
+                  .factor = s->factor,
+                  .multiple = s->multiple,
+                  .scratch = s->column};
     put_head(r, created_at, out);
     for (uint32_t i = 0; i < r->nsample; i++)
         e.scratch[i] = r->stack[i] - (i ? r->stack[i - 1] : 0);
     pf_column_put(out, e.scratch, r->nsample);
-    if (!put_labels(&e))
-        return pf_arena_fail(a, err, "a row");
+    put_labels(&e);
     put_values(&e);
     put_lone(out, r->lone_location, r->nlone_location);
     put_lone(out, r->lone_function, r->nlone_function);

@@ -40,13 +40,21 @@ typedef struct pf_row {
     uint64_t rate, *size;
 } pf_row;
 
-/* Sorts the samples by stack, then labels, those of equal ones staying in their order. Scratch
- * memory comes from `a`; the arrays are replaced. */
-pf_code pf_row_sort(pf_row *r, pf_arena *a, pf_error *err);
+/* What sorting and writing a row take besides it. */
+typedef struct pf_row_scratch pf_row_scratch;
+
+/* Room for all rows of so many samples and types; `labels`: some sample has any. Lives in `a`; NULL as the arena says. */
+pf_row_scratch *pf_row_scratch_new(uint32_t nsample, uint32_t nsample_type, bool labels,
+                                   pf_arena *a);
+
+/* Sorts the samples by stack, then labels, those of equal ones staying in their order. The
+ * arrays are replaced by the scratch's own. */
+void pf_row_sort(pf_row *r, pf_row_scratch *s);
 
 /* Appends the bytes of a sorted row. `created_at` is what the time is written relative to.
- * PF_INTERNAL out of memory. */
-pf_code pf_row_encode(const pf_row *r, int64_t created_at, pf_arena *a, pf_buf *out, pf_error *err);
+ * PF_INTERNAL out of memory (for `out`). */
+pf_code pf_row_encode(const pf_row *r, int64_t created_at, pf_row_scratch *s, pf_buf *out,
+                      pf_error *err);
 
 /* Reads a row into `a`. PF_INTERNAL "damaged row: …"; what the arena says when it is too large for
  * it. */
