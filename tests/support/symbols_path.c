@@ -2,6 +2,7 @@
 
 #include "storage/local/symbols/chunk.h"
 #include "storage/local/symbols/content_hash.h"
+#include "storage/local/symbols/recall.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -71,13 +72,24 @@ pf_code pf_test_symbols_get(pf_test_symbols *s, int64_t created_at, pf_str row, 
     return pf_resolve(&s->resolver, &s->all, &r, &r.maps, r.maps ? 1 : 0, out, err);
 }
 
+static bool recalled(void *ctx, pf_table table, pf_hash content, uint32_t number)
+{
+    pf_test_symbols *s = ctx;
+    pf_symbol_cache_offer(s->known, pf_numbering_key(&s->numbering, table, content), number);
+    return true;
+}
+
 void pf_test_symbols_restart(pf_test_symbols *s, size_t cache_bytes)
 {
     pf_symbol_cache_free(s->known);
     s->known = must(pf_symbol_cache_new(cache_bytes));
     pf_numbering_init(&s->numbering, NULL);
-    if (pf_intern_recall(s->known, &s->numbering, &s->key, &s->all, NULL))
+    pf_recall r;
+    pf_recall_init(&r, &s->key, SIZE_MAX);
+    if (pf_recall_add(&r, &s->all, recalled, s, NULL))
         abort();
+    memcpy(s->numbering.next, s->all.next, sizeof s->all.next);
+    pf_recall_free(&r);
 }
 
 uint64_t pf_test_random(uint64_t *state)

@@ -1,12 +1,15 @@
 /* What the committer knows of a partition's symbols: over a transaction that is rolled back, beside pushes that can't be had, over a
  * restart. */
 #include "base/log.h"
+#include "base/metrics.h"
 #include "pprof/gzip.h"
 #include "storage/local/store.h"
+#include "storage/local/symbols/chunk.h"
 #include "support/profile_eq.h"
 #include "support/store_fixture.h"
 #include "support/symbols_path.h"
 
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -19,11 +22,13 @@
 
 static char *dir;
 static pf_store *store;
+static int64_t now = NOON;
+static size_t symbols_memory = 32 << 20;
 
 static int64_t at_noon(void *ctx)
 {
     (void)ctx;
-    return NOON;
+    return now;
 }
 
 static const pf_clock noon = {.wall = at_noon};
@@ -34,6 +39,7 @@ static void open_store(void)
     cfg.dir = dir;
     cfg.min_free = 0;
     cfg.clock = &noon;
+    cfg.symbols_memory = symbols_memory;
     pf_error err;
     if (pf_local_open(&cfg, &store, &err))
         fail_msg("open: %s", err.msg);
@@ -42,6 +48,8 @@ static void open_store(void)
 static int set_up(void **state)
 {
     (void)state;
+    now = NOON;
+    symbols_memory = 32 << 20;
     dir = fx_make_dir();
     open_store();
     return 0;
@@ -305,6 +313,244 @@ static void test_nothing_is_taken_from_the_arena_in_the_committer(void **state)
     }
 }
 
+/* What /metrics shows; the process has one of each for all of its stores. */
+static double metric(const char *series)
+{
+    pf_buf text = PF_BUF_INIT;
+    pf_metrics_write(&text);
+    pf_buf_putc(&text, 0);
+    char *at = strstr(text.data, series);
+    assert_non_null(at);
+    double value = strtod(at + strlen(series), NULL);
+    pf_buf_free(&text);
+    return value;
+}
+
+static double read_by(pf_symbols_reader who)
+{
+    return metric(who == PF_READ_START
+                      ? "\nprofefe_local_symbol_bytes_read_total{by=\"committer\"} "
+                      : "\nprofefe_local_symbol_bytes_read_total{by=\"recaller\"} ");
+}
+
+static double recalled_symbols(void)
+{
+    return metric("\nprofefe_local_symbols_recalled_total ");
+}
+
+static void wait_for_recall(void)
+{
+    pf_recaller_wait(&((pf_local *)store)->recaller);
+}
+
+static void reopen(void)
+{
+    pf_store_close(store);
+    open_store();
+}
+
+static void push_many(const char *service, uint64_t first, uint64_t n)
+{
+    for (uint64_t seed = first; seed < first + n; seed++)
+        push(service, seed);
+}
+
+/* How far the service's tables go. */
+static void read_next(const char *service, uint32_t next[PF_TABLES])
+{
+    char text[300], name[PF_PARTITION_NAME + 1], path[600];
+    sqlite3 *db = NULL;
+    sqlite3_stmt *st = NULL;
+    pf_partition_name((pf_partition_key){20000, 1}, name);
+    snprintf(path, sizeof path, "%s/partitions/%s.db", dir, name);
+    snprintf(text, sizeof text,
+             "SELECT chunk FROM symbols WHERE number >> 32 ="
+             " (SELECT number FROM service WHERE name = CAST('%s' AS BLOB)) ORDER BY number DESC",
+             service);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, text, -1, &st, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+    assert_int_equal(pf_chunk_next(pf_db_blob(st, 0), next, NULL), PF_OK);
+    sqlite3_finalize(st);
+    sqlite3_close(db);
+}
+
+/* The first write reads the end of what is there, and the recaller all of it; then it is known again. */
+static void test_a_restart_is_none_of_the_committers_business(void **state)
+{
+    (void)state;
+    enum { N = 150, END = 64 << 10, NEW = 5000 };
+    uint32_t before[PF_TABLES], after[PF_TABLES];
+    push_many("aa", 1, N);
+    push_many("bb", 1, N);
+    double all = (double)sql("SELECT sum(length(chunk)) FROM symbols");
+    assert_true(all > 6 * END);
+    reopen();
+    double start = read_by(PF_READ_START), recall = read_by(PF_READ_RECALL);
+    double recalled = recalled_symbols();
+    read_next("aa", before);
+    push("aa", NEW);
+    push("bb", NEW);
+    assert_true(read_by(PF_READ_START) > start);
+    assert_true(read_by(PF_READ_START) <= start + 2 * END);
+    wait_for_recall();
+    assert_true(read_by(PF_READ_RECALL) >= recall + all);
+    double had = 0;
+    for (int i = 0; i < PF_TABLES; i++)
+        had += i == PF_TABLE_LABELS || i == PF_TABLE_HEADER || i == PF_TABLE_MAPS
+                   ? 0
+                   : (double)before[i] - 1;
+    assert_true(recalled_symbols() >= recalled + had);
+    read_next("aa", before);
+    start = read_by(PF_READ_START);
+    push_many("aa", 1, N);
+    read_next("aa", after);
+    for (int i = 0; i < PF_TABLES; i++) /* those are few and not recalled */
+        if (i != PF_TABLE_LABELS && i != PF_TABLE_HEADER && i != PF_TABLE_MAPS)
+            assert_int_equal(after[i], before[i]);
+    assert_true(read_by(PF_READ_START) == start);
+    push("aa", NEW);
+    assert_all_read_back("aa", 2 * N + 2);
+    assert_all_read_back("bb", N + 1);
+}
+
+/* What is pushed while it is recalled, or before, has second numbers, and reads back. */
+static void test_pushes_go_on_beside_a_recall(void **state)
+{
+    (void)state;
+    enum { N = 40, TIMES = 4 };
+    for (int i = 0; i < TIMES; i++) {
+        push_many("aa", 1, N);
+        reopen(); /* in the midst of it, too */
+    }
+    push_many("aa", 1, N);
+    wait_for_recall();
+    assert_all_read_back("aa", N * (TIMES + 1));
+}
+
+/* Pushes of that service fail without a look, the others' don't notice. */
+static void test_damaged_newest_symbols_cost_their_service_alone(void **state)
+{
+    (void)state;
+    pf_error err;
+    push_many("aa", 1, 5);
+    push_many("bb", 1, 5);
+    pf_store_close(store);
+    sql("UPDATE symbols SET chunk = CAST(x'00' || substr(chunk, 1, length(chunk) - 1) AS BLOB)"
+        " WHERE number = (SELECT max(number) FROM symbols WHERE number >> 32 = 1)");
+    open_store();
+    assert_int_equal(push_at("aa", 1, 1, &err), PF_INTERNAL);
+    assert_non_null(strstr(err.msg, "damaged"));
+    push_many("bb", 1, 5);
+    double start = read_by(PF_READ_START);
+    int64_t had = chunks();
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(push_at("aa", 1, 1, &err), PF_INTERNAL);
+        assert_non_null(strstr(err.msg, "damaged"));
+    }
+    push_many("bb", 1, 5);
+    assert_true(read_by(PF_READ_START) == start);
+    assert_true(chunks() == had);
+    assert_int_equal(pf_store_ready(store, &err), PF_OK);
+    assert_all_read_back("bb", 15);
+}
+
+/* Recalling ends there, once; pushes go on, over the next time that a tail is made one chunk, too. */
+static void test_damaged_symbols_end_a_recall(void **state)
+{
+    (void)state;
+    enum { N = 30 };
+    push_many("aa", 1, N);
+    pf_store_close(store);
+    sql("UPDATE symbols SET checksum = checksum + 1 WHERE number <> (SELECT max(number) FROM "
+        "symbols)");
+    open_store();
+    double recalled = recalled_symbols();
+    push("aa", 1);
+    wait_for_recall();
+    assert_true(recalled_symbols() == recalled);
+    double recall = read_by(PF_READ_RECALL);
+    push_many("aa", 1000, N);
+    assert_true(read_by(PF_READ_RECALL) == recall);
+}
+
+/* The recaller is at work when it is left, and what it has read can't be put before this is over. */
+static void want_and_leave(pf_committer *c, void *ctx)
+{
+    (void)ctx;
+    pf_recaller *r = c->recaller;
+    pf_recaller_want(r, c->writer.partition, 1, &c->writer.symbols.service[1].numbering.salt);
+    for (bool busy = false; !busy; sched_yield()) {
+        pthread_mutex_lock(&r->lock);
+        busy = r->busy;
+        pthread_mutex_unlock(&r->lock);
+    }
+    pf_recaller_leave(r);
+}
+
+/* Nor is any of it put later. */
+static void test_what_was_left_is_not_recalled(void **state)
+{
+    (void)state;
+    push_many("aa", 1, 10);
+    double recalled = recalled_symbols();
+    for (int i = 0; i < 3; i++) {
+        pf_committer_run(&((pf_local *)store)->committer, want_and_leave, NULL);
+        wait_for_recall();
+    }
+    assert_true(recalled_symbols() == recalled);
+}
+
+/* The thread lets go of a partition that is not written any more. */
+static void test_leaving_a_partition_ends_its_recall(void **state)
+{
+    (void)state;
+    pf_local *l = (pf_local *)store;
+    pf_partition **list;
+    size_t n;
+    for (int i = 0; i < 10; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "s%d", i);
+        push_many(name, 1, 10);
+    }
+    reopen();
+    l = (pf_local *)store;
+    for (int i = 0; i < 10; i++) {
+        char name[8];
+        snprintf(name, sizeof name, "s%d", i);
+        push(name, 1);
+    }
+    now += 40 * 86400 * PF_NS_PER_SEC;
+    push("s0", 1);
+    wait_for_recall();
+    assert_int_equal(pf_partitions_all(&l->set, &list, &n, NULL), PF_OK);
+    assert_int_equal(n, 2);
+    pf_conns_close_idle(&l->conns, NULL, INT64_MAX);
+    assert_int_equal(atomic_load(&list[0]->refs), 2); /* the set's and this list's */
+    pf_partitions_release(list, n);
+}
+
+/* Nothing that is known is forgotten for what is recalled. */
+static void test_a_full_cache_ends_all_recalls(void **state)
+{
+    (void)state;
+    symbols_memory = 0;
+    push_many("aa", 1, 100);
+    reopen();
+    push("aa", 1);
+    wait_for_recall();
+    pf_local *l = (pf_local *)store;
+    assert_true(l->recaller.full);
+    assert_int_equal(pf_symbol_cache_turns(l->known), 0);
+    int64_t had = chunks();
+    push("aa", 1);
+    assert_int_equal(chunks(), had);
+    push("bb", 1);
+    wait_for_recall();
+    push_many("aa", 1, 100);
+    assert_all_read_back("aa", 202);
+}
+
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -315,6 +561,13 @@ int main(void)
         CASE(test_a_large_rollback_costs_its_service_alone),
         CASE(test_a_push_is_refused_for_memory_before_its_transaction),
         CASE(test_nothing_is_taken_from_the_arena_in_the_committer),
+        CASE(test_a_restart_is_none_of_the_committers_business),
+        CASE(test_pushes_go_on_beside_a_recall),
+        CASE(test_damaged_newest_symbols_cost_their_service_alone),
+        CASE(test_damaged_symbols_end_a_recall),
+        CASE(test_what_was_left_is_not_recalled),
+        CASE(test_leaving_a_partition_ends_its_recall),
+        CASE(test_a_full_cache_ends_all_recalls),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -193,6 +193,36 @@ static void floating_tables_begin_where_the_chunk_does(void **state)
     pf_tables_free(&t);
 }
 
+/* From a chunk's front alone, as from the whole of it. */
+static void the_front_says_what_comes_next(void **state)
+{
+    (void)state;
+    uint32_t next[PF_TABLES];
+    pf_tables t;
+    pf_error err;
+    pf_tables_init(&t, NULL);
+    for (int i = 0; i < PROFILES; i++) {
+        if (!chunks[i].len)
+            continue;
+        assert_int_equal(decode(&t, pf_buf_str(&chunks[i]), NULL), PF_OK);
+        assert_int_equal(pf_chunk_next(pf_buf_str(&chunks[i]), next, NULL), PF_OK);
+        assert_memory_equal(next, t.next, sizeof next);
+    }
+    pf_buf packed = PF_BUF_INIT;
+    assert_int_equal(pf_chunk_encode(&t, 3, &packed, NULL), PF_OK);
+    assert_true(pf_chunk_is_compressed(pf_buf_str(&packed)));
+    assert_int_equal(pf_chunk_next(pf_buf_str(&packed), next, NULL), PF_OK);
+    assert_memory_equal(next, t.next, sizeof next);
+    static const char *const bad[] = {"", "\x02", "\x00\x01", "\x01rubbish"};
+    static const size_t bytes[] = {0, 1, 2, 8};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_equal(pf_chunk_next((pf_str){bad[i], bytes[i]}, next, &err), PF_INTERNAL);
+        assert_non_null(strstr(err.msg, "damaged symbols"));
+    }
+    pf_buf_free(&packed);
+    pf_tables_free(&t);
+}
+
 static void empty_tables_are_a_chunk(void **state)
 {
     (void)state;
@@ -333,6 +363,7 @@ int main(void)
         cmocka_unit_test(a_chunk_may_hold_what_was_read),
         cmocka_unit_test(a_gap_is_damage),
         cmocka_unit_test(floating_tables_begin_where_the_chunk_does),
+        cmocka_unit_test(the_front_says_what_comes_next),
         cmocka_unit_test(empty_tables_are_a_chunk),
         cmocka_unit_test(values_at_the_ends_come_back),
         cmocka_unit_test(cut_chunks_are_damage),

@@ -180,6 +180,28 @@ static void undo_says_when_it_can_not(void **state)
     pf_symbol_cache_free(n);
 }
 
+/* An offer takes room that is free, and changes nothing that is known. */
+static void an_offer_forgets_nothing(void **state)
+{
+    (void)state;
+    pf_symbol_cache *n = pf_symbol_cache_new(LEAST);
+    uint32_t taken = 0;
+    for (uint32_t i = 0; i < 1000; i++)
+        pf_symbol_cache_put(n, key(i), i + 1);
+    assert_true(pf_symbol_cache_offer(n, key(7), 4711));
+    while (pf_symbol_cache_offer(n, key(1000 + taken), 1001 + taken))
+        taken++;
+    assert_true(taken > 1000);
+    assert_int_equal(pf_symbol_cache_turns(n), 0);
+    for (uint32_t i = 0; i < 1000 + taken; i++)
+        assert_true(knows(n, i));
+    for (uint32_t i = 0; i < 10000; i++) /* once it has turned all its room is in use */
+        pf_symbol_cache_put(n, key(100000 + i), 100001 + i);
+    assert_false(pf_symbol_cache_offer(n, key(99999), 100000));
+    assert_false(knows(n, 99999));
+    pf_symbol_cache_free(n);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -192,6 +214,7 @@ int main(void)
         cmocka_unit_test(undo_forgets_what_was_put_since_begin),
         cmocka_unit_test(undo_reaches_both_generations),
         cmocka_unit_test(undo_says_when_it_can_not),
+        cmocka_unit_test(an_offer_forgets_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,6 +1,7 @@
 #include "storage/local/committer.h"
 
 #include "base/log.h"
+#include "storage/local/recaller.h"
 #include "storage/local/retention.h"
 
 #include <signal.h>
@@ -52,14 +53,31 @@ static void answer_all(pf_committer *c, batch *b, pf_code code, const pf_error *
     b->n = 0;
 }
 
+static void close_writer(pf_committer *c)
+{
+    if (c->recaller)
+        pf_recaller_leave(c->recaller);
+    pf_writer_close(&c->writer);
+}
+
+static void service_started(void *ctx, int64_t service, const pf_hash *salt, size_t bytes)
+{
+    pf_committer *c = ctx;
+    pf_metric_add(c->metrics->symbol_bytes[PF_READ_START], (double)bytes);
+    if (c->recaller && salt)
+        pf_recaller_want(c->recaller, c->writer.partition, service, salt);
+}
+
 static pf_code open_writer(pf_committer *c, pf_partition *p, pf_error *err)
 {
-    pf_writer_close(&c->writer);
+    close_writer(c);
     const pf_series_limits limits = {c->set->days * c->limits.series,
                                      c->set->days * c->limits.series_per_service};
     pf_code code = pf_writer_open(&c->writer, p, limits, c->cache, c->known, c->key, err);
     if (code && c->writer.broken)
         pf_partitions_distrust(c->set, p, err->msg);
+    c->writer.symbols.started = service_started;
+    c->writer.symbols.started_ctx = c;
     c->writer.log_pages = pf_retention_log_pages(c->max_size, PF_WRITER_LOG_PAGES);
     return code;
 }
@@ -318,7 +336,7 @@ static void *run(void *ctx)
             pthread_cond_broadcast(&c->ticked);
         }
     }
-    pf_writer_close(&c->writer);
+    close_writer(c);
     free(b);
     return NULL;
 }
@@ -421,5 +439,5 @@ void pf_committer_stop(pf_committer *c)
 void pf_committer_leave(pf_committer *c, const pf_partition *p)
 {
     if (c->writer.partition == p)
-        pf_writer_close(&c->writer);
+        close_writer(c);
 }

@@ -17,6 +17,7 @@
 #include "storage/local/writer.h"
 
 typedef struct pf_committer pf_committer;
+typedef struct pf_recaller pf_recaller; /* recaller.h */
 
 /* Something that the thread is to do between two batches. */
 typedef struct pf_committer_call pf_committer_call;
@@ -37,6 +38,7 @@ struct pf_committer {
     int64_t max_size;        /* bytes of all partitions together; 0: no ceiling (retention.h) */
     pf_symbol_cache *known;  /* the thread's own once started; the owner frees it after the stop */
     const pf_hash_key *key;
+    pf_recaller *recaller; /* NULL: nothing is recalled */
     void (*tick)(void *ctx);
     void *tick_ctx;
 

@@ -3,6 +3,7 @@
  *     write (caller's thread):        space? -> job (content hashes, encodings) -> queue
  *     committer (one thread):         batch -> partition of today -> transaction -> done()
  *                                     once a second: upkeep
+ * recaller (one thread):          after a restart, symbols that the partition has -> the committer
  *     find, read, merge, services
  *     (callers' threads):             a snapshot of the set -> a pooled connection per partition
  *
@@ -71,6 +72,13 @@ static void problems(pf_store *s, pf_buf *out)
     pf_buf_free(&names);
 }
 
+static void stop_threads(pf_local *l)
+{
+    pf_recaller_stop(&l->recaller);
+    pf_committer_stop(&l->committer);
+    pf_recaller_free(&l->recaller);
+}
+
 static void free_caches(pf_local *l)
 {
     pf_symviews_free(&l->views);
@@ -80,7 +88,7 @@ static void free_caches(pf_local *l)
 static void close_store(pf_store *s)
 {
     pf_local *l = (pf_local *)s;
-    pf_committer_stop(&l->committer);
+    stop_threads(l);
     pf_conns_close_idle(&l->conns, NULL, INT64_MAX);
     pf_partitions_close(&l->set);
     pf_conns_free(&l->conns);
@@ -148,10 +156,15 @@ static pf_code start(pf_local *l, pf_error *err)
                                   .cache = quarter,
                                   .known = l->known,
                                   .key = &l->key,
+                                  .recaller = &l->recaller,
                                   .tick = pf_local_upkeep,
                                   .tick_ctx = l};
-    code = pf_committer_start(&l->committer, err);
+    l->recaller = (pf_recaller){.committer = &l->committer, .key = &l->key, .metrics = &l->metrics};
+    code = pf_recaller_start(&l->recaller, err);
+    if (!code)
+        code = pf_committer_start(&l->committer, err);
     if (code) {
+        stop_threads(l);
         pf_partitions_close(&l->set);
         pf_conns_free(&l->conns);
     }

@@ -37,6 +37,16 @@ static void init_counters(pf_local_metrics *m)
             "Connections to partitions opened for readers, who keep them for the next.", PF_COUNTER,
             NULL, 0),
         "");
+    m->recalled = pf_metric_series(
+        pf_metrics_family("profefe_local_symbols_recalled_total",
+                          "Symbols of before a restart that are known again.", PF_COUNTER, NULL, 0),
+        "");
+    f = pf_metrics_family("profefe_local_symbol_bytes_read_total",
+                          "Bytes of symbols read for the sake of writes after a restart: by the "
+                          "committer, and by the thread that recalls them.",
+                          PF_COUNTER, NULL, 0);
+    m->symbol_bytes[PF_READ_START] = pf_metric_series(f, "by=\"committer\"");
+    m->symbol_bytes[PF_READ_RECALL] = pf_metric_series(f, "by=\"recaller\"");
     m->repeated = pf_metric_series(
         pf_metrics_family("profefe_store_writes_repeated_total",
                           "Pushes that were not stored again: their external id was there.",

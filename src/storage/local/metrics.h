@@ -18,6 +18,13 @@ typedef enum pf_refusal {
 
 typedef enum pf_drop_reason { PF_DROPPED_EXPIRED, PF_DROPPED_SIZE, PF_DROP_REASONS } pf_drop_reason;
 
+/* Who reads symbols on the way of a write. */
+typedef enum pf_symbols_reader {
+    PF_READ_START, /* the committer, at a service's first write */
+    PF_READ_RECALL,
+    PF_SYMBOLS_READERS
+} pf_symbols_reader;
+
 typedef struct pf_local_metrics {
     pf_metric *commit_seconds, *commit_profiles;
     pf_metric *raw, *columns; /* profiles stored, by kind */
@@ -25,6 +32,7 @@ typedef struct pf_local_metrics {
     pf_metric *clock_jumps, *damaged;
     pf_metric *repeated, *removed; /* pushes that came before; profiles deleted */
     pf_metric *opened;             /* readers' connections */
+    pf_metric *recalled, *symbol_bytes[PF_SYMBOLS_READERS];
     pf_metric *queue, *partitions, *partitions_damaged, *disk_bytes, *free_bytes;
 } pf_local_metrics;
 

@@ -7,6 +7,7 @@
 #include "storage/local/free_space.h"
 #include "storage/local/local.h"
 #include "storage/local/rate.h"
+#include "storage/local/recaller.h"
 #include "storage/local/retention.h"
 #include "storage/local/symviews.h"
 
@@ -17,6 +18,7 @@ typedef struct pf_local {
     pf_conns conns;
     pf_partitions set;
     pf_committer committer;
+    pf_recaller recaller;
     pf_trust trust; /* the committer's thread only */
     pf_free_space space;
     pf_local_metrics metrics;

@@ -1,5 +1,6 @@
 #include "storage/local/symwriter.h"
 
+#include "base/log.h"
 #include "storage/local/checksums.h"
 #include "storage/local/symbols/chunk.h"
 
@@ -35,6 +36,11 @@ pf_code pf_symwriter_connect(pf_symwriter *s, sqlite3 *db, pf_error *err)
                                  " WHERE number BETWEEN ?1 AND ?2 ORDER BY number",
                                  &s->read, err);
     if (!code)
+        code = pf_db_prepare(db,
+                             "SELECT number, checksum, chunk FROM symbols"
+                             " WHERE number BETWEEN ?1 AND ?2 ORDER BY number DESC",
+                             &s->newest, err);
+    if (!code)
         code = pf_db_prepare(db, "INSERT INTO symbols(number, checksum, chunk) VALUES(?1, ?2, ?3)",
                              &s->add, err);
     if (!code)
@@ -46,9 +52,10 @@ pf_code pf_symwriter_connect(pf_symwriter *s, sqlite3 *db, pf_error *err)
 void pf_symwriter_disconnect(pf_symwriter *s)
 {
     sqlite3_finalize(s->read);
+    sqlite3_finalize(s->newest);
     sqlite3_finalize(s->add);
     sqlite3_finalize(s->remove);
-    s->read = s->add = s->remove = NULL;
+    s->read = s->newest = s->add = s->remove = NULL;
     s->db = NULL;
 }
 
@@ -105,10 +112,9 @@ static void note_chunk(pf_symservice *to, uint32_t sequence, pf_str chunk)
         to->tail_bytes += (uint32_t)chunk.n;
 }
 
-/* Adds the chunks from `first` on to `t`; for each, `seen` gets its sequence and bytes. */
+/* Adds the chunks from `first` on to `t`; *damaged: one of them is. */
 static pf_code read_chunks(pf_symwriter *s, int64_t service, uint32_t first, pf_tables *t,
-                           void (*seen)(pf_symservice *, uint32_t, pf_str), pf_symservice *to,
-                           pf_error *err)
+                           bool *damaged, pf_error *err)
 {
     pf_code code = PF_OK;
     int rc = SQLITE_DONE;
@@ -117,13 +123,10 @@ static pf_code read_chunks(pf_symwriter *s, int64_t service, uint32_t first, pf_
     while (!code && (rc = sqlite3_step(s->read)) == SQLITE_ROW) {
         int64_t number = sqlite3_column_int64(s->read, 0);
         pf_str chunk = pf_db_blob(s->read, 2);
-        if (pf_symbols_checksum(number, chunk) != sqlite3_column_int64(s->read, 1))
-            code = pf_fail(err, PF_INTERNAL, "symbols of service %lld are damaged on disk",
-                           (long long)service);
-        if (!code)
-            code = pf_chunk_decode(t, chunk, err);
-        if (!code && seen)
-            seen(to, (uint32_t)number, chunk);
+        *damaged = pf_symbols_checksum(number, chunk) != sqlite3_column_int64(s->read, 1);
+        code = *damaged ? pf_fail(err, PF_INTERNAL, "symbols of service %lld are damaged on disk",
+                                  (long long)service)
+                        : pf_chunk_decode(t, chunk, err);
     }
     if (!code && rc != SQLITE_DONE)
         code = pf_db_fail(s->db, err);
@@ -131,17 +134,60 @@ static pf_code read_chunks(pf_symwriter *s, int64_t service, uint32_t first, pf_
     return code;
 }
 
-static pf_code recall(pf_symwriter *s, int64_t service, pf_symservice *to, pf_error *err)
+/* The newest chunk says which numbers come next. */
+static void read_newest(pf_symwriter *s, int64_t number, pf_str chunk, pf_symservice *to)
 {
-    pf_tables all;
-    pf_tables_init(&all, NULL);
+    uint32_t next[PF_TABLES];
+    pf_error err = {.msg = "the checksum does not match"};
+    to->damaged = pf_symbols_checksum(number, chunk) != sqlite3_column_int64(s->newest, 1) ||
+                  pf_chunk_next(chunk, next, &err) != PF_OK;
+    if (!to->damaged)
+        memcpy(to->numbering.next, next, sizeof next);
+    else
+        PF_LOG_ERROR("a service's newest symbols are damaged: its profiles can't be stored",
+                     PF_I("service", number >> 32), PF_S("error", err.msg));
+    to->sequence = (uint32_t)number;
+    to->tail_first = to->sequence + 1;
+}
+
+/* One more chunk, seen from the end: the tail reaches back to the oldest plain one, over single compressed ones between
+ * plain ones. False: it can't reach any further. */
+static bool look_back(pf_symservice *to, uint32_t sequence, pf_str chunk, uint32_t *between)
+{
+    if (pf_chunk_is_compressed(chunk)) {
+        bool two = *between != 0;
+        *between = (uint32_t)chunk.n;
+        return !two && chunk.n < TAIL_BYTES;
+    }
+    to->tail_first = sequence;
+    to->tail_bytes += *between + (uint32_t)chunk.n;
+    *between = 0;
+    return to->tail_bytes < TAIL_BYTES;
+}
+
+static pf_code start(pf_symwriter *s, int64_t service, pf_symservice *to, pf_error *err)
+{
+    size_t bytes = 0;
+    uint32_t between = 0;
+    bool more = true;
+    int rc = SQLITE_DONE;
     *to = (pf_symservice){.tail_first = 1};
     pf_numbering_init(&to->numbering, NULL);
-    pf_code code = read_chunks(s, service, 1, &all, note_chunk, to, err);
-    if (!code && !pf_tables_is_empty(&all))
-        code = pf_intern_recall(s->known, &to->numbering, s->key, &all, err);
-    pf_tables_free(&all);
+    sqlite3_bind_int64(s->newest, 1, pf_symbols_number(service, 1));
+    sqlite3_bind_int64(s->newest, 2, pf_symbols_number(service, UINT32_MAX));
+    while (more && (rc = sqlite3_step(s->newest)) == SQLITE_ROW) {
+        int64_t number = sqlite3_column_int64(s->newest, 0);
+        pf_str chunk = pf_db_blob(s->newest, 2);
+        if (!bytes)
+            read_newest(s, number, chunk, to);
+        bytes += chunk.n + !chunk.n;
+        more = !to->damaged && look_back(to, (uint32_t)number, chunk, &between);
+    }
+    pf_code code = rc == SQLITE_ROW || rc == SQLITE_DONE ? PF_OK : pf_db_fail(s->db, err);
+    sqlite3_reset(s->newest);
     to->known = code == PF_OK;
+    if (!code && bytes && s->started)
+        s->started(s->started_ctx, service, to->damaged ? NULL : &to->numbering.salt, bytes);
     return code;
 }
 
@@ -157,7 +203,28 @@ static pf_code find_service(pf_symwriter *s, int64_t number, pf_symservice **out
         s->nservice = n;
     }
     *out = &s->service[number];
-    return (*out)->known ? PF_OK : recall(s, number, *out, err);
+    pf_code code = (*out)->known ? PF_OK : start(s, number, *out, err);
+    if (!code && (*out)->damaged)
+        code = pf_fail(err, PF_INTERNAL, "symbols of service %lld are damaged on disk",
+                       (long long)number);
+    return code;
+}
+
+pf_code pf_symwriter_start(pf_symwriter *s, int64_t service, pf_error *err)
+{
+    pf_symservice *to;
+    return find_service(s, service, &to, err);
+}
+
+bool pf_symwriter_is_damaged(const pf_symwriter *s, int64_t service)
+{
+    return (uint64_t)service < s->nservice && s->service[service].damaged;
+}
+
+bool pf_symwriter_is_salt(const pf_symwriter *s, int64_t service, const pf_hash *salt)
+{
+    return (uint64_t)service < s->nservice && s->service[service].known &&
+           pf_hash_eq(s->service[service].numbering.salt, *salt);
 }
 
 static pf_code write_chunk(pf_symwriter *s, int64_t number, const pf_tables *t, pf_error *err)
@@ -179,12 +246,16 @@ static pf_code write_chunk(pf_symwriter *s, int64_t number, const pf_tables *t, 
     return code;
 }
 
-/* The tail becomes one compressed chunk under the number of its last. */
+/* The tail becomes one compressed chunk under the number of its last. One that is damaged stays as it is. */
 static pf_code compress_tail(pf_symwriter *s, int64_t service, pf_symservice *of, pf_error *err)
 {
     pf_tables tail;
+    bool damaged = false;
     pf_tables_init_floating(&tail);
-    pf_code code = read_chunks(s, service, of->tail_first, &tail, NULL, NULL, err);
+    pf_code code = read_chunks(s, service, of->tail_first, &tail, &damaged, err);
+    if (damaged)
+        PF_LOG_ERROR("symbols of a service are damaged", PF_I("service", service),
+                     PF_S("error", err->msg));
     if (!code) {
         sqlite3_bind_int64(s->remove, 1, pf_symbols_number(service, of->tail_first));
         sqlite3_bind_int64(s->remove, 2, pf_symbols_number(service, of->sequence));
@@ -197,7 +268,7 @@ static pf_code compress_tail(pf_symwriter *s, int64_t service, pf_symservice *of
     pf_tables_free(&tail);
     of->tail_first = of->sequence + 1;
     of->tail_bytes = 0;
-    return code;
+    return damaged ? PF_OK : code;
 }
 
 static pf_code add_fresh(pf_symwriter *s, int64_t service, pf_symservice *to, pf_error *err)

@@ -6,8 +6,9 @@
  *     \------ when they come to 32 KB ------/-> one compressed chunk, numbered as the last of them
  *
  * So what is read back of a service is few, large, compressed pieces and a short tail. The tables
- * themselves are not kept in memory, only the hash-to-number cache that all services share; on a
- * service's first write it is filled from what the partition holds.
+ * themselves are not kept in memory, only the hash-to-number cache that all services share. A service's first write
+ * after a start goes on behind its newest chunk, of which it reads no more than the numbers: what it had is not known, and
+ * gets second numbers, until somebody has recalled it (recaller.h).
  *
  * Belongs to the committer: not thread-safe.
  */
@@ -23,6 +24,7 @@ typedef struct pf_symservice {
     uint32_t tail_first; /* the oldest chunk that is not compressed yet */
     uint32_t tail_bytes; /* of those */
     bool known;          /* read from the partition since it was opened */
+    bool damaged;        /* its newest chunk: where to go on can't be known */
     bool touched;        /* in this transaction: there is a copy to go back to */
 } pf_symservice;
 
@@ -32,9 +34,14 @@ typedef struct pf_symundo {
     pf_symservice was;
 } pf_symundo;
 
+/* A service that has symbols was read at its end, which took `bytes`; `salt`: NULL for a damaged one. */
+typedef void (*pf_symwriter_started)(void *ctx, int64_t service, const pf_hash *salt, size_t bytes);
+
 typedef struct pf_symwriter {
     sqlite3 *db; /* the writer's connection; not owned */
-    sqlite3_stmt *read, *add, *remove;
+    sqlite3_stmt *read, *newest, *add, *remove;
+    pf_symwriter_started started; /* may be NULL */
+    void *started_ctx;
     pf_symservice *service; /* by number */
     size_t nservice;
     pf_symbol_cache *known; /* shared with other partitions; not owned */
@@ -59,6 +66,14 @@ void pf_symwriter_begin(pf_symwriter *s);
 void pf_symwriter_keep(pf_symwriter *s); /* it is committed */
 void pf_symwriter_undo(
     pf_symwriter *s); /* it is rolled back: forgets what it gave out, and nothing else */
+
+/* Sees to it that it is known where the service goes on, which pf_symwriter_add does as well. When that can't be read the
+ * reason is logged, and told here from then on without a look. Writes nothing. */
+pf_code pf_symwriter_start(pf_symwriter *s, int64_t service, pf_error *err);
+bool pf_symwriter_is_damaged(const pf_symwriter *s, int64_t service);
+
+/* Whether it is the salt of the service's numbering. */
+bool pf_symwriter_is_salt(const pf_symwriter *s, int64_t service, const pf_hash *salt);
 
 /* Inside a transaction: numbers for `p`, its new symbols written, its row's bytes in *row (valid until the
  * next call). After an error the transaction must be rolled back. */

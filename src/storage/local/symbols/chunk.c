@@ -11,6 +11,7 @@
 #include <zstd.h>
 
 enum { FORMAT_PLAIN = 0, FORMAT_ZSTD = 1, INFLATED_MAX = 1 << 30 };
+enum { FRONT_MAX = PF_TABLES * 2 * 10 }; /* first numbers and counts, as varints */
 
 enum stream {
     /* Two for each table of bytes: lengths, bytes. */
@@ -483,4 +484,46 @@ pf_code pf_chunk_decode(pf_tables *t, pf_str chunk, pf_error *err)
         code = decode_body(t, pf_buf_str(&plain), err);
     pf_buf_free(&plain);
     return code;
+}
+
+/* As much as there is of the first FRONT_MAX bytes. */
+static pf_code inflate_front(pf_str body, char front[static FRONT_MAX], size_t *n, pf_error *err)
+{
+    ZSTD_DCtx *z = ZSTD_createDCtx();
+    if (!z)
+        return pf_fail_nomem(err, "symbols");
+    ZSTD_outBuffer out = {front, FRONT_MAX, 0};
+    ZSTD_inBuffer in = {body.p, body.n, 0};
+    size_t left = 1;
+    while (left && !ZSTD_isError(left) && out.pos < out.size && in.pos < in.size)
+        left = ZSTD_decompressStream(z, &out, &in);
+    ZSTD_freeDCtx(z);
+    *n = out.pos;
+    return ZSTD_isError(left)
+               ? pf_fail(err, PF_INTERNAL, "damaged symbols: %s", ZSTD_getErrorName(left))
+               : PF_OK;
+}
+
+pf_code pf_chunk_next(pf_str chunk, uint32_t next[static PF_TABLES], pf_error *err)
+{
+    char front[FRONT_MAX];
+    pf_str body = {chunk.p + 1, chunk.n ? chunk.n - 1 : 0};
+    if (!chunk.n || (chunk.p[0] != FORMAT_PLAIN && chunk.p[0] != FORMAT_ZSTD))
+        return pf_fail(err, PF_INTERNAL, "damaged symbols: not a chunk");
+    if (pf_chunk_is_compressed(chunk)) {
+        size_t n = 0;
+        pf_code code = inflate_front(body, front, &n, err);
+        if (code)
+            return code;
+        body = (pf_str){front, n};
+    }
+    const uint8_t *p = (const uint8_t *)body.p, *end = p + body.n;
+    for (int i = 0; i < PF_TABLES; i++) {
+        uint64_t first, count;
+        if (!pf_varint_get(&p, end, &first) || !pf_varint_get(&p, end, &count) || !first ||
+            first > UINT32_MAX || count > UINT32_MAX - first)
+            return pf_fail(err, PF_INTERNAL, "damaged symbols: not a chunk");
+        next[i] = (uint32_t)(first + count);
+    }
+    return PF_OK;
 }

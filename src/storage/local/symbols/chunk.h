@@ -20,6 +20,10 @@ pf_code pf_chunk_encode(const pf_tables *t, int zstd_level, pf_buf *out, pf_erro
  * a part of it then and is of no more use. */
 pf_code pf_chunk_decode(pf_tables *t, pf_str chunk, pf_error *err);
 
+/* The numbers that the chunk leads up to: those that the next one begins with. Reads the front alone, of a compressed
+ * chunk, too. PF_INTERNAL: "damaged symbols: …". */
+pf_code pf_chunk_next(pf_str chunk, uint32_t next[static PF_TABLES], pf_error *err);
+
 /* True for a chunk of format 1. */
 bool pf_chunk_is_compressed(pf_str chunk);
 

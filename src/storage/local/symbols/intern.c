@@ -1,6 +1,5 @@
 #include "storage/local/symbols/intern.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 /* The cache of numbers is larger than the processor's, and a look-up that waits for memory costs as much as
@@ -16,7 +15,7 @@ void pf_numbering_init(pf_numbering *s, const uint32_t *next)
         s->next[i] = next ? next[i] : 1;
 }
 
-static pf_hash key_of(const pf_numbering *s, pf_table table, pf_hash content)
+pf_hash pf_numbering_key(const pf_numbering *s, pf_table table, pf_hash content)
 {
     return (pf_hash){content.lo ^ s->salt.lo, content.hi ^ s->salt.hi ^ ((uint64_t)table + 1)};
 }
@@ -40,7 +39,7 @@ typedef struct interning {
 
 static bool find(interning *w, pf_table table, pf_hash content, uint32_t *number)
 {
-    return pf_symbol_cache_get(w->known, key_of(w->s, table, content), number);
+    return pf_symbol_cache_get(w->known, pf_numbering_key(w->s, table, content), number);
 }
 
 /* The number that the entry just added got, made known. */
@@ -51,7 +50,7 @@ static uint32_t made(interning *w, pf_table table, pf_hash content, pf_code code
         return 0;
     }
     uint32_t number = w->fresh->next[table] - 1;
-    pf_symbol_cache_put(w->known, key_of(w->s, table, content), number);
+    pf_symbol_cache_put(w->known, pf_numbering_key(w->s, table, content), number);
     return number;
 }
 
@@ -141,10 +140,10 @@ static void begin_stack(interning *w, uint32_t sample, pf_hash *chain)
     for (uint32_t i = s->loc_n; i-- > 0;)
         caller = chain[i] = pf_content_chain(w->key, caller, w->c->location[frame[i]]);
     for (uint32_t i = 0; i < s->loc_n && i < NEAR_LEAF; i++) {
-        pf_symbol_cache_prefetch(w->known, key_of(w->s, PF_TABLE_NODE, chain[i]));
+        pf_symbol_cache_prefetch(w->known, pf_numbering_key(w->s, PF_TABLE_NODE, chain[i]));
         if (!w->location[frame[i]])
-            pf_symbol_cache_prefetch(w->known,
-                                     key_of(w->s, PF_TABLE_LOCATION, w->c->location[frame[i]]));
+            pf_symbol_cache_prefetch(
+                w->known, pf_numbering_key(w->s, PF_TABLE_LOCATION, w->c->location[frame[i]]));
     }
 }
 
@@ -177,8 +176,8 @@ static void number_stacks(interning *w, uint64_t *number)
     uint32_t n = 0;
     for (uint32_t i = 0; i < p->nsample; i++) {
         if (i + AHEAD < p->nsample)
-            pf_symbol_cache_prefetch(w->known,
-                                     key_of(w->s, PF_TABLE_STACK, w->c->stack[i + AHEAD]));
+            pf_symbol_cache_prefetch(
+                w->known, pf_numbering_key(w->s, PF_TABLE_STACK, w->c->stack[i + AHEAD]));
         uint32_t known = 0;
         if (p->sample[i].loc_n && !find(w, PF_TABLE_STACK, w->c->stack[i], &known))
             w->unknown[n++] = i;
@@ -349,113 +348,4 @@ pf_code pf_intern(pf_symbol_cache *known, pf_numbering *s, const pf_hash_key *ke
     if (!w.code)
         memcpy(s->next, fresh->next, sizeof s->next);
     return w.code;
-}
-
-/* The content hashes of tables that were read back, by number. */
-typedef struct recalled {
-    pf_hash *string, *mapping, *function, *location, *node;
-} recalled;
-
-static void recall_one(pf_symbol_cache *known, const pf_numbering *s, pf_table table,
-                       pf_hash content, uint32_t number)
-{
-    pf_hash k = key_of(s, table, content);
-    uint32_t was;
-    if (!pf_symbol_cache_get(known, k, &was))
-        pf_symbol_cache_put(known, k, number);
-}
-
-static void hash_flat_tables(const pf_tables *t, const pf_hash_key *key, recalled *r)
-{
-    r->string[0] = pf_content_string(key, PF_STR(""));
-    for (uint32_t n = 1; n < t->next[PF_TABLE_STRING]; n++)
-        r->string[n] = pf_content_string(key, pf_tables_blob(t, PF_TABLE_STRING, n));
-    r->mapping[0] = (pf_hash){0, 0};
-    for (uint32_t n = 1; n < t->next[PF_TABLE_MAPPING]; n++) {
-        const pf_sym_mapping *m = pf_tables_mapping(t, n);
-        r->mapping[n] = pf_content_mapping(key, m->size, m->offset, r->string[m->file],
-                                           r->string[m->build_id], m->flags, m->ordinal);
-    }
-    r->function[0] = (pf_hash){0, 0};
-    for (uint32_t n = 1; n < t->next[PF_TABLE_FUNCTION]; n++) {
-        const pf_sym_function *f = pf_tables_function(t, n);
-        r->function[n] = pf_content_function(key, r->string[f->name], r->string[f->system_name],
-                                             r->string[f->filename], f->start_line);
-    }
-}
-
-static bool hash_locations(const pf_tables *t, const pf_hash_key *key, recalled *r)
-{
-    pf_buf place = PF_BUF_INIT;
-    r->location[0] = (pf_hash){0, 0};
-    for (uint32_t n = 1; n < t->next[PF_TABLE_LOCATION]; n++) {
-        const pf_sym_location *l = pf_tables_location(t, n);
-        pf_buf_clear(&place);
-        pf_content_place *to =
-            (pf_content_place *)pf_buf_reserve(&place, sizeof *to + l->line_n * sizeof *to->line);
-        if (!to)
-            break;
-        *to = (pf_content_place){r->mapping[l->mapping], l->address, l->folded};
-        for (uint32_t i = 0; i < l->line_n; i++) {
-            const pf_sym_line *line = &t->line[l->line_off + i];
-            to->line[i] = (pf_content_line){r->function[line->function], line->line, line->column};
-        }
-        r->location[n] = pf_content_location(key, to, l->line_n);
-    }
-    bool ok = !place.failed;
-    pf_buf_free(&place);
-    return ok;
-}
-
-static bool recall_stacks(pf_symbol_cache *known, const pf_numbering *s, const pf_hash_key *key,
-                          const pf_tables *t, recalled *r)
-{
-    r->node[0] = (pf_hash){0, 0};
-    for (uint32_t n = 1; n < t->next[PF_TABLE_NODE]; n++) {
-        pf_sym_node node = pf_tables_node(t, n);
-        r->node[n] = pf_content_chain(key, r->node[node.parent], r->location[node.location]);
-        recall_one(known, s, PF_TABLE_NODE, r->node[n], n);
-    }
-    pf_buf frames = PF_BUF_INIT;
-    for (uint32_t n = 1; n < t->next[PF_TABLE_STACK]; n++) {
-        pf_buf_clear(&frames);
-        for (uint32_t at = pf_tables_stack(t, n); at; at = pf_tables_node(t, at).parent)
-            pf_buf_put(&frames, &r->location[pf_tables_node(t, at).location], sizeof(pf_hash));
-        if (frames.failed)
-            break;
-        recall_one(
-            known, s, PF_TABLE_STACK,
-            pf_content_stack(key, (const pf_hash *)frames.data, frames.len / sizeof(pf_hash)), n);
-    }
-    bool ok = !frames.failed;
-    pf_buf_free(&frames);
-    return ok;
-}
-
-pf_code pf_intern_recall(pf_symbol_cache *known, pf_numbering *s, const pf_hash_key *key,
-                         const pf_tables *all, pf_error *err)
-{
-    static const pf_table flat[] = {PF_TABLE_STRING, PF_TABLE_MAPPING, PF_TABLE_FUNCTION,
-                                    PF_TABLE_LOCATION};
-    recalled r;
-    pf_hash **by_table[] = {&r.string, &r.mapping, &r.function, &r.location};
-    r.node = calloc(all->next[PF_TABLE_NODE], sizeof *r.node);
-    bool ok = r.node != NULL;
-    for (int i = 0; i < 4; i++) {
-        *by_table[i] = calloc(all->next[flat[i]], sizeof(pf_hash));
-        ok &= *by_table[i] != NULL;
-    }
-    if (ok) {
-        hash_flat_tables(all, key, &r);
-        ok = hash_locations(all, key, &r);
-    }
-    for (int i = 0; ok && i < 4; i++)
-        for (uint32_t n = 1; n < all->next[flat[i]]; n++)
-            recall_one(known, s, flat[i], (*by_table[i])[n], n);
-    ok = ok && recall_stacks(known, s, key, all, &r);
-    for (int i = 0; i < 4; i++)
-        free(*by_table[i]);
-    free(r.node);
-    memcpy(s->next, all->next, sizeof s->next);
-    return ok ? PF_OK : pf_fail_nomem(err, "symbols");
 }

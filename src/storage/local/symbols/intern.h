@@ -25,6 +25,9 @@ typedef struct pf_numbering {
 /* A new random salt: nothing is known in this space any more. `next`: NULL for empty tables. */
 void pf_numbering_init(pf_numbering *s, const uint32_t *next);
 
+/* Under which key the shared cache has the number of a content. */
+pf_hash pf_numbering_key(const pf_numbering *s, pf_table table, pf_hash content);
+
 /* What pf_intern and a row's sorting and writing need of memory that grows with the profile, taken before it is the
  * profile's turn: being refused for memory costs nobody else anything then. */
 typedef struct pf_intern_room {
@@ -46,11 +49,5 @@ pf_code pf_intern_prepare(pf_intern_room *room, const pf_profile *p, const pf_co
 pf_code pf_intern(pf_symbol_cache *known, pf_numbering *s, const pf_hash_key *key,
                   const pf_profile *p, const pf_content *c, const pf_intern_room *room,
                   pf_tables *fresh, pf_row *row, pf_error *err);
-
-/* Makes known what stands in tables read back from disk, from number 1 on: the numbers of strings,
- * mappings, functions, locations, nodes and stacks. Label sets, headers and maps are few and get
- * second numbers. Sets s->next. PF_INTERNAL out of memory. */
-pf_code pf_intern_recall(pf_symbol_cache *known, pf_numbering *s, const pf_hash_key *key,
-                         const pf_tables *all, pf_error *err);
 
 #endif

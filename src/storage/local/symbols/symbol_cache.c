@@ -160,6 +160,16 @@ void pf_symbol_cache_put(pf_symbol_cache *n, pf_hash key, uint32_t number)
     add(n, key, number);
 }
 
+bool pf_symbol_cache_offer(pf_symbol_cache *n, pf_hash key, uint32_t number)
+{
+    generation *y = &n->young;
+    if (n->turns || (y->cap == n->cap_max && y->len * 4 >= y->cap * 3))
+        return false;
+    if (!y->cap || !probe(y, key)->number)
+        add(n, key, number);
+    return true;
+}
+
 void pf_symbol_cache_begin(pf_symbol_cache *n)
 {
     n->journal.len = 0;

@@ -34,6 +34,10 @@ void pf_symbol_cache_prefetch(const pf_symbol_cache *n, pf_hash key);
  * memory. */
 void pf_symbol_cache_put(pf_symbol_cache *n, pf_hash key, uint32_t number);
 
+/* Adds what is not known, as long as nothing else needs to be forgotten for it. False: there is no room, or there was none
+ * at some time; there will be none later either. */
+bool pf_symbol_cache_offer(pf_symbol_cache *n, pf_hash key, uint32_t number);
+
 /* Notes the keys that are put from now on. Does nothing else: a cache without a begin works as well. */
 void pf_symbol_cache_begin(pf_symbol_cache *n);
 
