@@ -142,7 +142,7 @@ static pf_code open_conn(pf_conns *c, pf_partition *p, size_t cache, pf_conn **o
     if (!conn)
         return pf_fail_nomem(err, "connection");
     pf_code code = pf_db_open(p->path, PF_DB_READ_ONLY, cache, &conn->db, err);
-    if (!code)
+    if (!code && p->writable) /* so that it never is in the writer's way */
         code = pf_db_set_wal(conn->db, err);
     if (code) {
         sqlite3_close(conn->db);

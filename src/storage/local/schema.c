@@ -173,10 +173,11 @@ pf_code pf_schema_ensure(sqlite3 *db, const char *path, pf_schema *out, pf_error
     pf_code code = check_version(db, path, &version, err);
     if (!code && !version) /* fixed by the switch */
         code = pf_db_exec(db, "PRAGMA page_size=4096; PRAGMA auto_vacuum=INCREMENTAL", err);
-    if (!code)
-        code = pf_db_set_wal(db, err);
-    if (!code && !version)
-        code = create(db, err);
     *out = (pf_schema){.version = version ? version : PF_SCHEMA_VERSION, .writable = version != 1};
-    return !code && version > 1 ? check_features(db, path, out, err) : code;
+    if (!code && version > 1)
+        code = check_features(db, path, out, err);
+    /* The mode stands in the file: what is only read keeps the one it has. */
+    if (!code && out->writable)
+        code = pf_db_set_wal(db, err);
+    return !code && !version ? create(db, err) : code;
 }

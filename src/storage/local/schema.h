@@ -22,7 +22,7 @@ typedef struct pf_schema {
  * still to be made. First, and for a file that has them, checks application id, version and features, as ext4 does it:
  * an unknown incompatible one refuses the file, an unknown read_only one has it read only, an unknown compatible one is
  * ignored. PF_INVALID when it is another program's, of a newer version or has what is not known; it is left as it is.
- * Switches the file to write-ahead logging. */
+ * Switches the file to write-ahead logging if it is writable; another one is left in the mode that it has. */
 pf_code pf_schema_ensure(sqlite3 *db, const char *path, pf_schema *out, pf_error *err);
 
 #endif
