@@ -391,6 +391,28 @@ def test_a_damaged_partition_is_put_aside(used, what):
     assert [path.read_bytes() for path in damaged] == before
 
 
+def test_damaged_symbols_of_today_send_pushes_into_a_file_beside_it(used):
+    """They are met by the first push of their service: nobody is refused, what needs none of them is still read."""
+    (today,) = partitions(used)
+    with sqlite3.connect(today) as database:
+        database.execute(
+            "UPDATE symbols SET chunk = zeroblob(length(chunk))"
+            " WHERE number >> 32 = (SELECT number FROM service WHERE name = CAST('s1' AS BLOB))"
+        )
+    database.close()
+    used.start()
+    for n in range(3):
+        assert used.fetch(used.push(BODY, service=f"s{n}"))
+    assert today.stem in used.get("/readyz").body.decode()
+    assert [path.name for path in partitions(used)] == [today.stem + ".2.db", today.name]
+    assert [len(used.find(service=f"s{n}").result) for n in range(3)] == [8, 8, 7]
+    assert used.fetch(used.find(service="s0").result[0]["id"])
+    used.stop()
+    used.start()
+    assert used.fetch(used.push(BODY, service="s1"))
+    assert len(used.find(service="s1").result) == 9
+
+
 BADGER = ["MANIFEST", "000000.vlog", "000001.sst", "KEYREGISTRY", "LOCK", "DISCARD"]
 
 

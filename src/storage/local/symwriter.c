@@ -253,9 +253,11 @@ static pf_code compress_tail(pf_symwriter *s, int64_t service, pf_symservice *of
     bool damaged = false;
     pf_tables_init_floating(&tail);
     pf_code code = read_chunks(s, service, of->tail_first, &tail, &damaged, err);
-    if (damaged)
+    if (damaged) {
+        of->damaged = true;
         PF_LOG_ERROR("symbols of a service are damaged", PF_I("service", service),
                      PF_S("error", err->msg));
+    }
     if (!code) {
         sqlite3_bind_int64(s->remove, 1, pf_symbols_number(service, of->tail_first));
         sqlite3_bind_int64(s->remove, 2, pf_symbols_number(service, of->sequence));
@@ -282,6 +284,11 @@ static pf_code add_fresh(pf_symwriter *s, int64_t service, pf_symservice *to, pf
         return code;
     note_chunk(to, to->sequence + 1, pf_buf_str(&s->chunk));
     return to->tail_bytes >= TAIL_BYTES ? compress_tail(s, service, to, err) : PF_OK;
+}
+
+bool pf_symwriter_is_damaged(const pf_symwriter *s, int64_t service)
+{
+    return (uint64_t)service < s->nservice && s->service[service].damaged;
 }
 
 pf_code pf_symwriter_add(pf_symwriter *s, int64_t service, int64_t created_at, const pf_profile *p,

@@ -24,7 +24,7 @@ typedef struct pf_symservice {
     uint32_t tail_first; /* the oldest chunk that is not compressed yet */
     uint32_t tail_bytes; /* of those */
     bool known;          /* read from the partition since it was opened */
-    bool damaged;        /* its newest chunk: where to go on can't be known */
+    bool damaged;        /* where to go on can't be known */
     bool touched;        /* in this transaction: there is a copy to go back to */
 } pf_symservice;
 
@@ -80,5 +80,8 @@ bool pf_symwriter_is_salt(const pf_symwriter *s, int64_t service, const pf_hash 
 pf_code pf_symwriter_add(pf_symwriter *s, int64_t service, int64_t created_at, const pf_profile *p,
                          const pf_content *content, const pf_intern_room *room, pf_str *row,
                          pf_error *err);
+
+/* Whether symbols of the service that a push needs were found damaged: it can't go on in this partition. */
+bool pf_symwriter_is_damaged(const pf_symwriter *s, int64_t service);
 
 #endif

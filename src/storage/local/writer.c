@@ -457,6 +457,7 @@ pf_code pf_writer_add(pf_writer *w, pf_job *job, int64_t seconds, bool *clean, p
     if (!code && job->content)
         code = pf_symwriter_add(&w->symbols, row.service, row.created_at, job->write->profile,
                                 job->content, &job->room, &row.bytes, err);
+    w->broken = w->broken || pf_symwriter_is_damaged(&w->symbols, row.service);
     if (!code) {
         row.number = ++w->nprofiles;
         row.totals = pf_buf_str(&totals);
@@ -495,6 +496,8 @@ pf_code pf_writer_commit(pf_writer *w, pf_error *err)
 bool pf_writer_disk_failed(pf_writer *w)
 {
     w->broken = w->broken || is_broken(w);
+    if (w->broken)
+        return true;
     switch (sqlite3_errcode(w->db) & 0xff) {
     case SQLITE_IOERR:
     case SQLITE_FULL:
