@@ -255,6 +255,86 @@ static void test_a_bad_one_does_not_take_others_along(void **state)
     free(all);
 }
 
+/* Until the committer may go on, it stands in a call, and what is pushed queues up. */
+typedef struct held {
+    pthread_mutex_t lock;
+    pthread_cond_t cond;
+    bool inside, go;
+} held;
+
+static void stand(pf_committer *c, void *ctx)
+{
+    held *h = ctx;
+    (void)c;
+    pthread_mutex_lock(&h->lock);
+    h->inside = true;
+    pthread_cond_broadcast(&h->cond);
+    while (!h->go)
+        pthread_cond_wait(&h->cond, &h->lock);
+    pthread_mutex_unlock(&h->lock);
+}
+
+static void *hold(void *ctx)
+{
+    pf_committer_run(&((pf_local *)store)->committer, stand, ctx);
+    return NULL;
+}
+
+static double log_pages(void)
+{
+    static const char name[] = "\nprofefe_local_log_pages_total ";
+    pf_buf all = PF_BUF_INIT;
+    pf_metrics_write(&all);
+    pf_buf_put(&all, "", 1);
+    const char *at = strstr((const char *)all.data, name);
+    assert_non_null(at);
+    double n = strtod(at + sizeof name - 1, NULL);
+    pf_buf_free(&all);
+    return n;
+}
+
+/* Counts what the disk has to take for a push: pages in the log, alone and with others in one transaction. */
+static void test_pushes_share_the_pages_of_a_transaction(void **state)
+{
+    (void)state;
+    enum { N = 20, ALONE_MAX = 10, SHARED_MAX = 12 };
+    held h = {.lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER};
+    many m = {.lock = PTHREAD_MUTEX_INITIALIZER, .cond = PTHREAD_COND_INITIALIZER};
+    pf_error err;
+    pthread_t thread;
+    for (int i = 0; i < 5; i++) { /* the services and their series */
+        char service[16];
+        snprintf(service, sizeof service, "svc%d", i);
+        assert_int_equal(fx_write(store, service, PF_TYPE_TRACE, "", i, "x", NULL, &err), PF_OK);
+    }
+    double before = log_pages();
+    assert_int_equal(fx_write(store, "svc0", PF_TYPE_TRACE, "", 9, "x", NULL, &err), PF_OK);
+    double alone = log_pages() - before;
+    assert_true(alone >= 1 && alone <= ALONE_MAX);
+
+    assert_int_equal(pthread_create(&thread, NULL, hold, &h), 0);
+    pthread_mutex_lock(&h.lock);
+    while (!h.inside)
+        pthread_cond_wait(&h.cond, &h.lock);
+    pthread_mutex_unlock(&h.lock);
+    before = log_pages();
+    one *all = start_many(&m, N);
+    pthread_mutex_lock(&h.lock);
+    h.go = true;
+    pthread_cond_broadcast(&h.cond);
+    pthread_mutex_unlock(&h.lock);
+    pthread_join(thread, NULL);
+    pthread_mutex_lock(&m.lock);
+    while (m.done < N)
+        pthread_cond_wait(&m.cond, &m.lock);
+    pthread_mutex_unlock(&m.lock);
+    assert_int_equal(m.failed, 0);
+    double shared = log_pages() - before;
+    print_message("log pages: %g alone, %g for %d\n", alone, shared, N);
+    assert_true(shared >= 1 && shared <= SHARED_MAX);
+    free(all);
+}
+
 typedef struct looking {
     atomic_bool stop;
     char id[PF_ID_MAX + 1];
@@ -350,6 +430,7 @@ int main(void)
         CASE(test_a_taken_id_gives_way),
         CASE(test_closing_finishes_what_has_queued),
         CASE(test_a_bad_one_does_not_take_others_along),
+        CASE(test_pushes_share_the_pages_of_a_transaction),
         CASE(test_log_stays_short_with_readers),
         cmocka_unit_test(test_totals),
     };

@@ -215,6 +215,8 @@ static void handle(pf_committer *c, batch *b)
         code = err.code = PF_UNAVAILABLE;
     pf_metric_observe(c->metrics->commit_seconds,
                       (double)(pf_clock_mono() - start) / (double)PF_NS_PER_SEC);
+    pf_metric_add(c->metrics->log_pages, c->writer.logged);
+    c->writer.logged = 0;
     note_result(c, code, &err);
     note_crowd(c, b->n);
     answer_all(c, b, code, &err);

@@ -31,6 +31,11 @@ static void init_counters(pf_local_metrics *m)
                           "Times that the wall clock jumped, which postpones retention.",
                           PF_COUNTER, NULL, 0),
         "");
+    m->log_pages =
+        pf_metric_series(pf_metrics_family("profefe_local_log_pages_total",
+                                           "Pages of 4 KiB that transactions wrote to the log.",
+                                           PF_COUNTER, NULL, 0),
+                         "");
     m->opened = pf_metric_series(
         pf_metrics_family(
             "profefe_local_connections_opened_total",

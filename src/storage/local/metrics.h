@@ -31,6 +31,7 @@ typedef struct pf_local_metrics {
     pf_metric *refused[PF_REFUSALS], *dropped[PF_DROP_REASONS];
     pf_metric *clock_jumps, *damaged;
     pf_metric *repeated, *removed; /* pushes that came before; profiles deleted */
+    pf_metric *log_pages;          /* written to logs */
     pf_metric *opened;             /* readers' connections */
     pf_metric *recalled, *symbol_bytes[PF_SYMBOLS_READERS];
     pf_metric *queue, *partitions, *partitions_damaged, *disk_bytes, *free_bytes;

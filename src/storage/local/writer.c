@@ -76,6 +76,7 @@ static int after_commit(void *ctx, sqlite3 *db, const char *name, int pages)
     pf_writer *w = ctx;
     if (pages < w->wal_pages) /* it begins anew */
         w->checkpoint_at = 0;
+    w->logged += pages < w->wal_pages ? pages : pages - w->wal_pages;
     w->wal_pages = pages;
     return SQLITE_OK;
 }
