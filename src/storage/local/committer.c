@@ -199,9 +199,8 @@ static void note_result(pf_committer *c, pf_code code, const pf_error *err)
 static void note_crowd(pf_committer *c, size_t stored)
 {
     pthread_mutex_lock(&c->lock);
-    size_t waiting = c->queued;
+    pf_gather_note(&c->gather, stored, c->queued, pf_clock_mono());
     pthread_mutex_unlock(&c->lock);
-    pf_gather_note(&c->gather, stored, waiting, pf_clock_mono());
 }
 
 static void handle(pf_committer *c, batch *b)
@@ -251,12 +250,27 @@ static void wait_for(pf_committer *c, size_t wanted, int64_t until)
     c->call_at = SIZE_MAX;
 }
 
+/* For those who push at their own pace; not when somebody wants something. */
+static void wait_for_pace(pf_committer *c)
+{
+    if (c->queued >= PF_GATHER_MAX || !pf_gather_begin(&c->gather))
+        return;
+    int64_t began = pf_clock_mono();
+    size_t had;
+    do {
+        had = c->queued;
+        wait_for(c, had + 1, pf_gather_until(&c->gather, began));
+    } while (c->queued > had && c->queued < PF_GATHER_MAX);
+    pf_gather_end(&c->gather);
+}
+
 static void wait_for_work(pf_committer *c)
 {
     wait_for(c, 1, c->last_tick + TICK_NS);
     if (c->queued) {
         int64_t now = pf_clock_mono();
         wait_for(c, pf_gather_target(&c->gather, now), now + PF_GATHER_NS);
+        wait_for_pace(c);
     }
 }
 
@@ -377,6 +391,7 @@ pf_code pf_committer_put(pf_committer *c, pf_write *w, pf_error *err)
         else
             c->head = w;
         c->tail = w;
+        pf_gather_arrive(&c->gather, pf_clock_mono());
         call = ++c->queued >= c->call_at;
     }
     pthread_mutex_unlock(&c->lock);

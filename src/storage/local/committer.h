@@ -1,6 +1,6 @@
 /* committer.h: the one thread that writes. It takes all that has queued, writes it as one
  * transaction, and answers each when that is on disk; while it does, the next ones queue up and
- * share the next fsync. Where many are pushed at once it waits a moment for them (gather.h).
+ * share the next fsync. Where many are pushed at once, or one after the other, it waits a moment for them (gather.h).
  *
  *     pf_committer_put ---> queue (bounded) ---> batch ---> COMMIT ---> done() for each
  *
@@ -42,10 +42,11 @@ struct pf_committer {
     void (*tick)(void *ctx);
     void *tick_ctx;
 
-    pthread_mutex_t lock; /* guards the queue, the flags, `ticks` and `failing` */
+    pthread_mutex_t lock; /* guards the queue, the flags, `ticks`, `gather` and `failing` */
     pthread_cond_t wanted, ticked;
     pf_write *head, *tail;
     size_t queued;
+    pf_gather gather;
     size_t call_at; /* as many in the queue wake the thread; SIZE_MAX: it is at work */
     bool closing, tick_asked;
     uint64_t ticks;
@@ -56,9 +57,8 @@ struct pf_committer {
     pthread_t thread;
     bool started;
     pf_writer writer;
-    int64_t others;    /* bytes of the partitions that are not written */
-    uint64_t measured; /* beside the partition of this serial; only with max_size */
-    pf_gather gather;
+    int64_t others;                /* bytes of the partitions that are not written */
+    uint64_t measured;             /* beside the partition of this serial; only with max_size */
     int64_t last_tick, last_batch; /* pf_clock_mono() */
 };
 
