@@ -286,11 +286,6 @@ static pf_code add_fresh(pf_symwriter *s, int64_t service, pf_symservice *to, pf
     return to->tail_bytes >= TAIL_BYTES ? compress_tail(s, service, to, err) : PF_OK;
 }
 
-bool pf_symwriter_is_damaged(const pf_symwriter *s, int64_t service)
-{
-    return (uint64_t)service < s->nservice && s->service[service].damaged;
-}
-
 pf_code pf_symwriter_add(pf_symwriter *s, int64_t service, int64_t created_at, const pf_profile *p,
                          const pf_content *content, const pf_intern_room *room, pf_str *row,
                          pf_error *err)

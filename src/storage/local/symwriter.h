@@ -70,6 +70,8 @@ void pf_symwriter_undo(
 /* Sees to it that it is known where the service goes on, which pf_symwriter_add does as well. When that can't be read the
  * reason is logged, and told here from then on without a look. Writes nothing. */
 pf_code pf_symwriter_start(pf_symwriter *s, int64_t service, pf_error *err);
+
+/* Whether symbols of the service that a push needs were found damaged: it can't go on in this partition. */
 bool pf_symwriter_is_damaged(const pf_symwriter *s, int64_t service);
 
 /* Whether it is the salt of the service's numbering. */
@@ -80,8 +82,5 @@ bool pf_symwriter_is_salt(const pf_symwriter *s, int64_t service, const pf_hash 
 pf_code pf_symwriter_add(pf_symwriter *s, int64_t service, int64_t created_at, const pf_profile *p,
                          const pf_content *content, const pf_intern_room *room, pf_str *row,
                          pf_error *err);
-
-/* Whether symbols of the service that a push needs were found damaged: it can't go on in this partition. */
-bool pf_symwriter_is_damaged(const pf_symwriter *s, int64_t service);
 
 #endif

@@ -440,11 +440,8 @@ pf_code pf_writer_add(pf_writer *w, pf_job *job, int64_t seconds, bool *clean, p
     pf_buf totals = PF_BUF_INIT;
     if (!code)
         code = service_number(w, job, &row.service, err);
-    if (!code &&
-        job->content) { /* first: a service that has symbols was there before, nothing is written yet */
+    if (!code && job->content)
         code = pf_symwriter_start(&w->symbols, row.service, err);
-        *clean = code && pf_symwriter_is_damaged(&w->symbols, row.service);
-    }
     if (!code)
         code = series_number(w, job, row.service, &row.series, err);
     if (!code && job->types.n) {
