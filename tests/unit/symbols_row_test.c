@@ -359,6 +359,40 @@ static void a_row_too_large_for_the_arena_is_no_damage(void **state)
     pf_buf_free(&b);
 }
 
+/* What a later server adds behind the columns: what may be passed over is, what must be known is told. */
+static void sections_are_passed_over_or_told(void **state)
+{
+    (void)state;
+    pf_arena arena;
+    pf_arena_init(&arena, NULL, 0);
+    uint64_t stack[] = {3};
+    int64_t value[] = {7};
+    pf_row r = {.header = 1, .nsample = 1, .nsample_type = 1, .stack = stack, .value = value}, back;
+    pf_error err;
+    pf_buf b = encode(&r);
+    size_t n = b.len;
+    pf_buf_put(&b, "\x02\x03xyz\x04\x00", 7);
+    assert_int_equal(pf_row_decode(&back, CREATED, pf_buf_str(&b), &arena, &err), PF_OK);
+    assert_int_equal(back.value[0], 7);
+    assert_int_equal(back.stack[0], 3);
+    pf_buf_put(&b, "\x05\x00", 2);
+    assert_int_equal(pf_row_decode(&back, CREATED, pf_buf_str(&b), &arena, &err), PF_INTERNAL);
+    assert_non_null(strstr(err.msg, "section 5"));
+    static const struct {
+        const char *bytes;
+        size_t n;
+    } cut[] = {
+        {"\x02", 1}, {"\x02\x04xyz", 5}, {"\x02\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11}};
+    for (size_t i = 0; i < sizeof cut / sizeof *cut; i++) {
+        b.len = n;
+        pf_buf_put(&b, cut[i].bytes, cut[i].n);
+        assert_int_equal(pf_row_decode(&back, CREATED, pf_buf_str(&b), &arena, &err), PF_INTERNAL);
+        assert_non_null(strstr(err.msg, "damaged row"));
+    }
+    pf_buf_free(&b);
+    pf_arena_free(&arena);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -375,6 +409,7 @@ int main(void)
         cmocka_unit_test(sorting_keeps_samples_together),
         cmocka_unit_test(cut_rows_are_damaged),
         cmocka_unit_test(damaged_rows_are_survived),
+        cmocka_unit_test(sections_are_passed_over_or_told),
         cmocka_unit_test(a_factor_is_a_positive_int64),
         cmocka_unit_test(a_row_too_large_for_the_arena_is_no_damage),
     };

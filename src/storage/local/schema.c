@@ -6,7 +6,7 @@ enum { PF_FEATURE_INCOMPATIBLE, PF_FEATURE_READ_ONLY, PF_FEATURE_COMPATIBLE, PF_
 static const struct {
     const char *name, *known;
 } lists[PF_FEATURE_LISTS] = {
-    [PF_FEATURE_INCOMPATIBLE] = {"incompatible", "sections\nchunk-directory"},
+    [PF_FEATURE_INCOMPATIBLE] = {"incompatible", "sections"},
     [PF_FEATURE_READ_ONLY] = {"read_only", "external\nhour"},
     [PF_FEATURE_COMPATIBLE] = {"compatible", "sample_label"},
 };

@@ -330,6 +330,7 @@ typedef struct decoding {
     uint32_t *place;     /* of each sample among the label sets */
     uint64_t *factor;    /* by sample type; 0 where the column is not one of multiples */
     bool no_memory;      /* and not damage */
+    uint64_t unknown;    /* tag of a section that must be known; 0: none */
 } decoding;
 
 static bool get(decoding *d, uint64_t *v)
@@ -536,6 +537,22 @@ static bool get_stacks(decoding *d)
     return true;
 }
 
+/* What stands behind the columns: an even tag may be passed over, an odd one changes what they mean. */
+static bool get_sections(decoding *d)
+{
+    while (d->p < d->end) {
+        uint64_t tag, n;
+        if (!get(d, &tag) || !get(d, &n) || n > (size_t)(d->end - d->p))
+            return false;
+        if (tag % 2) {
+            d->unknown = tag;
+            return false;
+        }
+        d->p += n;
+    }
+    return true;
+}
+
 static bool get_row(decoding *d, int64_t created_at)
 {
     pf_row *r = d->r;
@@ -548,7 +565,7 @@ static bool get_row(decoding *d, int64_t created_at)
     d->factor = get_room(d, r->nsample_type, sizeof *d->factor);
     return r->value && d->factor && get_values(d) &&
            get_lone(d, &r->lone_location, &r->nlone_location) &&
-           get_lone(d, &r->lone_function, &r->nlone_function) && d->p == d->end;
+           get_lone(d, &r->lone_function, &r->nlone_function) && get_sections(d);
 }
 
 pf_code pf_row_decode(pf_row *r, int64_t created_at, pf_str bytes, pf_arena *a, pf_error *err)
@@ -558,6 +575,10 @@ pf_code pf_row_decode(pf_row *r, int64_t created_at, pf_str bytes, pf_arena *a, 
     memset(r, 0, sizeof *r);
     if (get_row(&d, created_at))
         return PF_OK;
+    if (d.unknown)
+        return pf_fail(err, PF_INTERNAL,
+                       "the row has a section %llu, which this server does not know",
+                       (unsigned long long)d.unknown);
     return d.no_memory ? pf_arena_fail(a, err, "a row")
                        : pf_fail(err, PF_INTERNAL, "damaged row: its columns can't be read");
 }

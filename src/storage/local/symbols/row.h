@@ -7,6 +7,7 @@
  *     | rate        0, or the period of a heap profile and a column: the size of each label set
  *     | values      per sample type: see below
  *     | lone locations: n, numbers | lone functions: n, numbers |     those no sample leads to
+ *     | tag, length, bytes | ...    sections: none is written yet; see docs/storage-format.md
  *
  *     values:  | 0 |                                   all are 0
  *              | 1 | factor | numbers |                multiples of a common factor
@@ -56,7 +57,7 @@ void pf_row_sort(pf_row *r, pf_row_scratch *s);
 pf_code pf_row_encode(const pf_row *r, int64_t created_at, pf_row_scratch *s, pf_buf *out,
                       pf_error *err);
 
-/* Reads a row into `a`. PF_INTERNAL "damaged row: …"; what the arena says when it is too large for
+/* Reads a row into `a`. PF_INTERNAL "damaged row: …", or naming a section with an odd tag, which must be known; what the arena says when it is too large for
  * it. */
 pf_code pf_row_decode(pf_row *r, int64_t created_at, pf_str bytes, pf_arena *a, pf_error *err);
 
