@@ -2,9 +2,9 @@
  * "Merging").
  *
  *     pf_merge *m = pf_merge_new(budget, limit);
- *     for each profile, in order: pf_merge_add(m, &profile, &err);      the profile may be freed
- * afterwards pf_merge_finish(m, &result, &err);                                result lives as long
- * as m pf_merge_free(m);
+ *     pf_merge_add(m, &profile, &err);     for each, in order; it may be freed afterwards
+ *     pf_merge_finish(m, &result, &err);   result lives as long as m
+ *     pf_merge_free(m);
  *
  * Samples are the same when stack, string labels and numeric labels (with units) agree; their
  * values are added up. Samples whose values are all zero are dropped, in what is added and in the

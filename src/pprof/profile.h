@@ -3,10 +3,14 @@
  *
  * Tables are flat arrays and references between them are indexes, not ids and not pointers:
  *
- *     sample[i] --loc_off,loc_n--> sample_location[] --> location[] --line_off,line_n--> line[] -->
- * function[] |  \--label_off,label_n-> label[]                  \--> mapping[]
- *        \--> value[i * nsample_type .. ]                                  every text is an index
- * in string[]
+ *     sample[i] ---loc_off, loc_n------> sample_location[] --> location[]
+ *         |\----label_off, label_n--> label[]
+ *          \----i * nsample_type-----> value[]
+ *
+ *     location[i] ---line_off, line_n--> line[] --> function[]
+ *          \----------------------------> mapping[]
+ *
+ * Every text is an index in string[].
  *
  * Nothing is lost: ids are kept beside the indexes, order is kept everywhere, unreferenced entries
  * and unused strings stay, and a profile encodes to the same fields that it was decoded from.

@@ -55,7 +55,7 @@ uint32_t pf_resolving_function(pf_resolving *w, uint32_t number);
 uint32_t pf_resolving_new_location(pf_resolving *w, uint32_t number);
 static inline uint32_t pf_resolving_location(pf_resolving *w, uint32_t number)
 {
-    if (!number) /* none is no number for a frame to have */
+    if (!number) /* a frame never has number 0 */
         pf_resolving_missing(w, number, "location");
     if (!pf_resolving_has(w, PF_TABLE_LOCATION, number, "location"))
         return 0;

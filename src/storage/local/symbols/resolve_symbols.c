@@ -93,7 +93,7 @@ static uint32_t new_function(pf_resolving *w, uint32_t number)
 
 uint32_t pf_resolving_function(pf_resolving *w, uint32_t number)
 {
-    if (!number) /* none is no number for a line to have */
+    if (!number) /* a line never has number 0 */
         pf_resolving_missing(w, number, "function");
     if (!pf_resolving_has(w, PF_TABLE_FUNCTION, number, "function"))
         return 0;
