@@ -17,7 +17,7 @@ static char *block_bytes(pf_arena_block *b)
     return (char *)(b + 1);
 }
 
-void pf_arena_init(pf_arena *a, pf_budget *budget, size_t limit)
+void pf_arena_init(pf_arena *a, pf_ledger *budget, size_t limit)
 {
     *a = (pf_arena){.budget = budget, .limit = limit};
 }
@@ -41,7 +41,7 @@ static bool never_fits(const pf_arena *a, size_t more)
 {
     size_t all;
     return __builtin_add_overflow(a->held + a->beside, more, &all) ||
-           !pf_budget_fits_alone(a->budget, all);
+           !pf_ledger_fits_alone(a->budget, all);
 }
 
 /* Takes `total` bytes, if limit and budget have them. */
@@ -51,7 +51,7 @@ static bool charge(pf_arena *a, size_t total)
         refuse(a, true, false);
         return false;
     }
-    if (!a->budget || pf_budget_take(a->budget, total))
+    if (!a->budget || pf_ledger_take(a->budget, total, NULL))
         return true;
     bool never = never_fits(a, total);
     refuse(a, never, !never);
@@ -75,7 +75,7 @@ static pf_arena_block *block_new(pf_arena *a, size_t need)
     pf_arena_block *b = malloc(total);
     if (!b) {
         if (a->budget)
-            pf_budget_give(a->budget, total);
+            pf_ledger_give(a->budget, total);
         return refuse(a, false, false);
     }
     *b = (pf_arena_block){.next = a->head, .size = size};
@@ -131,7 +131,7 @@ static void block_free(pf_arena *a, pf_arena_block *b)
     size_t total = b->size + sizeof *b;
     a->held -= total;
     if (a->budget)
-        pf_budget_give(a->budget, total);
+        pf_ledger_give(a->budget, total);
     free(b);
 }
 

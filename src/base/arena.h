@@ -5,7 +5,7 @@
  *     +------------------------------------------------------+   +-----------------------+
  *
  * A decoded profile, a request and a query result each live in one. Blocks are taken from a
- * pf_budget where one is given, so that many arenas together stay under a ceiling; `limit` bounds
+ * pf_ledger where one is given, so that many arenas together stay under a ceiling; `limit` bounds
  * this arena. Every allocation is aligned to 16 bytes and is NOT zeroed unless it comes from
  * pf_arena_zalloc. Not thread-safe: an arena belongs to one thread at a time (handing it over is
  * fine).
@@ -13,8 +13,8 @@
 #ifndef PF_BASE_ARENA_H
 #define PF_BASE_ARENA_H
 
-#include "base/budget.h"
 #include "base/error.h"
+#include "base/ledger.h"
 #include "base/str.h"
 
 typedef struct pf_arena_block pf_arena_block;
@@ -23,7 +23,7 @@ typedef struct pf_arena {
     pf_arena_block *head; /* the block that is being filled; older ones behind it */
     size_t held;          /* bytes of all blocks, headers included */
     size_t limit;         /* ceiling of `held`; 0 is none */
-    pf_budget *budget;    /* NULL: none */
+    pf_ledger *budget;    /* NULL: none */
     size_t beside;        /* bytes of the budget that the same request holds elsewhere: its body */
     bool over_limit;      /* the last NULL was for `limit`, or `never`: waiting will not help */
     bool over_budget;     /* the last NULL was for the budget: it may pass */
@@ -31,7 +31,7 @@ typedef struct pf_arena {
 } pf_arena;
 
 /* `budget` may be NULL and must outlive the arena. Allocates nothing yet. */
-void pf_arena_init(pf_arena *a, pf_budget *budget, size_t limit);
+void pf_arena_init(pf_arena *a, pf_ledger *budget, size_t limit);
 
 /* NULL when the machine, the limit or the budget is out of memory; `n` 0 gives a valid pointer. */
 void *pf_arena_alloc(pf_arena *a, size_t n);

@@ -20,14 +20,14 @@ char *pf_buf_reserve(pf_buf *b, size_t n)
             cap = cap > SIZE_MAX / 2 ? need : cap * 2;
         if (b->max && cap > b->max && need <= b->max)
             cap = b->max;
-        if (b->budget && !pf_budget_take(b->budget, cap - b->cap)) {
+        if (b->budget && !pf_ledger_take(b->budget, cap - b->cap, NULL)) {
             b->failed = b->over_budget = true;
             return NULL;
         }
         char *data = realloc(b->data, cap);
         if (!data) {
             if (b->budget)
-                pf_budget_give(b->budget, cap - b->cap);
+                pf_ledger_give(b->budget, cap - b->cap);
             b->failed = true;
             return NULL;
         }
@@ -140,7 +140,7 @@ void pf_buf_free(pf_buf *b)
 {
     free(b->data);
     if (b->budget)
-        pf_budget_give(b->budget, b->cap);
+        pf_ledger_give(b->budget, b->cap);
     b->data = NULL;
     b->len = b->cap = 0;
     b->failed = b->over_budget = b->over_max = false;

@@ -14,14 +14,14 @@
 #ifndef PF_BASE_BUF_H
 #define PF_BASE_BUF_H
 
-#include "base/budget.h"
+#include "base/ledger.h"
 #include "base/str.h"
 
 typedef struct pf_buf {
     char *data;
     size_t len, cap;
     size_t max;        /* ceiling of len in bytes; 0 is none */
-    pf_budget *budget; /* that cap counts against, set before the first append; NULL: none */
+    pf_ledger *budget; /* that cap counts against, set before the first append; NULL: none */
     bool failed;       /* sticky */
     bool over_budget;  /* it failed for the budget: waiting may help */
     bool over_max;     /* it failed for max */

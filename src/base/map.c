@@ -5,7 +5,7 @@
 
 enum { FIRST_CAP = 64 };
 
-void pf_map_init(pf_map *m, pf_budget *budget)
+void pf_map_init(pf_map *m, pf_ledger *budget)
 {
     *m = (pf_map){.budget = budget};
 }
@@ -36,13 +36,13 @@ static bool resize(pf_map *m, size_t cap)
 {
     pf_map bigger = {.cap = cap, .len = m->len, .probes = m->probes, .budget = m->budget};
     size_t bytes = cap * sizeof *bigger.slots;
-    m->over_budget = m->budget && !pf_budget_take(m->budget, bytes);
+    m->over_budget = m->budget && !pf_ledger_take(m->budget, bytes, NULL);
     if (m->over_budget)
         return false;
     bigger.slots = malloc(bytes);
     if (!bigger.slots) {
         if (m->budget)
-            pf_budget_give(m->budget, bytes);
+            pf_ledger_give(m->budget, bytes);
         return false;
     }
     mark_empty(&bigger);
@@ -106,7 +106,7 @@ void pf_map_clear(pf_map *m)
 void pf_map_free(pf_map *m)
 {
     if (m->budget)
-        pf_budget_give(m->budget, pf_map_bytes(m));
+        pf_ledger_give(m->budget, pf_map_bytes(m));
     free(m->slots);
     m->slots = NULL;
     m->cap = m->len = 0;

@@ -10,9 +10,9 @@
 #ifndef PF_BASE_MAP_H
 #define PF_BASE_MAP_H
 
-#include "base/budget.h"
 #include "base/error.h"
 #include "base/hash.h"
+#include "base/ledger.h"
 
 typedef struct pf_map_slot {
     pf_hash key;
@@ -25,13 +25,13 @@ typedef struct pf_map {
     size_t cap;      /* slots: 0 or a power of two */
     size_t len;      /* used ones */
     uint64_t probes; /* slots that pf_map_at and growing looked at; about two a call are right */
-    pf_budget *budget;
+    pf_ledger *budget;
     bool over_budget; /* the last failure was for the budget: waiting may help */
 } pf_map;
 
 #define PF_MAP_EMPTY UINT32_MAX
 
-void pf_map_init(pf_map *m, pf_budget *budget); /* allocates nothing yet; budget may be NULL */
+void pf_map_init(pf_map *m, pf_ledger *budget); /* allocates nothing yet; budget may be NULL */
 
 /* The value, or PF_MAP_EMPTY. */
 uint32_t pf_map_get(const pf_map *m, pf_hash key);

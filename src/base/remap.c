@@ -22,12 +22,12 @@ static bool resize(pf_remap *m, size_t cap)
     pf_remap bigger = *m;
     bigger.cap = cap;
     bigger.shift = 64 - (unsigned)__builtin_ctzll(cap);
-    if (m->budget && !pf_budget_take(m->budget, pf_remap_bytes(&bigger)))
+    if (m->budget && !pf_ledger_take(m->budget, pf_remap_bytes(&bigger), NULL))
         return false;
     bigger.slots = calloc(cap, sizeof *bigger.slots);
     if (!bigger.slots) {
         if (m->budget)
-            pf_budget_give(m->budget, pf_remap_bytes(&bigger));
+            pf_ledger_give(m->budget, pf_remap_bytes(&bigger));
         return false;
     }
     for (size_t i = 0; i < m->cap; i++)
@@ -71,7 +71,7 @@ void pf_remap_clear(pf_remap *m)
 void pf_remap_free(pf_remap *m)
 {
     if (m->budget)
-        pf_budget_give(m->budget, pf_remap_bytes(m));
+        pf_ledger_give(m->budget, pf_remap_bytes(m));
     free(m->slots);
     m->slots = NULL;
     m->cap = m->len = 0;

@@ -9,7 +9,7 @@
 #ifndef PF_BASE_REMAP_H
 #define PF_BASE_REMAP_H
 
-#include "base/budget.h"
+#include "base/ledger.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -28,7 +28,7 @@ typedef struct pf_remap {
     size_t cap, len; /* cap: 0 or a power of two */
     unsigned shift;  /* leaves the bits that number the slots */
     uint64_t seed;   /* any number, set before the first key where senders have a say in the keys */
-    pf_budget *budget;
+    pf_ledger *budget;
 } pf_remap;
 
 /* Where the value of `key` stands; a new one is PF_REMAP_NONE. NULL when out of memory. Valid until

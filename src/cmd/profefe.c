@@ -131,7 +131,7 @@ static size_t listens(const pf_config *c, const pf_http_app *app, pf_tls *tls, p
     return n;
 }
 
-static pf_code start_http(const pf_config *c, pf_api *api, pf_budget *inflight, pf_tls *tls,
+static pf_code start_http(const pf_config *c, pf_api *api, pf_ledger *inflight, pf_tls *tls,
                           pf_http **http, pf_error *err)
 {
     pf_http_listen list[PF_HTTP_LISTENS_MAX];
@@ -143,7 +143,7 @@ static pf_code start_http(const pf_config *c, pf_api *api, pf_budget *inflight, 
     return pf_http_start(&config, http, err);
 }
 
-static pf_code make_api(const pf_config *c, pf_store *store, pf_budget *inflight,
+static pf_code make_api(const pf_config *c, pf_store *store, pf_ledger *inflight,
                         const access_parts *access, pf_api **out, pf_error *err)
 {
     pf_api_config config = c->api;
@@ -161,8 +161,9 @@ static pf_code run(const pf_config *c, pf_error *err)
 {
     sigset_t signals = block_signals();
     raise_open_files();
-    pf_budget inflight;
-    pf_budget_init(&inflight, (size_t)c->memory_max_inflight);
+    pf_ledger inflight;
+    pf_ledger_init(&inflight, "-memory.max-inflight", (size_t)c->memory_max_inflight,
+                   PF_UNAVAILABLE, NULL);
 
     access_parts access = {0};
     pf_tls *tls = NULL;

@@ -22,7 +22,7 @@
 
 typedef struct pf_merge pf_merge;
 
-pf_merge *pf_merge_new(pf_budget *budget, size_t limit); /* NULL when out of memory */
+pf_merge *pf_merge_new(pf_ledger *budget, size_t limit); /* NULL when out of memory */
 
 /* PF_INVALID when sample types or period type differ from the first profile's, saying which and
  * how; PF_QUERY_LIMIT when `limit` is reached; PF_UNAVAILABLE for the budget. After an error only

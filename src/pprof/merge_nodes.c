@@ -30,12 +30,12 @@ static pf_code resize(pf_merge *m, size_t cap, pf_error *err)
     size_t bytes = cap * sizeof *t->slots;
     if (!pf_merge_fits(m, bytes))
         return pf_merge_over_limit(m, err);
-    if (m->budget && !pf_budget_take(m->budget, bytes))
+    if (m->budget && !pf_ledger_take(m->budget, bytes, NULL))
         return pf_merge_over_budget(err);
     uint32_t *slots = calloc(cap, sizeof *slots);
     if (!slots) {
         if (m->budget)
-            pf_budget_give(m->budget, bytes);
+            pf_ledger_give(m->budget, bytes);
         return pf_fail_nomem(err, "merging");
     }
     pf_merge_nodes_free(m);
@@ -50,7 +50,7 @@ static pf_code resize(pf_merge *m, size_t cap, pf_error *err)
 void pf_merge_nodes_free(pf_merge *m)
 {
     if (m->budget)
-        pf_budget_give(m->budget, pf_merge_nodes_bytes(&m->nodes));
+        pf_ledger_give(m->budget, pf_merge_nodes_bytes(&m->nodes));
     free(m->nodes.slots);
     m->nodes.slots = NULL;
     m->nodes.cap = 0;

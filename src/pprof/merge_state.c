@@ -52,12 +52,12 @@ static pf_code resize(pf_merge *m, pf_rows *t, size_t cap, pf_error *err)
     size_t more = (cap - t->cap) * t->size;
     if (!pf_merge_fits(m, more))
         return pf_merge_over_limit(m, err);
-    if (m->budget && !pf_budget_take(m->budget, more))
+    if (m->budget && !pf_ledger_take(m->budget, more, NULL))
         return pf_merge_over_budget(err);
     void *rows = realloc(t->rows, cap * t->size);
     if (!rows) {
         if (m->budget)
-            pf_budget_give(m->budget, more);
+            pf_ledger_give(m->budget, more);
         return pf_fail_nomem(err, "merging");
     }
     t->rows = rows;
@@ -143,7 +143,7 @@ pf_code pf_merge_pair(pf_merge *m, pf_remap *map, uint32_t a, uint32_t b, uint32
     return *slot ? PF_OK : no_slot(m, err);
 }
 
-pf_merge *pf_merge_new(pf_budget *budget, size_t limit)
+pf_merge *pf_merge_new(pf_ledger *budget, size_t limit)
 {
     static const uint32_t sizes[PF_MERGE_TABLES] = {
         sizeof(pf_str),      sizeof(pf_mapping),     sizeof(pf_function),  sizeof(pf_line),
@@ -175,7 +175,7 @@ void pf_merge_free(pf_merge *m)
     for (size_t i = 0; i < PF_MERGE_TABLES; i++)
         free(m->table[i].rows);
     if (m->budget)
-        pf_budget_give(m->budget, m->table_bytes);
+        pf_ledger_give(m->budget, m->table_bytes);
     for (size_t i = 0; i < sizeof m->map / sizeof *m->map; i++)
         pf_map_free(&m->map[i]);
     pf_merge_nodes_free(m);

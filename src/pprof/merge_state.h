@@ -52,7 +52,7 @@ typedef struct pf_merge_nodes {
 enum { PF_MERGE_TABLES = 16 };
 
 struct pf_merge {
-    pf_budget *budget;
+    pf_ledger *budget;
     size_t limit; /* bytes of everything below; 0: none */
     pf_hash_key key;
     bool begun;

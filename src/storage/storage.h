@@ -29,7 +29,7 @@ typedef struct pf_op {
     atomic_bool *cancel;        /* NULL: can't be cancelled */
     const atomic_bool *revoked; /* its right has ended; NULL: it can't */
     const pf_scope *scope;      /* profiles of other services are not there; NULL: all are */
-    pf_budget *budget;          /* memory in flight; NULL: not counted */
+    pf_ledger *budget;          /* memory in flight; NULL: not counted */
     size_t max_memory;          /* bytes that this operation may hold; 0: no ceiling of its own */
 } pf_op;
 

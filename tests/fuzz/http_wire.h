@@ -24,7 +24,7 @@
 typedef struct wire {
     pf_owner owner; /* first: on_ready finds the wire by it */
     pf_service service;
-    pf_budget budget;
+    pf_ledger budget;
     pf_loop *loop;
     pf_request_pool pool;
     pf_http_app app;
@@ -146,7 +146,7 @@ static void wire_open(wire *w, pf_protocol *(*make)(const pf_origin *, pf_owner 
                 .loop = loop,
                 .app = {w, wire_admit, wire_handle, wire_finished, wire_error, NULL},
                 .out_step = SIZE_MAX};
-    pf_budget_init(&w->budget, 1 << 20);
+    pf_ledger_init(&w->budget, "-memory.max-inflight", 1 << 20, PF_UNAVAILABLE, NULL);
     w->service.cfg = pf_http_config_default();
     w->service.cfg.budget = &w->budget;
     w->service.cfg.header_max = 4096;
@@ -260,7 +260,7 @@ static void wire_close(wire *w)
     CHECK(!atomic_load(&w->service.live));
     CHECK(!w->streams);
     CHECK(w->handled <= w->admitted && w->admitted <= w->finished);
-    CHECK(pf_budget_used(&w->budget) == 0);
+    CHECK(pf_ledger_held(&w->budget) == 0);
     pf_buf_free(&w->out);
     pf_buf_free(&w->waiting);
 }

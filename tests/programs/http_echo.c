@@ -42,7 +42,7 @@ static struct {
     size_t nlistens;
 } flags = {.max_body = 1 << 20, .exit_timeout = 5 * PF_NS_PER_SEC};
 
-static pf_budget budget;
+static pf_ledger budget;
 static atomic_int admitted, handled, finished, aborted, cancelled, producing, done_calls;
 
 static int64_t param(pf_req *req, const char *name, int64_t otherwise)
@@ -217,7 +217,7 @@ static void state(pf_req *req)
                   "\"produced\":%d,\"done\":%d,\"budget\":%zu}\n",
                   atomic_load(&admitted), atomic_load(&handled), atomic_load(&finished),
                   atomic_load(&aborted), atomic_load(&cancelled), atomic_load(&producing),
-                  atomic_load(&done_calls), pf_budget_used(&budget));
+                  atomic_load(&done_calls), pf_ledger_held(&budget));
     pf_req_reply_take(req, 200, "application/json", &b);
 }
 
@@ -432,7 +432,7 @@ int main(int argc, char **argv)
             return 2;
         }
     }
-    pf_budget_init(&budget, limit);
+    pf_ledger_init(&budget, "-memory.max-inflight", limit, PF_UNAVAILABLE, NULL);
     cfg.budget = &budget;
 
     sigset_t set;
@@ -463,7 +463,7 @@ int main(int argc, char **argv)
     while (sigwait(&set, &sig) == 0 && sig == SIGHUP)
         reload(tls);
     bool clean = pf_http_stop(h, pf_clock_mono() + flags.exit_timeout);
-    printf("stopped %s budget=%zu\n", clean ? "clean" : "late", pf_budget_used(&budget));
+    printf("stopped %s budget=%zu\n", clean ? "clean" : "late", pf_ledger_held(&budget));
     pf_tls_free(tls);
     return 0;
 }

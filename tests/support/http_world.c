@@ -60,7 +60,7 @@ void http_world_start(http_world *w, unsigned queue_max)
                    .app = &w->app,
                    .peer.text = "9.9.9.9"},
     };
-    pf_budget_init(&w->budget, HTTP_WORLD_BUDGET);
+    pf_ledger_init(&w->budget, "-memory.max-inflight", HTTP_WORLD_BUDGET, PF_UNAVAILABLE, NULL);
     w->service.cfg = pf_http_config_default();
     w->service.cfg.budget = &w->budget;
     w->service.pool_max = 2;
@@ -84,7 +84,7 @@ void http_world_end(http_world *w)
     pf_loop_stop(w->loop);
     pf_workers_free(w->service.workers);
     pf_request_pool_free(&w->pool);
-    assert_int_equal(pf_budget_used(&w->budget), 0);
+    assert_int_equal(pf_ledger_held(&w->budget), 0);
     pf_loop_free(w->loop);
     sem_destroy(&w->entered);
     sem_destroy(&w->ended);

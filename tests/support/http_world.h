@@ -10,7 +10,7 @@
 
 typedef struct http_world {
     pf_service service;
-    pf_budget budget;
+    pf_ledger budget;
     pf_loop *loop;
     pf_request_pool pool;
     pf_http_app app;

@@ -67,24 +67,24 @@ static void test_the_reason_outlives_a_success(void **state)
     assert_int_equal(pf_arena_fail(&a, NULL, "a thing"), PF_TOO_LARGE);
     pf_arena_free(&a);
 
-    pf_budget budget;
-    pf_budget_init(&budget, 200000);
-    assert_true(pf_budget_take(&budget, 100000)); /* by others */
+    pf_ledger budget;
+    pf_ledger_init(&budget, "-memory.max-inflight", 200000, PF_UNAVAILABLE, NULL);
+    assert_true(pf_ledger_take(&budget, 100000, NULL)); /* by others */
     pf_arena_init(&a, &budget, 0);
     assert_null(pf_arena_alloc(&a, 150000));
     assert_non_null(pf_arena_alloc(&a, 10));
     assert_int_equal(pf_arena_fail(&a, NULL, "a thing"), PF_UNAVAILABLE);
     pf_arena_free(&a);
-    pf_budget_give(&budget, 100000);
+    pf_ledger_give(&budget, 100000);
 }
 
 static void test_a_budget_is_shared_and_given_back(void **state)
 {
     (void)state;
-    pf_budget b;
+    pf_ledger b;
     pf_arena one, two;
     pf_error err;
-    pf_budget_init(&b, 1 << 20);
+    pf_ledger_init(&b, "-memory.max-inflight", 1 << 20, PF_UNAVAILABLE, NULL);
     pf_arena_init(&one, &b, 0);
     pf_arena_init(&two, &b, 0);
     assert_non_null(pf_arena_alloc(&one, 700000));
@@ -93,22 +93,23 @@ static void test_a_budget_is_shared_and_given_back(void **state)
     assert_null(pf_arena_alloc(&two, 2 << 20));
     assert_int_equal(pf_arena_fail(&two, &err, "x"), PF_TOO_LARGE); /* it never could */
     pf_arena_free(&one);
-    assert_int_equal(pf_budget_used(&b), 0);
+    assert_int_equal(pf_ledger_held(&b), 0);
     assert_non_null(pf_arena_alloc(&two, 700000));
     pf_arena_free(&two);
-    assert_int_equal(pf_budget_used(&b), 0);
+    assert_int_equal(pf_ledger_held(&b), 0);
 }
 
 /* What the request holds elsewhere counts: the two together never fit, though each would. */
 static void test_what_never_fits_beside_a_body(void **state)
 {
     (void)state;
-    pf_budget b;
+    pf_ledger b;
     pf_arena a;
     pf_error err;
-    pf_budget_init(&b, 1600000); /* a sixteenth is idle requests' */
+    pf_ledger_init(&b, "-memory.max-inflight", 1600000, PF_UNAVAILABLE,
+                   NULL); /* a sixteenth is idle requests' */
     pf_arena_init(&a, &b, 0);
-    assert_true(pf_budget_take(&b, 900000));
+    assert_true(pf_ledger_take(&b, 900000, NULL));
     assert_null(pf_arena_alloc(&a, 700100));
     assert_int_equal(pf_arena_fail(&a, &err, "x"),
                      PF_UNAVAILABLE); /* others have it, as far as it knows */
@@ -121,20 +122,20 @@ static void test_what_never_fits_beside_a_body(void **state)
     assert_false(pf_arena_could_hold(&a, 700000)); /* asked before anything is taken */
     assert_int_equal(pf_arena_fail(&a, &err, "x"), PF_TOO_LARGE);
     pf_arena_free(&a);
-    assert_int_equal(pf_budget_used(&b), 900000);
+    assert_int_equal(pf_ledger_held(&b), 900000);
 }
 
 /* A block larger than asked for is a convenience: no reason to refuse. */
 static void test_a_step_too_wide_for_the_budget_is_cut(void **state)
 {
     (void)state;
-    pf_budget b;
+    pf_ledger b;
     pf_arena a;
-    pf_budget_init(&b, 1 << 20);
+    pf_ledger_init(&b, "-memory.max-inflight", 1 << 20, PF_UNAVAILABLE, NULL);
     pf_arena_init(&a, &b, 0);
     while (pf_arena_alloc(&a, 10000))
         continue;
-    assert_true(pf_budget_used(&b) > (1 << 20) - 10100);
+    assert_true(pf_ledger_held(&b) > (1 << 20) - 10100);
     pf_arena_free(&a);
 }
 

@@ -94,19 +94,19 @@ static void test_zigzag_comes_back(void **state)
 static void test_what_it_holds_counts_against_a_budget(void **state)
 {
     (void)state;
-    pf_budget budget;
-    pf_budget_init(&budget, 1000);
+    pf_ledger budget;
+    pf_ledger_init(&budget, "-memory.max-inflight", 1000, PF_UNAVAILABLE, NULL);
     pf_buf b = {.budget = &budget};
     pf_buf_put_str(&b, PF_STR("abc"));
-    assert_int_equal(pf_budget_used(&budget), b.cap);
+    assert_int_equal(pf_ledger_held(&budget), b.cap);
     assert_null(pf_buf_reserve(&b, 1000));
     assert_true(b.failed && b.over_budget);
     pf_buf_clear(&b);
     assert_false(b.failed || b.over_budget);
     assert_non_null(pf_buf_reserve(&b, 300));
-    assert_int_equal(pf_budget_used(&budget), b.cap);
+    assert_int_equal(pf_ledger_held(&budget), b.cap);
     pf_buf_free(&b);
-    assert_int_equal(pf_budget_used(&budget), 0);
+    assert_int_equal(pf_ledger_held(&budget), 0);
 }
 
 int main(void)

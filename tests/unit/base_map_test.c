@@ -55,9 +55,9 @@ static void test_keys_differ_in_either_half(void **state)
 static void test_a_budget_ends_growth(void **state)
 {
     (void)state;
-    pf_budget b;
+    pf_ledger b;
     pf_map m;
-    pf_budget_init(&b, 10000);
+    pf_ledger_init(&b, "-memory.max-inflight", 10000, PF_UNAVAILABLE, NULL);
     pf_map_init(&m, &b);
     uint32_t n = 0;
     for (uint32_t *at; (at = pf_map_at(&m, key(n))); n++)
@@ -65,22 +65,22 @@ static void test_a_budget_ends_growth(void **state)
     assert_true(n > 64 && n < 10000 / sizeof(pf_map_slot));
     for (uint32_t i = 0; i < n; i++) /* what was there still is */
         assert_int_equal(pf_map_get(&m, key(i)), i);
-    assert_int_equal(pf_budget_used(&b), pf_map_bytes(&m));
+    assert_int_equal(pf_ledger_held(&b), pf_map_bytes(&m));
     pf_map_free(&m);
-    assert_int_equal(pf_budget_used(&b), 0);
+    assert_int_equal(pf_ledger_held(&b), 0);
 }
 
 static void test_reserved_room_is_not_outgrown(void **state)
 {
     (void)state;
-    pf_budget b;
+    pf_ledger b;
     pf_map m;
-    pf_budget_init(&b, 1 << 20);
+    pf_ledger_init(&b, "-memory.max-inflight", 1 << 20, PF_UNAVAILABLE, NULL);
     pf_map_init(&m, &b);
     *pf_map_at(&m, key(0)) = 0;
     assert_true(pf_map_reserve(&m, 1000));
     size_t bytes = pf_map_bytes(&m);
-    assert_int_equal(pf_budget_used(&b), bytes);
+    assert_int_equal(pf_ledger_held(&b), bytes);
     for (uint32_t i = 1; i < 1000; i++)
         *pf_map_at(&m, key(i)) = i;
     assert_int_equal(pf_map_bytes(&m), bytes);
@@ -90,7 +90,7 @@ static void test_reserved_room_is_not_outgrown(void **state)
     for (uint32_t i = 0; i < 1000; i++)
         assert_int_equal(pf_map_get(&m, key(i)), i);
     pf_map_free(&m);
-    assert_int_equal(pf_budget_used(&b), 0);
+    assert_int_equal(pf_ledger_held(&b), 0);
 }
 
 static void test_probes_are_counted(void **state)
@@ -116,15 +116,15 @@ static void test_probes_are_counted(void **state)
 static void test_why_there_is_no_room(void **state)
 {
     (void)state;
-    pf_budget budget;
+    pf_ledger budget;
     pf_map m;
     pf_error err;
-    pf_budget_init(&budget, 1);
+    pf_ledger_init(&budget, "-memory.max-inflight", 1, PF_UNAVAILABLE, NULL);
     pf_map_init(&m, &budget);
     assert_null(pf_map_at(&m, (pf_hash){1, 2}));
     assert_int_equal(pf_map_fail(&m, &err, "a test"), PF_UNAVAILABLE);
     assert_string_equal(err.msg, "the memory for requests in flight is used up (a test)");
-    assert_int_equal(pf_budget_used(&budget), 0);
+    assert_int_equal(pf_ledger_held(&budget), 0);
     pf_map_free(&m);
 }
 

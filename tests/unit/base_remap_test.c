@@ -68,12 +68,12 @@ static void pairs_do_not_crowd(void **state)
 static void room_and_memory_are_as_agreed(void **state)
 {
     (void)state;
-    pf_budget b;
-    pf_budget_init(&b, 1 << 20);
+    pf_ledger b;
+    pf_ledger_init(&b, "-memory.max-inflight", 1 << 20, PF_UNAVAILABLE, NULL);
     pf_remap m = {.budget = &b, .seed = 12345};
     assert_true(pf_remap_reserve(&m, 1000));
     size_t bytes = pf_remap_bytes(&m);
-    assert_int_equal(pf_budget_used(&b), bytes);
+    assert_int_equal(pf_ledger_held(&b), bytes);
     for (uint64_t i = 0; i < 1000; i++)
         *pf_remap_at(&m, i << 32 | 7) = (uint32_t)i;
     assert_int_equal(pf_remap_bytes(&m), bytes);
@@ -84,9 +84,9 @@ static void room_and_memory_are_as_agreed(void **state)
     for (uint32_t *at; (at = pf_remap_at(&m, n << 32 | 7)); n++)
         *at = (uint32_t)n;
     assert_true(n * sizeof(pf_remap_slot) > b.limit / 8); /* the budget has ended it, not before */
-    assert_true(pf_budget_used(&b) <= b.limit);
+    assert_true(pf_ledger_held(&b) <= b.limit);
     pf_remap_free(&m);
-    assert_int_equal(pf_budget_used(&b), 0);
+    assert_int_equal(pf_ledger_held(&b), 0);
 }
 
 int main(void)

@@ -279,7 +279,7 @@ static void test_the_budget(void **state)
     scene s;
     open_scene(&s);
     wanted = PF_REPLY_FREE; /* so much is free, and a probe is answered */
-    assert_true(pf_budget_take(&s.w.budget, HTTP_WORLD_BUDGET - 20000));
+    assert_true(pf_ledger_take(&s.w.budget, HTTP_WORLD_BUDGET - 20000, NULL));
     answer(&s, of_size);
     assert_true(s.status == 200 && s.used == 0);
     wanted = 19000; /* charged with what it is, not with the buffer's slack */
@@ -288,7 +288,7 @@ static void test_the_budget(void **state)
     wanted = 20001;
     answer(&s, of_size);
     assert_true(s.status == 503 && says(&s, "Retry-After: 1\n") && s.used == 0);
-    pf_budget_give(&s.w.budget, HTTP_WORLD_BUDGET - 20000);
+    pf_ledger_give(&s.w.budget, HTTP_WORLD_BUDGET - 20000);
     answer(&s, of_size);
     assert_int_equal(s.status, 200);
     wanted = HTTP_WORLD_BUDGET + 1; /* never can */

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 typedef struct fixture {
-    pf_budget budget;
+    pf_ledger budget;
     pf_body body;
 } fixture;
 
@@ -18,7 +18,7 @@ static fixture *make(size_t budget, size_t max_body)
 {
     fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
-    pf_budget_init(&f->budget, budget);
+    pf_ledger_init(&f->budget, "-memory.max-inflight", budget, PF_UNAVAILABLE, NULL);
     f->body = (pf_body){.max = max_body, .announced = UINT64_MAX, .budget = &f->budget};
     return f;
 }
@@ -26,7 +26,7 @@ static fixture *make(size_t budget, size_t max_body)
 static void end(fixture *f)
 {
     pf_body_free(&f->body);
-    assert_int_equal(pf_budget_used(&f->budget), 0);
+    assert_int_equal(pf_ledger_held(&f->budget), 0);
     free(f);
 }
 
@@ -36,7 +36,7 @@ static void append(fixture *f, size_t n, pf_code expected)
     pf_error err;
     memset(bytes, (int)('a' + n % 26), n);
     assert_int_equal(pf_body_append(&f->body, bytes, n, &err), expected);
-    assert_int_equal(pf_budget_used(&f->budget), f->body.cap);
+    assert_int_equal(pf_ledger_held(&f->budget), f->body.cap);
     assert_true(f->body.len <= f->body.cap);
 }
 
@@ -98,11 +98,11 @@ static void test_budget(void **state)
     end(f);
 
     f = make(300000, 1 << 20);
-    assert_true(pf_budget_take(&f->budget, 250000)); /* somebody else */
+    assert_true(pf_ledger_take(&f->budget, 250000, NULL)); /* somebody else */
     pf_error err;
     static char bytes[60000];
     assert_int_equal(pf_body_append(&f->body, bytes, sizeof bytes, &err), PF_UNAVAILABLE);
-    pf_budget_give(&f->budget, 250000);
+    pf_ledger_give(&f->budget, 250000);
     append(f, sizeof bytes, PF_OK);
     end(f);
 }

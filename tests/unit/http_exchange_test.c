@@ -313,7 +313,7 @@ static void test_gone_before_it_was_handled(void **state)
     http_world_run(&s.w, let_go, &s);
     assert_gone(&s, 1);
     http_world_run(&s.w, go_to_body, &s);
-    assert_true(pf_budget_used(&s.w.budget) > 0);
+    assert_true(pf_ledger_held(&s.w.budget) > 0);
     http_world_run(&s.w, let_go, &s);
     assert_gone(&s, 2);
     assert_int_equal(atomic_load(&s.w.handled), 0);
@@ -371,7 +371,7 @@ static void test_gone_before_its_answer_was_sent(void **state)
     s.w.handle = large;
     http_world_run(&s.w, go, &s);
     sem_wait(&s.owner.called);
-    assert_true(pf_budget_used(&s.w.budget) >= 100000);
+    assert_true(pf_ledger_held(&s.w.budget) >= 100000);
     http_world_run(&s.w, let_go, &s);
     http_world_wait(&s.w, 1);
     assert_int_equal(s.w.status, 200);
@@ -620,13 +620,13 @@ static void test_memory_in_flight(void **state)
     s.length = HTTP_WORLD_BUDGET + 1; /* could never fit */
     do_one(&s);
     assert_int_equal(s.w.status, 413);
-    assert_true(pf_budget_take(&s.w.budget, HTTP_WORLD_BUDGET - 5)); /* others have it all */
+    assert_true(pf_ledger_take(&s.w.budget, HTTP_WORLD_BUDGET - 5, NULL)); /* others have it all */
     pf_buf_clear(&s.owner.sent);
     s.length = 20;
     s.body = "01234567890123456789";
     do_one(&s);
     assert_answer(&s, 503, "503: the memory for requests in flight is used up");
-    pf_budget_give(&s.w.budget, HTTP_WORLD_BUDGET - 5);
+    pf_ledger_give(&s.w.budget, HTTP_WORLD_BUDGET - 5);
     close_scene(&s);
 }
 

@@ -227,7 +227,7 @@ static void test_gone_while_a_piece_is_sent(void **state)
     http_world_run(&s.w, go, &s);
     sem_wait(&s.owner.called);
     assert_int_equal(atomic_load(&s.src.done), 0);
-    assert_true(pf_budget_used(&s.w.budget) >= 100000);
+    assert_true(pf_ledger_held(&s.w.budget) >= 100000);
     http_world_run(&s.w, let_go, &s); /* a worker is sent for done() */
     http_world_wait(&s.w, 1);
     assert_int_equal(s.w.sent, -1);
@@ -278,11 +278,11 @@ static void test_no_memory_for_the_first_piece(void **state)
     (void)state;
     scene s;
     open_scene(&s, (source){.pieces = 5, .size = 100000});
-    assert_true(pf_budget_take(&s.w.budget, HTTP_WORLD_BUDGET - 50000));
+    assert_true(pf_ledger_take(&s.w.budget, HTTP_WORLD_BUDGET - 50000, NULL));
     http_world_run(&s.w, go, &s);
     http_world_wait(&s.w, 1);
     assert_int_equal(s.w.status, 503);
-    pf_budget_give(&s.w.budget, HTTP_WORLD_BUDGET - 50000);
+    pf_ledger_give(&s.w.budget, HTTP_WORLD_BUDGET - 50000);
     close_scene(&s);
 }
 
@@ -294,12 +294,12 @@ static void test_no_memory_for_a_later_piece(void **state)
     atomic_store(&s.w.held, true);
     http_world_run(&s.w, go, &s);
     sem_wait(&s.w.entered);
-    assert_true(pf_budget_take(&s.w.budget, HTTP_WORLD_BUDGET));
+    assert_true(pf_ledger_take(&s.w.budget, HTTP_WORLD_BUDGET, NULL));
     s.src.size = 100000; /* it grows just now */
     atomic_store(&s.w.held, false);
     http_world_wait(&s.w, 1);
     assert_true(s.w.status == 200 && s.w.sent == -1);
-    pf_budget_give(&s.w.budget, HTTP_WORLD_BUDGET);
+    pf_ledger_give(&s.w.budget, HTTP_WORLD_BUDGET);
     close_scene(&s);
 }
 

@@ -477,17 +477,17 @@ static void test_every_arena_limit(void **state)
         pf_arena_free(&a);
     }
     for (size_t limit = 200000; limit > 1000; limit -= 1999) {
-        pf_budget budget;
+        pf_ledger budget;
         pf_arena a;
         pf_profile p;
         pf_error err;
-        pf_budget_init(&budget, limit);
-        assert_true(pf_budget_take(&budget, 1000)); /* somebody else's */
+        pf_ledger_init(&budget, "-memory.max-inflight", limit, PF_UNAVAILABLE, NULL);
+        assert_true(pf_ledger_take(&budget, 1000, NULL)); /* somebody else's */
         pf_arena_init(&a, &budget, 0);
         pf_code code = pf_profile_decode(&p, &a, bytes, &err);
         assert_true(code == PF_OK || code == PF_TOO_LARGE || code == PF_UNAVAILABLE);
         pf_arena_free(&a);
-        assert_int_equal(pf_budget_used(&budget), 1000);
+        assert_int_equal(pf_ledger_held(&budget), 1000);
     }
 }
 

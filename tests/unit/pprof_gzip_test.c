@@ -191,14 +191,14 @@ static void test_bomb(void **state)
     assert_int_equal(pf_gunzip(pf_buf_str(&gz), PLENTY, &a, &out, &err), PF_TOO_LARGE);
     assert_true(a.held <= SMALL);
     pf_arena_free(&a);
-    pf_budget budget;
-    pf_budget_init(&budget, 2 * SMALL);
-    assert_true(pf_budget_take(&budget, SMALL));
+    pf_ledger budget;
+    pf_ledger_init(&budget, "-memory.max-inflight", 2 * SMALL, PF_UNAVAILABLE, NULL);
+    assert_true(pf_ledger_take(&budget, SMALL, NULL));
     pf_arena_init(&a, &budget, 0);
     pf_code code = pf_gunzip(pf_buf_str(&gz), PLENTY, &a, &out, &err);
     assert_true(code == PF_UNAVAILABLE || code == PF_TOO_LARGE);
     pf_arena_free(&a);
-    assert_int_equal(pf_budget_used(&budget), SMALL);
+    assert_int_equal(pf_ledger_held(&budget), SMALL);
     pf_buf_free(&gz);
 }
 

@@ -808,9 +808,9 @@ static void test_every_limit(void **state)
         pf_merge_free(m);
     }
     for (size_t limit = 2000; limit < 600000; limit += limit < 40000 ? 61 : 9973) {
-        pf_budget budget;
-        pf_budget_init(&budget, limit);
-        assert_true(pf_budget_take(&budget, 1000));
+        pf_ledger budget;
+        pf_ledger_init(&budget, "-memory.max-inflight", limit, PF_UNAVAILABLE, NULL);
+        assert_true(pf_ledger_take(&budget, 1000, NULL));
         pf_merge *m = pf_merge_new(&budget, 0);
         pf_error err;
         pf_profile p;
@@ -819,7 +819,7 @@ static void test_every_limit(void **state)
             code = pf_merge_finish(m, &p, &err);
         assert_true(code == PF_OK || code == PF_UNAVAILABLE || code == PF_QUERY_LIMIT);
         pf_merge_free(m);
-        assert_int_equal(pf_budget_used(&budget), 1000);
+        assert_int_equal(pf_ledger_held(&budget), 1000);
     }
 }
 

@@ -15,7 +15,7 @@ enum { N = 1 << 20, BOUND = 2 << 20 };
 
 typedef struct fixture {
     pf_arena arena;
-    pf_budget budget;
+    pf_ledger budget;
     char plain[N], packed[BOUND];
     size_t packed_n;
 } fixture;
@@ -25,7 +25,7 @@ static fixture *make(bool known)
 {
     fixture *f = calloc(1, sizeof *f);
     assert_non_null(f);
-    pf_budget_init(&f->budget, 64 << 20);
+    pf_ledger_init(&f->budget, "-memory.max-inflight", 64 << 20, PF_UNAVAILABLE, NULL);
     pf_arena_init(&f->arena, &f->budget, 0);
     for (size_t i = 0; i < N; i++)
         f->plain[i] = (char)(i * i >> 9);
@@ -42,7 +42,7 @@ static fixture *make(bool known)
 static void end(fixture *f)
 {
     pf_arena_free(&f->arena);
-    assert_int_equal(pf_budget_used(&f->budget), 0);
+    assert_int_equal(pf_ledger_held(&f->budget), 0);
     free(f);
 }
 
@@ -78,11 +78,12 @@ static void test_limits(void **state)
         pf_error err;
         assert_int_equal(run(f, f->packed_n, N - 1, &out, &err), PF_TOO_LARGE);
         assert_non_null(strstr(err.msg, "1048575"));
-        assert_true(pf_budget_used(&f->budget) <= 2 * N);
+        assert_true(pf_ledger_held(&f->budget) <= 2 * N);
         pf_arena_reset(&f->arena, 0);
-        assert_true(pf_budget_take(&f->budget, (64 << 20) - pf_budget_used(&f->budget) - N / 2));
+        assert_true(
+            pf_ledger_take(&f->budget, (64 << 20) - pf_ledger_held(&f->budget) - N / 2, NULL));
         assert_int_equal(run(f, f->packed_n, N, &out, &err), PF_UNAVAILABLE);
-        pf_budget_give(&f->budget, pf_budget_used(&f->budget) - f->arena.held);
+        pf_ledger_give(&f->budget, pf_ledger_held(&f->budget) - f->arena.held);
         end(f);
     }
 }

@@ -322,11 +322,11 @@ static void a_merge_is_no_larger_than_a_query_may_be(void **state)
     push_recursion(p, DEPTH, 20);
     assert_int_equal(pf_store_merge_profile(p->store, &sel, &op, take, &m, &err), PF_QUERY_LIMIT);
     assert_int_equal(pf_store_merge(p->store, &sel, &op, &blob, &err), PF_QUERY_LIMIT);
-    pf_budget budget;
-    pf_budget_init(&budget, FRAMES);
+    pf_ledger budget;
+    pf_ledger_init(&budget, "-memory.max-inflight", FRAMES, PF_UNAVAILABLE, NULL);
     op = (pf_op){.budget = &budget};
     assert_int_equal(pf_store_merge(p->store, &sel, &op, &blob, &err), PF_UNAVAILABLE);
-    assert_int_equal(pf_budget_used(&budget), 0);
+    assert_int_equal(pf_ledger_held(&budget), 0);
     op = (pf_op){.max_memory = 8 * FRAMES};
     assert_int_equal(pf_store_merge_profile(p->store, &sel, &op, take, &m, &err), PF_OK);
     assert_int_equal(m.sum, 2 * DEPTH);

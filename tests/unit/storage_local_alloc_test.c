@@ -17,7 +17,7 @@ enum { PROFILES = 3 };
 
 static char *dir;
 static pf_local *local;
-static pf_budget budget;
+static pf_ledger budget;
 static char ids[PROFILES][PF_ID_MAX + 1], trace[PF_ID_MAX + 1];
 static const pf_op op = {.budget = &budget, .max_memory = 64 << 20};
 static const pf_query everything = {
@@ -56,7 +56,7 @@ static int set_up(void **state)
     pf_error err = {0};
     pf_store *s;
     dir = fx_make_dir();
-    pf_budget_init(&budget, 256 << 20);
+    pf_ledger_init(&budget, "-memory.max-inflight", 256 << 20, PF_UNAVAILABLE, NULL);
     pf_local_config cfg = pf_local_config_default();
     cfg.dir = dir;
     cfg.min_free = 0;
@@ -213,7 +213,7 @@ static uint64_t must(reading read, const char *when, long n)
     uint64_t digest = 0;
     if (read(&digest, &err))
         fail_msg("%s allocation %ld: %s", when, n, err.msg);
-    assert_int_equal(pf_budget_used(&budget), 0);
+    assert_int_equal(pf_ledger_held(&budget), 0);
     return digest;
 }
 
@@ -240,7 +240,7 @@ static void fail_everywhere(reading read)
         if (code && (!failed || !says_so(&err)))
             fail_msg("allocation %ld: %s", n, err.msg);
         errors += code != PF_OK;
-        assert_int_equal(pf_budget_used(&budget), 0);
+        assert_int_equal(pf_ledger_held(&budget), 0);
         assert_true(must(read, "after", n) == expected);
     }
     print_message("%ld allocations, of which %ld are needed\n", n - 1, errors);

@@ -86,9 +86,9 @@ static pf_code reach(pf_symview *view, const pf_op *op, uint32_t stack)
 static void a_failure_takes_nothing_from_others(void **state)
 {
     (void)state;
-    pf_budget none;
+    pf_ledger none;
     pf_op poor = {.budget = &none};
-    pf_budget_init(&none, 1);
+    pf_ledger_init(&none, "-memory.max-inflight", 1, PF_UNAVAILABLE, NULL);
     pf_symview *one = take(), *two = take();
     assert_int_equal(reach(one, NULL, 1), PF_OK);
     uint32_t beyond = one->tables.next[PF_TABLE_STACK];

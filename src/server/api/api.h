@@ -43,7 +43,7 @@ typedef struct pf_api_config {
     const char *source_url;  /* "https://…/{file}#L{line}" or NULL; borrowed */
 
     pf_store *store;   /* outlives the API's requests */
-    pf_budget *budget; /* memory of everything in flight; may be NULL */
+    pf_ledger *budget; /* memory of everything in flight; may be NULL */
     const pf_api_build *build;
 
     pf_auth *auth; /* NULL: everybody may do all */

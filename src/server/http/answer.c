@@ -20,7 +20,7 @@ bool pf_answer_claim(pf_req *req)
 pf_code pf_answer_charge(pf_req *req, size_t cap, pf_error *err)
 {
     pf_reply *r = &req->reply;
-    pf_budget *budget = req->service->cfg.budget;
+    pf_ledger *budget = req->service->cfg.budget;
     size_t free_bytes = req->stream_id ? PF_REPLY_FREE_H2 : PF_REPLY_FREE;
     if (!budget || cap <= free_bytes || cap <= r->charged)
         return PF_OK;
@@ -29,7 +29,7 @@ pf_code pf_answer_charge(pf_req *req, size_t cap, pf_error *err)
                        "the answer needs more memory than there is for all requests "
                        "(-memory.max-inflight is %zu bytes)",
                        budget->limit);
-    if (!pf_budget_take(budget, cap - r->charged))
+    if (!pf_ledger_take(budget, cap - r->charged, NULL))
         return pf_fail(err, PF_UNAVAILABLE, "the memory for requests in flight is used up");
     r->charged = cap;
     return PF_OK;
@@ -39,7 +39,7 @@ void pf_answer_free(pf_req *req)
 {
     pf_reply *r = &req->reply;
     if (r->charged)
-        pf_budget_give(req->service->cfg.budget, r->charged);
+        pf_ledger_give(req->service->cfg.budget, r->charged);
     pf_buf_free(&r->body);
     pf_buf_free(&r->headers);
     pf_buf_free(&r->trailers);

@@ -15,10 +15,10 @@ static size_t next_cap(const pf_body *b, size_t need)
 static pf_code grow(pf_body *b, size_t need, pf_error *err)
 {
     size_t cap = next_cap(b, need);
-    if (b->budget && !pf_budget_take(b->budget, cap - b->cap)) {
+    if (b->budget && !pf_ledger_take(b->budget, cap - b->cap, NULL)) {
         cap = need; /* the step was too wide */
-        bool taken = pf_budget_take(b->budget, cap - b->cap);
-        if (!taken && !pf_budget_fits_alone(b->budget, need))
+        bool taken = pf_ledger_take(b->budget, cap - b->cap, NULL);
+        if (!taken && !pf_ledger_fits_alone(b->budget, need))
             return pf_fail(err, PF_TOO_LARGE,
                            "the body needs more memory than -memory.max-inflight allows");
         if (!taken)
@@ -27,7 +27,7 @@ static pf_code grow(pf_body *b, size_t need, pf_error *err)
     char *data = realloc(b->data, cap);
     if (!data) {
         if (b->budget)
-            pf_budget_give(b->budget, cap - b->cap);
+            pf_ledger_give(b->budget, cap - b->cap);
         return pf_fail(err, PF_UNAVAILABLE, "out of memory");
     }
     b->data = data;
@@ -53,7 +53,7 @@ pf_code pf_body_append(pf_body *b, const char *data, size_t n, pf_error *err)
 void pf_body_free(pf_body *b)
 {
     if (b->budget)
-        pf_budget_give(b->budget, b->cap);
+        pf_ledger_give(b->budget, b->cap);
     free(b->data);
     *b = (pf_body){0};
 }

@@ -6,8 +6,8 @@
 #ifndef PF_SERVER_HTTP_BODY_H
 #define PF_SERVER_HTTP_BODY_H
 
-#include "base/budget.h"
 #include "base/error.h"
+#include "base/ledger.h"
 
 #include <stdint.h>
 
@@ -18,7 +18,7 @@ typedef struct pf_body {
     size_t len, cap;    /* cap is what the budget is charged with */
     size_t max;         /* bytes that are allowed */
     uint64_t announced; /* Content-Length; UINT64_MAX: none */
-    pf_budget *budget;  /* NULL: none */
+    pf_ledger *budget;  /* NULL: none */
 } pf_body;
 
 /* Appends; PF_TOO_LARGE when it can never fit, PF_UNAVAILABLE when it does not fit now. */

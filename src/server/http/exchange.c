@@ -13,7 +13,7 @@ enum {
     ARENA_KEEP = 256 << 10
 }; /* arena memory that an unused request keeps: a push of usual size fits */
 
-static pf_req *take(pf_request_pool *p, pf_budget *budget)
+static pf_req *take(pf_request_pool *p, pf_ledger *budget)
 {
     pf_req *req = p->unused;
     pf_arena arena;
@@ -40,7 +40,7 @@ static void give(pf_req *req)
     req->arena.beside = 0;
     pf_answer_free(req);
     if (req->charged)
-        pf_budget_give(req->service->cfg.budget, req->charged);
+        pf_ledger_give(req->service->cfg.budget, req->charged);
     pf_arena_reset(&req->arena, ARENA_KEEP);
     if (p->n < req->service->pool_max) {
         req->next = p->unused;
@@ -220,8 +220,8 @@ static pf_refusal judge_body(const pf_req *req)
     size_t limit = req->admit.max_body ? req->admit.max_body : PF_DRAIN_MAX;
     if (f->has_length && f->length > limit)
         return (pf_refusal){413, "the body is over the limit"};
-    const pf_budget *budget = req->service->cfg.budget;
-    if (req->admit.max_body && budget && !pf_budget_fits_alone(budget, f->length))
+    const pf_ledger *budget = req->service->cfg.budget;
+    if (req->admit.max_body && budget && !pf_ledger_fits_alone(budget, f->length))
         return (pf_refusal){413, "the body needs more memory than -memory.max-inflight allows"};
     return (pf_refusal){0, NULL};
 }

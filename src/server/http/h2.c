@@ -152,15 +152,15 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
     if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST)
         return 0;
     /* A connection's first request is free, as in HTTP/1; streams are cheap for who opens them. */
-    pf_budget *budget = h->requests ? config(h)->budget : NULL;
-    if (budget && !pf_budget_take(budget, sizeof(pf_req))) {
+    pf_ledger *budget = h->requests ? config(h)->budget : NULL;
+    if (budget && !pf_ledger_take(budget, sizeof(pf_req), NULL)) {
         abandon(h, frame->hd.stream_id, NGHTTP2_REFUSED_STREAM);
         return 0;
     }
     pf_req *req = pf_exchange_begin(h->origin, h->owner, now(h));
     if (!req) {
         if (budget)
-            pf_budget_give(budget, sizeof(pf_req));
+            pf_ledger_give(budget, sizeof(pf_req));
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
     req->charged = budget ? sizeof *req : 0;

@@ -121,7 +121,7 @@ typedef struct pf_http_config {
     int64_t body_timeout;   /* ns from there to the end of the body */
     int64_t write_timeout;  /* ns in which a client must take 16 KiB of its answer, or the rest */
     int64_t idle_timeout;   /* ns that a kept-alive connection may be silent */
-    pf_budget *budget;      /* bodies, request arenas, answers over 16 KiB; may be NULL */
+    pf_ledger *budget;      /* bodies, request arenas, answers over 16 KiB; may be NULL */
 } pf_http_config;
 
 pf_http_config pf_http_config_default(void);

@@ -156,7 +156,7 @@ static pf_code count_memory(merging *m, pf_error *err)
         return over_limit(m, err);
     if (!m->op || !m->op->budget || held <= m->taken)
         return PF_OK;
-    if (!pf_budget_take(m->op->budget, held - m->taken))
+    if (!pf_ledger_take(m->op->budget, held - m->taken, NULL))
         return over_budget(err);
     m->taken = held;
     return PF_OK;
@@ -410,7 +410,7 @@ static void end(merging *m)
     pf_arena_free(&m->scratch);
     pf_merge_free(m->merge);
     if (m->taken)
-        pf_budget_give(m->op->budget, m->taken);
+        pf_ledger_give(m->op->budget, m->taken);
 }
 
 pf_code pf_local_merge(pf_store *s, const pf_selection *sel, const pf_op *op, pf_blob *out,

@@ -41,7 +41,7 @@ void pf_symviews_free(pf_symviews *v)
         free_view(view);
     }
     if (v->charged)
-        pf_budget_give(v->budget, v->charged);
+        pf_ledger_give(v->budget, v->charged);
     pthread_mutex_destroy(&v->lock);
 }
 
@@ -116,7 +116,7 @@ static pf_code settle(pf_symviews *v, const pf_op *op, pf_error *err)
     if (op && op->budget)
         v->budget = op->budget;
     if (over < v->charged) {
-        pf_budget_give(v->budget, v->charged - over);
+        pf_ledger_give(v->budget, v->charged - over);
         v->charged = over;
     }
     if (over == v->charged || !op || !op->budget)
@@ -124,7 +124,7 @@ static pf_code settle(pf_symviews *v, const pf_op *op, pf_error *err)
     if (over > v->budget->limit)
         return pf_fail(err, PF_QUERY_LIMIT,
                        "the symbols of this service need more memory than there is");
-    if (!pf_budget_take(v->budget, over - v->charged))
+    if (!pf_ledger_take(v->budget, over - v->charged, NULL))
         return pf_fail(err, PF_UNAVAILABLE,
                        "the memory for requests in flight is used up (symbols)");
     v->charged = over;

@@ -46,7 +46,7 @@ struct pf_symviews {
     pf_symview *newest, *oldest;
     pf_symview *bucket[PF_SYMVIEW_BUCKETS]; /* by partition and service */
     size_t bytes, max;
-    pf_budget *budget; /* of the memory in flight; NULL until an operation has one */
+    pf_ledger *budget; /* of the memory in flight; NULL until an operation has one */
     size_t charged;    /* taken from it: what bytes is above max */
 };
 
