@@ -1,9 +1,10 @@
 /* intern.h: gives the parts of a profile their numbers, old ones where they are known, new ones
  * where not.
  *
- *     sample --stack hash--> known? yes: its number, one lookup, and nothing else of it is looked
- * at no:  from the leaf up to the first caller that is known; the frames below it become nodes, and
- * only their locations, functions and strings are looked up or added
+ *     sample --stack hash--> known? yes: its number: one lookup, and nothing else of it is looked at
+ *                                   no:  from the leaf up to the first caller that is known; the
+ *                                        frames below it become nodes, and only their locations,
+ *                                        functions and strings are looked up or added
  *
  * Belongs to the committer: not thread-safe. Numbers given out count as known at once. When what
  * they stand for does not reach the disk, pf_symbol_cache_undo and the pf_numbering of before forget them.

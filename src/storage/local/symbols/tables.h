@@ -20,9 +20,9 @@
 typedef enum pf_table {
     /* Runs of bytes. */
     PF_TABLE_STRING,
-    PF_TABLE_LABELS, /* a label set: see pf_put_labels in intern.c */
-    PF_TABLE_HEADER, /* what seldom changes of a profile: see pf_put_header */
-    PF_TABLE_MAPS, /* the mappings of a process, in order, with their addresses: see pf_put_maps */
+    PF_TABLE_LABELS, /* a label set: labels_number in intern.c writes it */
+    PF_TABLE_HEADER, /* what seldom changes of a profile: header_number in intern.c */
+    PF_TABLE_MAPS,   /* a process's mappings, in order, with their addresses: maps_number there */
     /* Records. */
     PF_TABLE_MAPPING,
     PF_TABLE_FUNCTION,
