@@ -542,7 +542,7 @@ static bool get_sections(decoding *d)
 {
     while (d->p < d->end) {
         uint64_t tag, n;
-        if (!get(d, &tag) || !get(d, &n) || n > (size_t)(d->end - d->p))
+        if (!get(d, &tag) || !tag || !get(d, &n) || n > (size_t)(d->end - d->p))
             return false;
         if (tag % 2) {
             d->unknown = tag;
