@@ -378,6 +378,42 @@ static void test_max_size_is_a_ceiling_without_a_ttl(void **state)
     check_ceiling(0);
 }
 
+static pf_code push_as(const char *external_id, const char *body, pf_write *w)
+{
+    static pf_arena a;
+    pf_error err;
+    pf_arena_free(&a);
+    pf_arena_init(&a, NULL, 0);
+    *w = (pf_write){.meta = {.service = PF_STR("svc"), .type = PF_TYPE_TRACE, .created_at = 1},
+                    .external_id = pf_str_c(external_id),
+                    .body = pf_str_c(body),
+                    .arena = &a};
+    return pf_store_write_wait(store, w, &err);
+}
+
+/* The answer got lost, and the day ended before it was pushed again. */
+static void test_a_repeated_push_is_known_the_day_after(void **state)
+{
+    (void)state;
+    char first[PF_ID_MAX + 1];
+    pf_write w;
+    open_store(15 * DAY, 0);
+    assert_int_equal(push_as("one", "body", &w), PF_OK);
+    strcpy(first, w.id);
+    pass(3 * DAY);
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(push_as("two", "body", &w), PF_OK);
+        assert_int_equal(w.repeated, round == 1);
+        assert_int_equal(push_as("one", "body", &w), PF_OK);
+        assert_true(w.repeated);
+        assert_string_equal(w.id, first);
+        assert_int_equal(push_as("one", "another", &w), PF_CONFLICT);
+        assert_int_equal(count("svc"), 2);
+        pf_store_close(store);
+        open_store(15 * DAY, 0);
+    }
+}
+
 /* What was deleted from a day that is over comes back as free space, step by step, and the rest stays. */
 static void test_space_of_deleted_profiles_comes_back(void **state)
 {
@@ -612,6 +648,7 @@ int main(void)
         CASE(test_another_ttl_finds_all),
         CASE(test_max_size_drops_the_oldest),
         CASE(test_max_size_is_a_ceiling),
+        CASE(test_a_repeated_push_is_known_the_day_after),
         CASE(test_space_of_deleted_profiles_comes_back),
         CASE(test_max_size_is_a_ceiling_without_a_ttl),
         CASE(test_max_size_after_a_restart_keeps_todays),

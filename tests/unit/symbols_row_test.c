@@ -381,8 +381,10 @@ static void sections_are_passed_over_or_told(void **state)
     static const struct {
         const char *bytes;
         size_t n;
-    } cut[] = {
-        {"\x02", 1}, {"\x02\x04xyz", 5}, {"\x02\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11}};
+    } cut[] = {{"\x00\x00", 2},
+               {"\x02", 1},
+               {"\x02\x04xyz", 5},
+               {"\x02\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", 11}};
     for (size_t i = 0; i < sizeof cut / sizeof *cut; i++) {
         b.len = n;
         pf_buf_put(&b, cut[i].bytes, cut[i].n);
