@@ -60,22 +60,31 @@ def test_the_front_page_shows_the_first_curl_line(server):
     assert b"curl" in page.body and b"/api/0/profiles" in page.body
 
 
+def allowed(target, one):
+    if target.startswith("/api/0/profiles?"):
+        return "GET, HEAD, POST, DELETE"
+    return "GET, HEAD, DELETE" if one in target else "GET, HEAD"
+
+
 @pytest.mark.parametrize("method", ["PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW", "get"])
 def test_other_methods_are_not_allowed(server, method):
     one = server.push(BODY)
     for target in targets(one):
+        expected = allowed(target, one)
+        if method in expected.split(", "):
+            continue
         answer = server.request(method, target, b"")
         assert answer.status == 405, (method, target)
-        expected = "GET, HEAD, POST" if target.startswith("/api/0/profiles?") else "GET, HEAD"
         assert answer.headers["allow"] == expected
     assert len(server.find().result) == 1
 
 
 def test_post_is_allowed_where_it_does_something_only(server):
-    for target in targets(server.push(BODY)):
+    one = server.push(BODY)
+    for target in targets(one):
         if not target.startswith("/api/0/profiles?"):
             answer = server.request("POST", target, BODY)
-            assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD"), target
+            assert (answer.status, answer.headers["allow"]) == (405, allowed(target, one)), target
 
 
 @pytest.mark.parametrize("path", ["/api/0/nothing", "/api/1/profiles", "/api/", "/api/0/profilesx", "/API/0/version"])

@@ -260,6 +260,8 @@ static void check_tables(checking *c)
          " ORDER BY p.service, p.type, p.created_at",
          profile_row);
     each(c, "SELECT first_created, last_created, raw, columns FROM extent", extent_row);
+    if (c->version >= 2)
+        check_version_2(c);
 }
 
 /* SQL's totals_types(totals): the number of the list of sample types. */
@@ -375,8 +377,6 @@ static uint64_t check_partition(const char *path, const char *name, bool in_use,
             problem(&c, "%s", err.msg);
         else if (check_format(&c))
             check_tables(&c);
-        if (c.version >= 2)
-            check_version_2(&c);
         pf_db_exec(c.db, "ROLLBACK", NULL);
     }
     report(&c, path);
