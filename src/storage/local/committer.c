@@ -86,8 +86,10 @@ static pf_code open_writer(pf_committer *c, pf_partition *p, pf_error *err)
  * in its log, and whoever opened the file next would take it for stored. */
 static pf_code choose_partition(pf_committer *c, int64_t now, pf_error *err)
 {
+    enum { TRIES = 3 }; /* more files than that are not broken by themselves */
     pf_partition *p = NULL;
     bool again;
+    int tries = 0;
     pf_code code = c->writer.broken ? PF_OK : pf_writer_recover(&c->writer, err);
     if (c->writer.broken && c->writer.partition)
         pf_partitions_distrust(c->set, c->writer.partition, code ? err->msg : "see above");
@@ -98,7 +100,8 @@ static pf_code choose_partition(pf_committer *c, int64_t now, pf_error *err)
         code = pf_partitions_for(c->set, now, &p, err);
         if (!code && c->writer.partition != p) {
             code = open_writer(c, p, err);
-            again = code && c->writer.broken; /* the next file of the day takes its place */
+            again = code && c->writer.broken &&
+                    ++tries < TRIES; /* the next file of the day takes its place */
         }
         if (p)
             pf_partition_unref(p);
@@ -142,12 +145,11 @@ static pf_code try_batch(pf_committer *c, batch *b, int64_t seconds, bool *row_f
     return code;
 }
 
-/* Whether the push was stored in a partition that is not written any more. One that can't be asked is as if it were not
- * there: what is damaged must not keep new profiles out. */
+/* Whether the push was stored in a partition that is not written any more. */
 static void ask_elsewhere(pf_committer *c, pf_job *job)
 {
     pf_error err;
-    if (!job->write->external_id.n || job->asked_elsewhere)
+    if (!job->write->external_id.n || job->repeated_elsewhere || job->code)
         return;
     pf_code code = pf_external_find_elsewhere(c->set, c->writer.partition, job, &err);
     if (code == PF_CONFLICT) {

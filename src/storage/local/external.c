@@ -1,5 +1,8 @@
 #include "storage/local/external.h"
 
+#include "base/clock.h"
+#include "base/log.h"
+
 #include <string.h>
 #include <xxhash.h>
 
@@ -97,7 +100,8 @@ pf_code pf_external_add(pf_external *x, const pf_job *job, int64_t service, int6
 static pf_code find_in(pf_conns *conns, pf_partition *p, pf_job *job, pf_error *err)
 {
     pf_conn *conn = NULL;
-    pf_code code = pf_conns_take(conns, p, NULL, &conn, err);
+    const pf_op soon = {.deadline = pf_clock_mono() + PF_NS_PER_SEC}; /* all pushes wait */
+    pf_code code = pf_conns_take(conns, p, &soon, &conn, err);
     if (code)
         return code;
     sqlite3_stmt *st = NULL;
@@ -114,12 +118,19 @@ pf_code pf_external_find_elsewhere(pf_partitions *set, const pf_partition *writt
 {
     pf_partition **list = NULL;
     size_t n = 0;
+    job->repeated = false;
     pf_code code = pf_partitions_all(set, &list, &n, err);
-    for (size_t i = n; i-- > 0 && !code && !job->repeated;)
-        if (list[i] != written && atomic_load(&list[i]->has_external))
-            code = find_in(set->conns, list[i], job, err);
+    for (size_t i = n; i-- > 0 && !code && !job->repeated;) {
+        if (list[i] == written || !atomic_load(&list[i]->has_external))
+            continue;
+        code = find_in(set->conns, list[i], job, err);
+        if (code && code != PF_CONFLICT) {
+            PF_LOG_WARN("can't look an external id up", PF_S("partition", list[i]->name),
+                        PF_S("error", err->msg));
+            code = PF_OK;
+        }
+    }
     pf_partitions_release(list, n);
     job->repeated_elsewhere = job->repeated;
-    job->asked_elsewhere = true;
     return code;
 }

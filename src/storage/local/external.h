@@ -34,7 +34,8 @@ pf_code pf_external_find(pf_external *x, pf_job *job, pf_error *err);
 pf_code pf_external_add(pf_external *x, const pf_job *job, int64_t service, int64_t number,
                         pf_error *err);
 
-/* pf_external_find in all partitions of the set but `written`, the latest first. The committer's alone. */
+/* pf_external_find in all partitions of the set but `written`, the latest first, with job->repeated_elsewhere. One that
+ * can't be asked is as if it were not there: what is damaged must not keep new profiles out. The committer's alone. */
 pf_code pf_external_find_elsewhere(pf_partitions *set, const pf_partition *written, pf_job *job,
                                    pf_error *err);
 

@@ -31,7 +31,7 @@ typedef struct pf_job {
     /* Of a write with an external id (external.h): what its body is recognised by; whether it was there before, in the
      * partition that is written or in another; what the first of them was. */
     uint8_t body_hash[PF_EXTERNAL_HASH];
-    bool repeated, repeated_elsewhere, asked_elsewhere;
+    bool repeated, repeated_elsewhere;
     pf_meta first; /* type, created_at, labels */
 
     pf_code code;

@@ -170,10 +170,27 @@ static pf_code read_marks(sqlite3 *db, pf_partition *p, pf_error *err)
     return code;
 }
 
+/* What pf_db_fail and the checks here say of a file that is not what was written: pages that are none, tables that are
+ * not there. What can't be opened for its rights is another thing. */
+static bool is_damage(pf_code code, const pf_error *err)
+{
+    return code == PF_INTERNAL && (strstr(err->msg, "is damaged") || strstr(err->msg, "(code 1)"));
+}
+
 static pf_code read_all(sqlite3 *db, pf_partition *p, pf_error *err)
 {
     pf_code code = read_extent(db, &p->extent, err);
-    return !code && p->format >= 2 ? read_marks(db, p, err) : code;
+    if (code || p->format < 2)
+        return code;
+    code = read_marks(db, p, err);
+    if (!is_damage(code, err))
+        return code;
+    /* What its profiles need is there: they are read, and no more come. */
+    PF_LOG_ERROR("a partition is damaged: no more is written to it", PF_S("partition", p->name),
+                 PF_S("error", err->msg));
+    atomic_store(&p->damaged, true);
+    atomic_store(&p->has_removed, true);
+    return PF_OK;
 }
 
 /* Copies the log into the file. Where that can't be, what is stored can be read all the same: a full disk. */
@@ -188,12 +205,11 @@ static bool empty_log(sqlite3 *db, const pf_partition *p)
     return false;
 }
 
-/* What SQLite calls internal from here on, memory apart, is about what stands in the file. */
 static pf_code look_into(sqlite3 *db, pf_partition *p, bool exists, bool *damaged, pf_error *err)
 {
     pf_schema schema;
     pf_code code = pf_schema_ensure(db, p->path, &schema, err);
-    *damaged = code == PF_INTERNAL && exists && sqlite3_errcode(db) != SQLITE_NOMEM;
+    *damaged = exists && is_damage(code, err);
     p->format = schema.version;
     p->writable = schema.writable;
     if (!code && !exists)
@@ -204,7 +220,7 @@ static pf_code look_into(sqlite3 *db, pf_partition *p, bool exists, bool *damage
         code = check_length(db, p->path, err);
     if (!code)
         code = read_all(db, p, err);
-    *damaged = code == PF_INTERNAL && exists && sqlite3_errcode(db) != SQLITE_NOMEM;
+    *damaged = exists && is_damage(code, err);
     return code;
 }
 
@@ -213,7 +229,7 @@ static pf_code open_db(pf_partition *p, bool exists, bool *damaged, pf_error *er
     sqlite3 *db = NULL;
     pf_code code = pf_db_open(p->path, PF_DB_CREATE, OPEN_CACHE, &db, err);
     if (code) { /* of a file that is cut off, as pf_db_fail says it */
-        *damaged = code == PF_INTERNAL && exists && strstr(err->msg, "is damaged");
+        *damaged = exists && is_damage(code, err);
         return code;
     }
     if (sqlite3_db_readonly(db, "main") == 1)
@@ -243,7 +259,7 @@ pf_code pf_partition_open(const char *dir, pf_partition_key key, bool create, pf
     atomic_init(&p->refs, 1);
     p->key = key;
     *damaged = false;
-    p->serial = atomic_fetch_add(&serials, 1);
+    p->serial = 1 + atomic_fetch_add(&serials, 1); /* 0 is none */
     pf_partition_name(key, p->name);
     p->dir = strdup(dir);
     pf_code code = PF_OK;

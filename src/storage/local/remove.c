@@ -177,12 +177,32 @@ static pf_code erase_other(pf_partition *p, run *r, eraser *e, pf_error *err)
     return code;
 }
 
+static pf_code check_writable(const pf_partition *p, pf_error *err)
+{
+    if (atomic_load(&p->damaged))
+        return pf_fail(
+            err, PF_CONFLICT,
+            "partition %s is damaged and not written to any more: what is in it can't be "
+            "deleted before it expires",
+            p->name);
+    if (p->writable)
+        return PF_OK;
+    return pf_fail(
+        err, PF_CONFLICT,
+        "partition %s is of an older format, which this server only reads: what is in it "
+        "can't be deleted before it expires",
+        p->name);
+}
+
 /* The committer's. */
 static void remove_run(pf_committer *c, void *ctx)
 {
     run *r = ctx;
     eraser e = {0};
     bool written = c->writer.partition == r->partition && c->writer.db;
+    r->code = check_writable(r->partition, &r->err);
+    if (r->code)
+        return;
     if (written)
         r->code = pf_writer_recover(&c->writer, &r->err);
     if (!r->code)
@@ -203,17 +223,6 @@ typedef struct removal {
     run *run;
     int64_t removed;
 } removal;
-
-static pf_code check_writable(const pf_partition *p, pf_error *err)
-{
-    if (p->writable)
-        return PF_OK;
-    return pf_fail(
-        err, PF_CONFLICT,
-        "partition %s is of an older format, which this server only reads: what is in it "
-        "can't be deleted before it expires",
-        p->name);
-}
 
 static pf_code flush(removal *m, pf_error *err)
 {

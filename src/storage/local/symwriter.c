@@ -253,7 +253,7 @@ static pf_code compress_tail(pf_symwriter *s, int64_t service, pf_symservice *of
     bool damaged = false;
     pf_tables_init_floating(&tail);
     pf_code code = read_chunks(s, service, of->tail_first, &tail, &damaged, err);
-    if (damaged) {
+    if (damaged || (code == PF_INTERNAL && strstr(err->msg, "damaged"))) {
         of->damaged = true;
         PF_LOG_ERROR("symbols of a service are damaged", PF_I("service", service),
                      PF_S("error", err->msg));

@@ -148,7 +148,8 @@ pf_code pf_writer_open(pf_writer *w, pf_partition *p, pf_series_limits limits, s
     pf_symwriter_init(&w->symbols, known, key);
     w->learned = malloc(LEARNED_MAX * sizeof *w->learned);
     pf_code code = w->learned ? connect(w, err) : pf_fail_nomem(err, "a partition's writer");
-    bool broken = code && is_broken(w);
+    bool no_table = code && w->db && sqlite3_errcode(w->db) == SQLITE_ERROR;
+    bool broken = code && (no_table || is_broken(w));
     if (code)
         pf_writer_close(w);
     w->broken = broken;
@@ -434,7 +435,7 @@ pf_code pf_writer_add(pf_writer *w, pf_job *job, int64_t seconds, bool *clean, p
         code = pf_external_find(&w->external, job, err);
     if (!code && !job->repeated)
         code = check_series_limit(w, job, err);
-    *clean = code != PF_OK;
+    *clean = code && !pf_writer_disk_failed(w);
     if (job->repeated)
         return code;
     pf_buf totals = PF_BUF_INIT;
@@ -580,10 +581,12 @@ pf_code pf_writer_recover(pf_writer *w, pf_error *err)
     int64_t there = 0; /* written in one transaction with the rows */
     if (!code)
         code = pf_db_number(w->db, "SELECT raw + columns FROM extent WHERE one = 1", &there, err);
-    if (!code && there != wanted)
+    if (!code && there != wanted) {
+        w->broken = true;
         code =
             pf_fail(err, PF_UNAVAILABLE, "partition %s holds %lld profiles where %lld were stored",
                     w->partition->name, (long long)there, (long long)wanted);
+    }
     if (!code) {
         w->suspect = false;
         PF_LOG_INFO("the disk takes writes again", PF_S("partition", w->partition->name));

@@ -39,8 +39,8 @@ typedef struct pf_writer {
     int64_t had_services, had_series, had_types; /* the highest numbers before the transaction */
     pf_extent extent;                            /* as it will be after the commit */
     int wal_pages;                               /* in the log after the last commit */
-    int logged;                                  /* pages written to it since the committer looked */
-    int log_pages;                               /* that are worth a checkpoint */
+    int logged;        /* pages written to it since the committer looked */
+    int log_pages;     /* that are worth a checkpoint */
     int checkpoint_at; /* of them, where the next checkpoint is worth a try */
     pf_symwriter symbols;
     pf_external external;
