@@ -89,6 +89,36 @@ def test_what_would_widen_a_deletion_unawares_is_refused(server):
         answer = delete(server, **{"service": "app", **RANGE, **bad})
         assert answer.status == 400, (bad, answer)
         assert next(iter(bad)).rstrip("_") in answer.error
+    for unknown in ({"label": "host=b"}, {"dryrun": "true"}, {"Type": "cpu"}):
+        answer = delete(server, service="app", **RANGE, **unknown)
+        assert answer.status == 400 and next(iter(unknown)) in answer.error, answer
+    (one,) = [one["id"] for one in server.find().result]
+    for target in (f"{one}?dry_run=false&dry_run=true", f"{one}?dry-run=1", f"{one}?dry_run=1&dry%5Frun=0"):
+        assert server.request("DELETE", f"/api/0/profiles/{target}").status == 400, target
+    assert count(server) == 1
+
+
+def test_reads_beside_deletions_leave_out_what_is_gone(server):
+    ids = [server.push(encode(small(time_nanos=(1_600_000_000 + n) * 10**9))) for n in range(600)]
+    server.push(BODY)
+    seen, stop = [], threading.Event()
+
+    def read():
+        while not stop.is_set():
+            seen.append(server.merge())
+            seen.append(server.find(totals="true"))
+
+    threads = [threading.Thread(target=read) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for n in range(0, len(ids), 20):
+            assert delete(server, *ids[n : n + 20]).result == {"profiles": 20}
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert {answer.status for answer in seen} == {200}, [answer for answer in seen if answer.status != 200][:1]
     assert count(server) == 1
 
 

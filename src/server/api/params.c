@@ -231,6 +231,37 @@ static pf_code read_removal(pf_req *req, pf_query *out, pf_error *err)
     return limit.n ? pf_fail_param(err, PF_INVALID, "limit", "a deletion has no \"limit\"") : PF_OK;
 }
 
+static pf_code read_only_those(pf_req *req, const char *const *names, pf_error *err)
+{
+    unsigned seen = 0; /* a bit a name */
+    pf_str piece, raw, value, name;
+    for (pf_str left = pf_req_query(req); left.n;) {
+        pf_str_cut(left, '&', &piece, &left);
+        pf_str_cut(piece, '=', &raw, &value);
+        if (!raw.n)
+            continue;
+        pf_code code = pf_url_unescape(raw, true, pf_req_arena(req), &name, err);
+        if (code)
+            return code;
+        unsigned i = 0;
+        while (names[i] && !pf_str_eq(name, pf_str_c(names[i])))
+            i++;
+        if (!names[i])
+            return pf_fail_param(err, PF_INVALID, "query", "unknown parameter \"%.*s\"",
+                                 PF_FMT(shown(name)));
+        if (seen & 1u << i)
+            return pf_fail_param(err, PF_INVALID, names[i], "\"%s\" stands there twice", names[i]);
+        seen |= 1u << i;
+    }
+    return PF_OK;
+}
+
+pf_code pf_params_only(pf_req *req, const char *const *names, pf_error *err)
+{
+    pf_error why;
+    return wrap(read_only_those(req, names, &why), &why, err);
+}
+
 pf_code pf_params_removal(pf_req *req, pf_query *out, pf_error *err)
 {
     pf_error why;

@@ -22,6 +22,10 @@ pf_code pf_params_query(pf_req *req, pf_query *out, pf_error *err);
  * then mean all. */
 pf_code pf_params_scope(pf_req *req, bool any_time, pf_query *out, pf_error *err);
 
+/* For what can't be undone: a parameter that is none of `names` (31 at most, NULL behind the last), and one that stands there
+ * twice, are errors. */
+pf_code pf_params_only(pf_req *req, const char *const *names, pf_error *err);
+
 /* What is to be deleted: as pf_params_scope with bounds, but what would widen it unawares is an error: a type that is
  * not known, a limit. */
 pf_code pf_params_removal(pf_req *req, pf_query *out, pf_error *err);

@@ -37,15 +37,22 @@ pf_code pf_body_remove(pf_call *call, pf_json *out, pf_error *err)
 {
     pf_query query;
     pf_selection what = {.query = &query};
-    pf_code code = pf_params_removal(call->req, &query, err);
+    static const char *const names[] = {"service", "type",    "labels", "from",
+                                        "to",      "dry_run", "limit",  NULL};
+    pf_code code = pf_params_only(call->req, names, err);
+    if (!code)
+        code = pf_params_removal(call->req, &query, err);
     return code ? code : remove_selected(call, &what, out, err);
 }
 
 pf_code pf_body_remove_ids(pf_call *call, pf_json *out, pf_error *err)
 {
-    pf_str *ids;
+    static const char *const names[] = {"dry_run", NULL};
+    pf_str *ids = NULL;
     pf_selection what = {0};
-    pf_code code = pf_params_ids(call->req, &ids, &what.nids, err);
+    pf_code code = pf_params_only(call->req, names, err);
+    if (!code)
+        code = pf_params_ids(call->req, &ids, &what.nids, err);
     what.ids = ids;
     return code ? code : remove_selected(call, &what, out, err);
 }

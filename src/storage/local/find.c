@@ -147,6 +147,7 @@ typedef struct total_listing {
     pf_meta_total_fn fn;
     void *ctx;
     pf_total *total; /* by entry */
+    bool *gone;      /* by entry: deleted since it was found */
     pf_totals_column sums;
 } total_listing;
 
@@ -167,11 +168,10 @@ static pf_code read_total(total_listing *l, pf_finder *f, size_t i, pf_error *er
     sqlite3_bind_int64(st, 3, e->created_at);
     sqlite3_bind_blob(st, 4, e->xid.b, sizeof e->xid.b, SQLITE_STATIC);
     int rc = sqlite3_step(st);
+    l->gone[i] = rc == SQLITE_DONE;
     pf_code code = rc == SQLITE_ROW ? pf_totals_column_read(&l->sums, f, pf_db_blob(st, 0), t, err)
-                   : rc == SQLITE_DONE
-                       ? pf_fail(err, PF_INTERNAL, "partition %s is damaged: no totals",
-                                 f->conn->partition->name)
-                       : pf_db_fail(f->conn->db, err);
+                   : rc == SQLITE_DONE ? PF_OK
+                                       : pf_db_fail(f->conn->db, err);
     sqlite3_reset(st);
     if (code || !t->types)
         return code;
@@ -191,7 +191,8 @@ static pf_code read_totals(total_listing *l, pf_finder *f, pf_error *err)
     const pf_page_heap *e = &f->entries;
     pf_code code = PF_OK;
     l->total = pf_arena_array(&f->arena, e->n, sizeof *l->total);
-    if (!l->total)
+    l->gone = pf_arena_zalloc(&f->arena, e->n);
+    if (!l->total || !l->gone)
         return pf_arena_fail(&f->arena, err, "totals");
     for (uint32_t part = 0; !code && part < f->npartitions; part++) {
         size_t first = 0;
@@ -213,9 +214,10 @@ static pf_code read_totals(total_listing *l, pf_finder *f, pf_error *err)
 static bool give_total(void *ctx, const pf_finder *f, const pf_entry *e)
 {
     const total_listing *l = ctx;
+    size_t i = (size_t)(e - f->entries.heap);
     char id[PF_XID_CHARS + 1];
     pf_meta meta = meta_of(f, e, id);
-    return l->fn(l->ctx, &meta, &l->total[e - f->entries.heap]);
+    return l->gone[i] || l->fn(l->ctx, &meta, &l->total[i]);
 }
 
 pf_code pf_local_find_totals(pf_store *s, const pf_query *q, pf_find_pos *pos, size_t max,

@@ -251,18 +251,22 @@ static pf_code add_ids(merging *m, const pf_str *ids, size_t n, pf_error *err)
     return PF_OK;
 }
 
-static pf_code add_number(merging *m, int64_t number, pf_error *err)
+/* One that was deleted since it was found is left out; its number may be another's by now. */
+static pf_code add_entry(merging *m, const pf_entry *e, pf_error *err)
 {
     pf_record row;
     sqlite3_stmt *st = pf_conn_stmt(m->conn, PF_STMT_ROW, err);
     if (!st)
         return pf_db_fail(m->conn->db, err);
-    sqlite3_bind_int64(st, 1, number);
+    sqlite3_bind_int64(st, 1, e->number);
     int rc = sqlite3_step(st);
-    pf_code code = rc == SQLITE_ROW    ? pf_record_take(m->l, st, &row, err)
-                   : rc == SQLITE_DONE ? pf_fail(err, PF_INTERNAL, "a listed profile is missing")
-                                       : pf_db_fail(m->conn->db, err);
-    if (!code)
+    pf_str xid = rc == SQLITE_ROW ? pf_db_blob(st, 1) : (pf_str){0};
+    bool gone = rc == SQLITE_DONE ||
+                (xid.n == sizeof e->xid.b && memcmp(xid.p, e->xid.b, sizeof e->xid.b) != 0);
+    pf_code code = gone               ? PF_OK
+                   : rc == SQLITE_ROW ? pf_record_take(m->l, st, &row, err)
+                                      : pf_db_fail(m->conn->db, err);
+    if (!code && !gone)
         code = add_row(m, &row, err);
     sqlite3_reset(st);
     return code;
@@ -297,7 +301,7 @@ static pf_code add_page(merging *m, const pf_finder *f, const page *p, pf_error 
                 code = pf_conn_begin(m->conn, err);
         }
         if (!code)
-            code = add_number(m, p->entries[i].number, err);
+            code = add_entry(m, &p->entries[i], err);
     }
     if (m->conn)
         pf_conns_give(&m->l->conns, m->conn);
@@ -324,7 +328,7 @@ static pf_code add_pages(merging *m, pf_finder *f, page *p, char *single, pf_err
         if (code)
             return code;
     }
-    return PF_OK;
+    return m->rows ? PF_OK : pf_fail(err, PF_NOT_FOUND, "nothing found");
 }
 
 static pf_code add_query(merging *m, const pf_query *q, char *single, pf_error *err)

@@ -25,6 +25,7 @@ enum { ERASE_CACHE = 1 << 20 }; /* bytes of page cache */
 typedef struct run {
     pf_partition *partition;
     int64_t number[ROWS];
+    pf_xid xid[ROWS]; /* a number may be another's by the time that it is deleted */
     size_t n;
 
     /* What became of them. */
@@ -36,7 +37,7 @@ typedef struct run {
 enum { FIND, ERASE, VOID, FORGET_HOUR, FORGET_EXTERNAL, NOTE, COUNT_ROWS, STATEMENTS };
 
 static const char *const sql[STATEMENTS] = {
-    [FIND] = "SELECT service, type, created_at, kind FROM profile WHERE number = ?1",
+    [FIND] = "SELECT service, type, created_at, kind FROM profile WHERE number = ?1 AND xid = ?2",
     [ERASE] = "DELETE FROM profile WHERE number = ?1",
     [VOID] = "INSERT INTO generation(service, type, start, generation) VALUES(?1, ?2, ?3, 1)"
              " ON CONFLICT DO UPDATE SET generation = generation + 1",
@@ -81,10 +82,11 @@ static int64_t hour_of(int64_t created_at)
     return created_at % NS_PER_HOUR < 0 ? hour - 1 : hour;
 }
 
-static pf_code erase_row(eraser *e, int64_t number, pf_error *err)
+static pf_code erase_row(eraser *e, int64_t number, const pf_xid *xid, pf_error *err)
 {
     sqlite3_stmt *st = e->stmt[FIND];
     sqlite3_bind_int64(st, 1, number);
+    sqlite3_bind_blob(st, 2, xid->b, sizeof xid->b, SQLITE_STATIC);
     int rc = sqlite3_step(st);
     pf_code code = rc == SQLITE_ROW || rc == SQLITE_DONE ? PF_OK : pf_db_fail(e->db, err);
     int64_t service = sqlite3_column_int64(st, 0), type = sqlite3_column_int64(st, 1);
@@ -111,13 +113,14 @@ static pf_code erase_run(eraser *e, const run *r, pf_error *err)
     for (size_t i = 0; !code && i < r->n; i++) {
         least = r->number[i] < least ? r->number[i] : least;
         most = r->number[i] > most ? r->number[i] : most;
-        code = erase_row(e, r->number[i], err);
+        code = erase_row(e, r->number[i], &r->xid[i], err);
     }
     sqlite3_bind_int64(e->stmt[FORGET_EXTERNAL], 1, least);
     sqlite3_bind_int64(e->stmt[FORGET_EXTERNAL], 2, most);
     sqlite3_bind_int64(e->stmt[COUNT_ROWS], 1, e->gone[PF_KIND_RAW]);
     sqlite3_bind_int64(e->stmt[COUNT_ROWS], 2, e->gone[PF_KIND_COLUMNS]);
-    for (int i = FORGET_EXTERNAL; !code && i <= COUNT_ROWS; i++)
+    int from = atomic_load(&r->partition->has_external) ? FORGET_EXTERNAL : FORGET_EXTERNAL + 1;
+    for (int i = from; !code && i <= COUNT_ROWS; i++)
         code = step(e, i, err);
     return code;
 }
@@ -239,7 +242,7 @@ static pf_code flush(removal *m, pf_error *err)
 }
 
 /* One row more; it goes with its run. */
-static pf_code add(removal *m, pf_partition *p, int64_t number, pf_error *err)
+static pf_code add(removal *m, pf_partition *p, int64_t number, const pf_xid *xid, pf_error *err)
 {
     if (m->dry_run) {
         m->removed++;
@@ -249,9 +252,11 @@ static pf_code add(removal *m, pf_partition *p, int64_t number, pf_error *err)
     if (m->run->partition != p || m->run->n == ROWS)
         code = flush(m, err);
     m->run->partition = p;
-    if (!code)
-        m->run->number[m->run->n++] = number;
-    return code;
+    if (code)
+        return code;
+    m->run->number[m->run->n] = number;
+    m->run->xid[m->run->n++] = *xid;
+    return PF_OK;
 }
 
 typedef struct page {
@@ -278,7 +283,8 @@ static pf_code remove_found(removal *m, const pf_query *asked, page *p, pf_error
         p->n = 0;
         code = pf_finder_next(&f, &pos, ROWS, false, keep_entry, p, err);
         for (size_t i = 0; !code && i < p->n; i++)
-            code = add(m, f.list[p->entries[i].partition], p->entries[i].number, err);
+            code = add(m, f.list[p->entries[i].partition], p->entries[i].number, &p->entries[i].xid,
+                       err);
         if (!code)
             code = flush(m, err); /* while the finder holds the partitions */
         if (!code)
@@ -291,13 +297,14 @@ static pf_code remove_found(removal *m, const pf_query *asked, page *p, pf_error
 typedef struct located {
     pf_partition *partition; /* a counted reference */
     int64_t number;
+    pf_xid xid;
 } located;
 
 static pf_code note_located(void *ctx, pf_conn *conn, const pf_record *row, pf_error *err)
 {
     (void)err;
     located *at = ctx;
-    *at = (located){conn->partition, row->number};
+    *at = (located){conn->partition, row->number, row->xid};
     pf_partition_ref(at->partition);
     return PF_OK;
 }
@@ -309,9 +316,12 @@ static pf_code remove_id(removal *m, pf_str id, pf_error *err)
     if (code == PF_NOT_FOUND)
         return pf_fail(err, code, "nothing found for id \"%.*s\"", PF_FMT(id));
     if (!code) {
-        code = add(m, at.partition, at.number, err);
-        pf_code flushed = code ? code : flush(m, err);
-        code = flushed;
+        code = add(m, at.partition, at.number, &at.xid, err);
+        int64_t before = m->removed;
+        if (!code)
+            code = flush(m, err);
+        if (!code && !m->dry_run && m->removed == before) /* somebody else was first */
+            code = pf_fail(err, PF_NOT_FOUND, "nothing found for id \"%.*s\"", PF_FMT(id));
     }
     if (at.partition)
         pf_partition_unref(at.partition);
