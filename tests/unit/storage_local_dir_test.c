@@ -199,6 +199,16 @@ static pf_buf content(const char *name)
     return b;
 }
 
+/* Frees `before`. */
+static void assert_unchanged(const char *name, pf_buf *before)
+{
+    pf_buf after = content(name);
+    assert_int_equal(after.len, before->len);
+    assert_memory_equal(after.data, before->data, before->len);
+    pf_buf_free(&after);
+    pf_buf_free(before);
+}
+
 /* The store opens without the file, says so, and takes profiles; the file stays as it is. */
 static void check_put_aside(const char *name, const char *shown, size_t others)
 {
@@ -217,11 +227,7 @@ static void check_put_aside(const char *name, const char *shown, size_t others)
         pf_store_close(s);
         pf_buf_clear(&problems);
     }
-    pf_buf after = content(name);
-    assert_int_equal(after.len, before.len);
-    assert_memory_equal(after.data, before.data, before.len);
-    pf_buf_free(&after);
-    pf_buf_free(&before);
+    assert_unchanged(name, &before);
     pf_buf_free(&problems);
 }
 
@@ -289,11 +295,7 @@ static void test_features(void **state)
     assert_int_equal(fx_write(s, "svc", PF_TYPE_CPU, "", 1, "x", NULL, &err), PF_OK);
     assert_int_equal(list(s), 3);
     pf_store_close(s);
-    pf_buf after = content(name);
-    assert_int_equal(after.len, before.len);
-    assert_memory_equal(after.data, before.data, before.len);
-    pf_buf_free(&after);
-    pf_buf_free(&before);
+    assert_unchanged(name, &before);
     run_sql(name, "UPDATE meta SET value = CAST('new-rows' AS BLOB)"
                   " WHERE name = CAST('incompatible' AS BLOB)");
     check_refused(dir, PF_INVALID, "has the feature \"new-rows\"");
@@ -327,11 +329,7 @@ static void check_version_1(const char *mode)
         assert_int_equal(list(s), 1 + round);
         pf_store_close(s);
     }
-    pf_buf after = content(name);
-    assert_int_equal(after.len, before.len);
-    assert_memory_equal(after.data, before.data, before.len);
-    pf_buf_free(&after);
-    pf_buf_free(&before);
+    assert_unchanged(name, &before);
 }
 
 /* Not even its journal mode, which stands in it: a copy by VACUUM INTO has another. */

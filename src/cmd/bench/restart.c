@@ -68,22 +68,9 @@ static size_t closed_count(const restarts *s)
 
 static pf_code restart(restarts *s, unsigned t, bool hard, pf_error *err)
 {
-    bench_run *r = s->run;
-    bench_target *target = &r->target[t];
     char name[48];
-    int64_t took = 0;
-    pf_code code = bench_target_stop(target, hard, err);
-    if (!code)
-        code = bench_target_start(target, &took, err);
-    if (code)
-        return code;
-    bench_phase phase = {.calls = 1,
-                         .wall_ns = took,
-                         .cpu_ns = bench_cpu_ns(target->pid),
-                         .rss_peak = bench_rss_peak(target->pid)};
-    bench_latency_add(&phase.latency[0], took);
     snprintf(name, sizeof name, "restart, %s: ready", end_name(hard));
-    return bench_run_add_take(r, t, name, &phase, err);
+    return bench_run_restart(s->run, t, hard, name, err);
 }
 
 /* The row's note: pushes a second, second by second, and when they were again what they had been. */

@@ -112,6 +112,12 @@ pf_code bench_run_store_days(bench_run *r, pf_error *err);
 /* [from, to] of one service's profiles in r->days: those of day `day`, from 0 on; UINT32_MAX: of all. */
 bench_selection bench_days_selection(const bench_run *r, uint32_t service, uint32_t day);
 
+/* ---- startup.c */
+
+/* Ends a server that was started here, with kill -9 where `hard`, starts it again, and adds a row of the time until it
+ * answered. */
+pf_code bench_run_restart(bench_run *r, unsigned t, bool hard, const char *name, pf_error *err);
+
 /* ---- One a file */
 pf_code bench_scenario_ingest(bench_run *r, pf_error *err);
 pf_code bench_scenario_paced(bench_run *r, pf_error *err);

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-static pf_code restart(bench_run *r, unsigned t, bool hard, pf_error *err)
+pf_code bench_run_restart(bench_run *r, unsigned t, bool hard, const char *name, pf_error *err)
 {
     bench_target *target = &r->target[t];
     int64_t took = 0;
@@ -13,7 +13,7 @@ static pf_code restart(bench_run *r, unsigned t, bool hard, pf_error *err)
         code = bench_target_start(target, &took, err);
     if (code)
         return code;
-    bench_row row = bench_run_row(r, t, hard ? "start after kill -9" : "start after stop");
+    bench_row row = bench_run_row(r, t, name);
     row.phase = (bench_phase){.calls = 1,
                               .wall_ns = took,
                               .cpu_ns = bench_cpu_ns(target->pid),
@@ -47,9 +47,9 @@ pf_code bench_scenario_startup(bench_run *r, pf_error *err)
                     bench_target_name(&r->target[t]));
             continue;
         }
-        code = restart(r, t, true, err);
+        code = bench_run_restart(r, t, true, "start after kill -9", err);
         if (!code)
-            code = restart(r, t, false, err);
+            code = bench_run_restart(r, t, false, "start after stop", err);
     }
     return code;
 }

@@ -12,6 +12,7 @@
 #include "storage/local/checksums.h"
 #include "storage/local/dir.h"
 #include "storage/local/partition.h"
+#include "storage/local/profile_bytes.h"
 #include "storage/local/schema.h"
 #include "storage/local/symbols/chunk.h"
 #include "storage/local/symbols/resolve.h"
@@ -176,21 +177,11 @@ static void note_row(checking *c, const pf_record *row)
 
 static void profile_row(checking *c, sqlite3_stmt *st)
 {
-    pf_str xid = pf_db_blob(st, 1);
-    pf_record row = {.number = sqlite3_column_int64(st, 0),
-                     .service = sqlite3_column_int64(st, 2),
-                     .type = sqlite3_column_int64(st, 3),
-                     .created_at = sqlite3_column_int64(st, 4),
-                     .series = sqlite3_column_int64(st, 5),
-                     .totals = pf_db_blob(st, 6),
-                     .kind = sqlite3_column_int64(st, 7),
-                     .bytes = pf_db_blob(st, 9)};
+    pf_record row;
     char id[PF_XID_CHARS + 1] = "";
-    if (xid.n == sizeof row.xid.b)
-        memcpy(row.xid.b, xid.p, sizeof row.xid.b);
+    bool sound = pf_record_read(st, &row);
     pf_xid_format(row.xid, id);
-    if (pf_record_checksum(&row) != sqlite3_column_int64(st, 8) || row.kind < 0 ||
-        row.kind >= PF_KINDS) {
+    if (!sound) {
         problem(c, "profile %s: the checksum does not hold", id);
         return;
     }

@@ -103,6 +103,28 @@ pf_code pf_finder_next(pf_finder *f, pf_find_pos *pos, size_t max, bool labels, 
     return code;
 }
 
+typedef struct entry_list {
+    pf_entry *out;
+    size_t n;
+} entry_list;
+
+static bool keep_entry(void *ctx, const pf_finder *f, const pf_entry *e)
+{
+    (void)f;
+    entry_list *l = ctx;
+    l->out[l->n++] = *e;
+    return true;
+}
+
+pf_code pf_finder_entries(pf_finder *f, pf_find_pos *pos, pf_entry *out, size_t max, size_t *n,
+                          pf_error *err)
+{
+    entry_list l = {.out = out};
+    pf_code code = pf_finder_next(f, pos, max, false, keep_entry, &l, err);
+    *n = l.n;
+    return code;
+}
+
 typedef struct listing {
     pf_meta_fn fn;
     void *ctx;

@@ -70,6 +70,10 @@ typedef bool (*pf_entry_fn)(void *ctx, const pf_finder *f, const pf_entry *e);
 pf_code pf_finder_next(pf_finder *f, pf_find_pos *pos, size_t max, bool labels, pf_entry_fn fn,
                        void *ctx, pf_error *err);
 
+/* The same into out[max], for whoever goes back to the rows; *n gets how many there are. */
+pf_code pf_finder_entries(pf_finder *f, pf_find_pos *pos, pf_entry *out, size_t max, size_t *n,
+                          pf_error *err);
+
 /* For walks of another kind, partition by partition: takes a connection to partition `i` of the list, begins
  * to read, and puts the service's number into f->service, 0 where it is unknown there. */
 pf_code pf_finder_enter(pf_finder *f, uint32_t i, pf_error *err);

@@ -277,14 +277,6 @@ typedef struct page {
     size_t n;
 } page;
 
-static bool keep_entry(void *ctx, const pf_finder *f, const pf_entry *e)
-{
-    (void)f;
-    page *p = ctx;
-    p->entries[p->n++] = *e;
-    return p->n < PAGE;
-}
-
 /* The rows of one page, in order, each from its partition's connection. */
 static pf_code add_page(merging *m, const pf_finder *f, const page *p, pf_error *err)
 {
@@ -315,8 +307,7 @@ static pf_code add_pages(merging *m, pf_finder *f, page *p, char *single, pf_err
 {
     pf_find_pos pos = {0};
     for (bool first = true; !pos.finished; first = false) {
-        p->n = 0;
-        pf_code code = pf_finder_next(f, &pos, PAGE, false, keep_entry, p, err);
+        pf_code code = pf_finder_entries(f, &pos, p->entries, PAGE, &p->n, err);
         if (!code && first && p->n == 0)
             code = pf_fail(err, PF_NOT_FOUND, "nothing found");
         if (!code && single && first && p->n == 1 && pos.finished) {

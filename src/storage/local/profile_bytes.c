@@ -15,7 +15,7 @@ static pf_code damaged(pf_local *l, pf_xid xid, pf_error *err)
     return pf_fail(err, PF_INTERNAL, "profile %s is damaged on disk", id);
 }
 
-pf_code pf_record_take(pf_local *l, sqlite3_stmt *st, pf_record *row, pf_error *err)
+bool pf_record_read(sqlite3_stmt *st, pf_record *row)
 {
     pf_str xid = pf_db_blob(st, 1);
     *row = (pf_record){.number = sqlite3_column_int64(st, 0),
@@ -28,10 +28,13 @@ pf_code pf_record_take(pf_local *l, sqlite3_stmt *st, pf_record *row, pf_error *
                        .bytes = pf_db_blob(st, 9)};
     if (xid.n == sizeof row->xid.b)
         memcpy(row->xid.b, xid.p, sizeof row->xid.b);
-    if (pf_record_checksum(row) != sqlite3_column_int64(st, 8) || row->kind < 0 ||
-        row->kind >= PF_KINDS)
-        return damaged(l, row->xid, err);
-    return PF_OK;
+    return pf_record_checksum(row) == sqlite3_column_int64(st, 8) && row->kind >= 0 &&
+           row->kind < PF_KINDS;
+}
+
+pf_code pf_record_take(pf_local *l, sqlite3_stmt *st, pf_record *row, pf_error *err)
+{
+    return pf_record_read(st, row) ? PF_OK : damaged(l, row->xid, err);
 }
 
 void pf_row_needs(const pf_row *row, uint32_t next[PF_TABLES])

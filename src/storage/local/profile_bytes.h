@@ -7,6 +7,10 @@
 #include "storage/local/store.h"
 #include "storage/local/symbols/row.h"
 
+/* The row that `st` stands on, whose columns are those of PF_STMT_ROW (more may follow); its bytes are borrowed from the
+ * statement. False: its checksum or its kind is not what was written; *row holds what stands there. */
+bool pf_record_read(sqlite3_stmt *st, pf_record *row);
+
 /* The row that a PF_STMT_PROFILE or PF_STMT_ROW stands on; its bytes are borrowed from the statement.
  * PF_INTERNAL when its checksum does not hold: "profile … is damaged on disk". */
 pf_code pf_record_take(pf_local *l, sqlite3_stmt *st, pf_record *row, pf_error *err);

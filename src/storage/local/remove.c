@@ -264,14 +264,6 @@ typedef struct page {
     size_t n;
 } page;
 
-static bool keep_entry(void *ctx, const pf_finder *f, const pf_entry *e)
-{
-    (void)f;
-    page *p = ctx;
-    p->entries[p->n++] = *e;
-    return p->n < ROWS;
-}
-
 static pf_code remove_found(removal *m, const pf_query *asked, page *p, pf_error *err)
 {
     pf_finder f;
@@ -280,8 +272,7 @@ static pf_code remove_found(removal *m, const pf_query *asked, page *p, pf_error
     q.limit = 0;
     pf_code code = pf_finder_init(&f, &m->l->set, &m->l->conns, &q, m->op, err);
     while (!code && !pos.finished) {
-        p->n = 0;
-        code = pf_finder_next(&f, &pos, ROWS, false, keep_entry, p, err);
+        code = pf_finder_entries(&f, &pos, p->entries, ROWS, &p->n, err);
         for (size_t i = 0; !code && i < p->n; i++)
             code = add(m, f.list[p->entries[i].partition], p->entries[i].number, &p->entries[i].xid,
                        err);
